@@ -11,15 +11,16 @@ import { WebSocketTransport } from './transports/websocket/websocket.transport.j
 /** Interval at which due connections are closed, ms. */
 const CLOSE_INTERVAL_MS = 50;
 /**
- * Part of DRAIN_SECONDS over which clients are disconnected; the rest is for closing handshakes and the end of everything else.
+ * Part of DRAIN_SECONDS over which clients are disconnected; the rest is for their closing handshakes and for the stop of
+ * all other services.
  */
 const SPREAD_SHARE = 0.75;
-/** Part of DRAIN_SECONDS after which closing handshakes are no longer waited for. */
+/** Part of DRAIN_SECONDS after which the process no longer waits for closing handshakes. */
 const WAIT_SHARE = 0.85;
 
 /**
- * First part of a graceful stop. The process is not ready and refuses new clients from the first moment; open clients are
- * served until they are disconnected one after the other. Ends early when none is left.
+ * First phase of a graceful stop. From its start the process reports that it is not ready and refuses new clients; open
+ * clients are served until they are disconnected one after the other. Ends early when no client is left.
  */
 @Injectable()
 export class Drain {
@@ -36,8 +37,8 @@ export class Drain {
   ) {}
 
   /**
-   * Resolves when all clients have left, or after DRAIN_SECONDS. At a terminal, where no process takes over, it waits one
-   * second only.
+   * Resolves when all clients have disconnected, or after DRAIN_SECONDS. If the process runs in a terminal, it waits at
+   * most one second, because no other process takes over.
    */
   run(isInteractive = false): Promise<void> {
     this.running ??= this.empty(Math.min(this.settings.drainSeconds, isInteractive ? 1 : Infinity) * 1_000);

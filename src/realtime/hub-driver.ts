@@ -10,16 +10,16 @@ import { RealtimeHub } from './core/hub.js';
 import type { CloseReason } from './core/link.js';
 import { Admission } from './transports/admission.js';
 
-/** Interval at which the hub checks its connections, ms: the finest interval of `latest`. */
+/** Interval at which the hub checks its connections, ms: the shortest interval of `latest`. */
 const BEAT_INTERVAL_MS = 100;
 
-/** Ends of keys, both for good. */
+/** Close reason and message when a key ends; both reasons are final. */
 export const FAREWELLS: Readonly<Record<EndReason, readonly [reason: CloseReason, message: string]>> = {
   revoked: ['revoked', 'The API key was revoked.'],
   expired: ['key_expired', 'The API key has expired.'],
 };
 
-/** Drives the hub: by time, by the end of keys, and by the end of the process. */
+/** Calls the hub periodically, when keys change or end, and when the process stops. */
 @Injectable()
 export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;

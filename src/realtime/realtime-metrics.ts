@@ -30,7 +30,7 @@ export class RealtimeMetrics implements RealtimeObserver {
     const registers = [metrics.registry];
     this.routedEvents = new Counter({
       name: 'ws_event_routed_total',
-      help: 'Events handed to connections: one event for three connections counts three',
+      help: 'Events sent to connections; one event sent to three connections counts as three',
       registers,
     });
     this.filteredEvents = new Counter({
@@ -40,7 +40,7 @@ export class RealtimeMetrics implements RealtimeObserver {
     });
     this.latency = new Histogram({
       name: 'event_commit_to_delivery_seconds',
-      help: 'From the change being captured in the database to the event being handed to the connections; FLUSH_MS not included',
+      help: 'Time from the capture of a change in the database to its delivery to the connections, without FLUSH_MS',
       buckets: LATENCY_BUCKETS,
       registers,
     });
@@ -86,7 +86,7 @@ export class RealtimeMetrics implements RealtimeObserver {
       }),
       new Gauge({
         name: 'ws_filter_groups',
-        help: 'Distinct filters of the subscriptions, with which an event is compared',
+        help: 'Distinct filters of all subscriptions',
         registers,
         collect() {
           this.set(hub.groupCount);

@@ -28,7 +28,10 @@ import { WebSocketController } from './transports/websocket/websocket.controller
 import { WebSocketTransport } from './transports/websocket/websocket.transport.js';
 import { WriteBatches } from './transports/write-batches.js';
 
-/** Starts the hub. It follows the feed from the turn in which it was made, so that no event is lost between the two. */
+/**
+ * Starts the hub. It subscribes to the feed in the same turn of the event loop in which it reads the feed's position, so
+ * that no event is lost.
+ */
 async function startHub(
   feed: EventFeed,
   log: EventLog,

@@ -10,12 +10,15 @@ const strings = list({ type: 'string' });
 
 /** Outcome of a `subscribe` with `since` or `snapshot`; part of its answer on every transport. */
 export const RECOVERY: Properties = {
-  recovered: flag('true: everything missed came before this answer'),
-  reason: choice(['cursor_expired', 'epoch', 'replay_limit'], 'why not recovered: take a snapshot'),
-  replayed: integer('messages sent before this answer', { minimum: 0 }),
+  recovered: flag('true: all missed events were sent before this answer'),
+  reason: choice(
+    ['cursor_expired', 'epoch', 'replay_limit'],
+    'reason why missed events were not sent; take a snapshot',
+  ),
+  replayed: integer('number of events sent before this answer', { minimum: 0 }),
   snapshot: closed({
-    items: integer('values sent', { minimum: 0 }),
-    parts: integer('messages they came in', { minimum: 0 }),
+    items: integer('number of values sent', { minimum: 0 }),
+    parts: integer('number of messages that carried them', { minimum: 0 }),
     cursor,
   }),
 };
@@ -32,8 +35,8 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
       type: choice(SUBSCRIPTION_TYPES),
       channel: text('the name as the client wrote it'),
       ...filters,
-      all: flag('rows of every owner'),
-      intervalMs: integer('of a live query: milliseconds', { minimum: 1 }),
+      all: flag('true: includes rows of every owner'),
+      intervalMs: integer('interval of a live query, milliseconds', { minimum: 1 }),
     },
     ['channel', ...Object.keys(filters), 'all', 'intervalMs'],
   ),
@@ -49,7 +52,7 @@ const subscribedFields: Properties = {
 const EXAMPLE_SUBSCRIPTION = { id: 's1', type: 'tvl_changes', threshold: 0.05 };
 
 interface SocketIoAnswer {
-  /** The client's event, and the event that carries the answer when the client gave no callback. */
+  /** `to`: event that the client sends; `event`: event that carries the answer if the client gave no callback. */
   readonly to: string;
   readonly event: string;
   readonly body: Properties;
@@ -104,7 +107,7 @@ export const SOCKET_IO_ANSWERS: readonly MessageDescription[] = socketIoAnswers.
   },
   {
     name: answer.event,
-    summary: `Answers \`${answer.to}\` when it came without a callback.`,
+    summary: `Answer to \`${answer.to}\` if the client gave no callback.`,
     payload: closed(answer.body, answer.optional),
     example: answer.example,
   },
@@ -137,7 +140,7 @@ interface WebSocketAnswer {
 const webSocketAnswers: readonly WebSocketAnswer[] = [
   {
     name: 'authenticated',
-    summary: 'The key is good.',
+    summary: 'Answer to `authenticate`: the key is valid.',
     body: {
       tier: choice(['free', 'pro', 'enterprise']),
       role: choice(['reader', 'writer', 'admin']),
@@ -249,7 +252,7 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
         lastActivity: ref('IsoTime'),
         subscriptions: integer('how many', { minimum: 0 }),
         mode: choice(['all', 'latest']),
-        bufferedBytes: integer('bytes that wait for the network', { minimum: 0 }),
+        bufferedBytes: integer('bytes that the network has not taken yet', { minimum: 0 }),
       }),
       cursor,
     },
@@ -269,7 +272,7 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
   {
     name: 'error',
     summary: 'A message was refused (with its `id`), or the connection ends (with the `cursor` to resume from).',
-    body: { error: ref('Error'), cursor, subscriptionId: text('live query that cannot be answered and has ended') },
+    body: { error: ref('Error'), cursor, subscriptionId: text('id of a live query that failed and has ended') },
     optional: ['cursor', 'subscriptionId'],
     example: { id: 7, error: EXAMPLE_ERROR },
   },

@@ -23,7 +23,7 @@ export class AsyncApiController {
   @Public('pages')
   @Header('Content-Type', 'application/yaml; charset=utf-8')
   document(@Req() request: Request): string {
-    // JSON string of a header that the client writes: it stays one YAML value, whatever the header holds.
+    // The client chooses this header. As a JSON string it is always a single YAML value, whatever its content.
     const host = JSON.stringify(request.get('host') ?? DEFAULT_HOST);
     return this.documents.text(nameFor(request.protocol)).replaceAll(HOST, () => host);
   }

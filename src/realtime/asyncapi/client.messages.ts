@@ -5,7 +5,7 @@ import { choice, closed, flag, integer, list, oneOf, ref, text } from './schema.
 import type { MessageDescription, Properties, Schema } from './schema.js';
 
 const mode: Properties = {
-  mode: choice(['all', 'latest'], 'belongs to the connection; `latest`: the newest event per key and interval'),
+  mode: choice(['all', 'latest'], 'mode of the whole connection; `latest`: the newest event per key and interval'),
   intervalMs: integer('interval of `latest`, or of a live query: at most one change per so many milliseconds', {
     minimum: 100,
     maximum: 60_000,
@@ -14,7 +14,7 @@ const mode: Properties = {
 
 const options: Properties = {
   since: { ...ref('Cursor') },
-  snapshot: flag('send the published values that match first'),
+  snapshot: flag('sends the matching published values first'),
   ...mode,
 };
 
@@ -55,9 +55,14 @@ export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
   {
     name: 'unsubscribe',
     summary:
-      'Removes every subscription that the body selects; members left out match anything, and at least one is required.',
+      'Removes every subscription that the body selects; omitted members match anything, and at least one is required.',
     payload: closed(
-      { ...selector, all: flag('admins: those of every owner'), query: ref('Query'), ...SOCKET_IO_FILTERS },
+      {
+        ...selector,
+        all: flag('admins only: subscriptions to rows of every owner'),
+        query: ref('Query'),
+        ...SOCKET_IO_FILTERS,
+      },
       [...optional(selector), 'all', 'query', ...optional(SOCKET_IO_FILTERS)],
     ),
     example: { type: 'protocol', protocol: 'uniswap-v3' },
@@ -65,10 +70,10 @@ export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
   {
     name: 'update_filters',
     summary:
-      'Replaces the filters of the named subscriptions; they keep their ids. Filters stand in `filters`, and the other ' +
-      'members select as for `unsubscribe`; or, shorter, beside `id`, `type` and `channel`. `filters: {}` removes all ' +
+      'Replaces the filters of the named subscriptions; they keep their ids. The new filters are in `filters`, and the other ' +
+      'members select subscriptions as for `unsubscribe`; the short form gives the filters beside `id`, `type` and `channel`. `filters: {}` removes all ' +
       'filters. A change of filters needs a selection: without `id`, `type`, `channel` or another selection it is refused. With `mode` ' +
-      'or `intervalMs` alone filters stay.',
+      'or `intervalMs` alone the filters do not change.',
     payload: closed(
       { ...selector, ...mode, ...SOCKET_IO_FILTERS, filters: closed(SOCKET_IO_FILTERS, optional(SOCKET_IO_FILTERS)) },
       [...optional(selector), ...optional(mode), ...optional(SOCKET_IO_FILTERS), 'filters'],
@@ -93,7 +98,7 @@ const filters = ref('WebSocketFilters');
 
 const REQUESTS: Readonly<Record<(typeof MESSAGE_TYPES)[number], WebSocketRequest>> = {
   authenticate: {
-    summary: 'Authenticates with a key, if the address has none. Messages sent right after it wait for it.',
+    summary: 'Authenticates with a key if the URL has none. Messages sent after this one wait until it is answered.',
     body: { apiKey: text('API key or signed token', { maxLength: 8_192 }), since: ref('Cursor') },
     optional: ['since'],
     example: { apiKey: 'rta_…' },
@@ -109,13 +114,13 @@ const REQUESTS: Readonly<Record<(typeof MESSAGE_TYPES)[number], WebSocketRequest
     },
   },
   unsubscribe: {
-    summary: 'Unsubscribes from channels, or from the live query of the id; without either from everything.',
+    summary: 'Unsubscribes from channels or from one live query; without either, from everything.',
     body: { channels, subscriptionId: text('id of a live query') },
     optional: ['channels', 'subscriptionId'],
     example: { channels: ['prices'] },
   },
   update_filters: {
-    summary: 'Replaces the filters of channels; without `channels` those of all.',
+    summary: 'Replaces the filters of channels; without `channels`, the filters of all channels.',
     body: { channels, filters, ...mode },
     optional: ['channels', ...optional(mode)],
     example: { channels: ['events:prices'], filters: { tokenIds: ['ethereum'] } },
@@ -124,7 +129,10 @@ const REQUESTS: Readonly<Record<(typeof MESSAGE_TYPES)[number], WebSocketRequest
   stats: { summary: 'Requests figures of the connection.', body: {}, example: {} },
 };
 
-/** Messages that clients send on plain WebSocket, in both dialects: the name stands in `type` or in `action`. */
+/**
+ * Messages that clients send on plain WebSocket, in both dialects: one names the message in `type`, the other in
+ * `action`.
+ */
 export const WEB_SOCKET_CLIENT: readonly MessageDescription[] = MESSAGE_TYPES.map((name) => {
   const { summary, body, optional: maybe = [], example } = REQUESTS[name];
   const dialect = (field: 'type' | 'action'): Schema =>

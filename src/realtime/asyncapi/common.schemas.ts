@@ -4,21 +4,21 @@ import type { Schema } from './schema.js';
 
 /** Schemas that messages refer to by name. */
 export const COMMON_SCHEMAS: Readonly<Record<string, Schema>> = {
-  Cursor: text('Opaque position in the event log. Give the newest one you saw back as `since`.', {
+  Cursor: text('Opaque position in the event log. To resume, send the newest cursor that you received as `since`.', {
     minLength: 1,
     maxLength: 40,
   }),
   IsoTime: text('ISO 8601, UTC, milliseconds', { format: 'date-time' }),
   UnixMilliseconds: integer('Unix milliseconds', { minimum: 0 }),
   ProtocolId: text('slug of a protocol, for example uniswap-v3', { minLength: 1, maxLength: 255 }),
-  ChainId: text('lower case, spaces as `-`: ethereum; `all` where a source knows only a total', {
+  ChainId: text('lower case, with `-` for spaces, for example ethereum; `all` if a source has only a total', {
     minLength: 1,
     maxLength: 255,
   }),
   TokenId: text('CoinGecko id (bitcoin) or chain:address', { minLength: 1, maxLength: 255 }),
   Error: closed(
     {
-      code: choice(Object.keys(ERROR_CODES), 'stable; the table of errors says what to do'),
+      code: choice(Object.keys(ERROR_CODES), 'stable; the table of errors has the action for each code'),
       message: text('one sentence for people'),
       field: text('first invalid field'),
       retryable: flag('whether the same request may succeed later unchanged'),

@@ -31,7 +31,7 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
     {
       name: 'connected',
       summary:
-        'First message of every connection, and again when its limits or its expiry change. `cursor` is the position at this moment.',
+        'First message of every connection, and again when its limits or its expiry change. `cursor` is the current position.',
       payload: closed(
         {
           connectionId: text('id of the connection'),
@@ -39,8 +39,8 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
           limits: ref('Limits'),
           expiresInMs: nullable(integer('when the key or token ends, milliseconds from now; null: never')),
           resume: closed({
-            token: text('brings the subscriptions back: give it as auth.resume'),
-            forMs: integer('how long after the end of the connection, milliseconds'),
+            token: text('restores the subscriptions after a reconnect: send it as auth.resume'),
+            forMs: integer('validity of the token after the end of the connection, milliseconds'),
           }),
         },
         ['resume'],
@@ -49,7 +49,7 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
     },
     {
       name: 'heartbeat',
-      summary: 'Every 15 s. Everything that matches up to `cursor` was sent, so silence means nothing happened.',
+      summary: 'Sent every 15 s. All matching events up to `cursor` were sent, so silence means that no event matched.',
       payload: closed(
         { cursor, timestamp: dialect.timestamp, stale: flag('whether the server cannot read its database now') },
         ['stale'],
@@ -60,7 +60,7 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
       name: 'snapshot',
       summary: 'The published values that match a subscription made with `snapshot: true`, in one or more parts.',
       payload: closed({
-        subscriptionId: text('subscription it belongs to'),
+        subscriptionId: text('id of the subscription'),
         items: list(dialect.snapshotItem),
         cursor,
         part: integer('from 1', { minimum: 1 }),
@@ -83,7 +83,7 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
     },
     {
       name: 'resync',
-      summary: 'A new log began: older cursors are void; request a snapshot. Subscriptions continue.',
+      summary: 'A new log began: older cursors are invalid; request a snapshot. Subscriptions continue.',
       payload: closed({ cursor, reason: choice(['epoch']) }),
       example: { cursor: EXAMPLE_CURSOR, reason: 'epoch' },
     },
@@ -113,7 +113,7 @@ export const ERROR_BODY: MessageDescription = {
       retryable: flag('whether the same request may succeed later unchanged'),
       retryAfterMs: integer('milliseconds', { minimum: 0 }),
       cursor,
-      subscriptionId: text('the live query that cannot be answered and has ended'),
+      subscriptionId: text('id of a live query that failed and has ended'),
     },
     ['field', 'retryAfterMs', 'cursor', 'subscriptionId'],
   ),

@@ -59,8 +59,8 @@ function operationsOf(transport: TransportDescription): [string, Part][] {
 const SERVER_PROTOCOL = { socketio: 'ws', websocket: 'ws', sse: 'http' } as const;
 
 /**
- * Returns the AsyncAPI 3.0 document of every message of every transport. Schemas are closed where the contract is. `host`:
- * address of the server.
+ * Returns the AsyncAPI 3.0 document of all messages of all transports. Schemas are closed where the contract is. `host`
+ * is the address of the server.
  */
 export function asyncApiDocument(host: string, secure: boolean, version: string): Part {
   const servers = TRANSPORTS.map(({ key, title }) => [

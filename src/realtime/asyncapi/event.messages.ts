@@ -19,9 +19,9 @@ export const EVENT_MESSAGES: readonly MessageDescription[] = EVENT_TYPES.map((ty
 }));
 
 const updateEnvelope = {
-  channel: text('the first name you subscribed that matches'),
-  channels: list({ type: 'string' }, { description: 'all names that match', minItems: 1 }),
-  merged: integer('mode `latest` only: how many events of this key the message stands for', { minimum: 1 }),
+  channel: text('first matching name, in order of subscription'),
+  channels: list({ type: 'string' }, { description: 'all matching names', minItems: 1 }),
+  merged: integer('mode `latest` only: number of events of this key that the message represents', { minimum: 1 }),
   cursor: ref('Cursor'),
 };
 

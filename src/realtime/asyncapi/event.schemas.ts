@@ -29,7 +29,7 @@ const commonFields = (type: EventType, timestamp: Schema): Properties => ({
 });
 
 const mergedField: Properties = {
-  merged: integer('mode `latest` only: how many events of this key the message stands for', { minimum: 1 }),
+  merged: integer('mode `latest` only: number of events of this key that the message represents', { minimum: 1 }),
 };
 
 /** Returns the schema of an event's body on Socket.IO and SSE. */
@@ -42,7 +42,7 @@ export function eventBody(type: EventType): Schema {
   ]);
 }
 
-/** The names under which the published examples of the plain WebSocket API read the same values. */
+/** Aliases of event fields: the names that the published examples of the plain WebSocket API use for the same values. */
 const ALIASES: Readonly<Record<string, Properties>> = {
   tvl_change: {
     protocolId: protocol,

@@ -2,7 +2,7 @@ import { isPostedType, type EventType, type PostedType } from '../../events/inde
 import { choice, closed, integer, list, nullable, number, openObject, ref, text } from './schema.js';
 import type { Properties, Schema } from './schema.js';
 
-/** The fields of one event type beside the common ones; its example is in the catalogue of events. */
+/** Fields that one event type has in addition to the common fields; an example is in the catalogue of events. */
 export interface EventShape {
   readonly fields: Properties;
   readonly optional?: readonly string[];
@@ -72,16 +72,16 @@ const OWN_SHAPES: Readonly<Record<Exclude<EventType, PostedType>, EventShape>> =
       ruleId: text('rule that fired'),
       name: text("the rule's name"),
       state: choice(['fired', 'resolved', 'summary']),
-      type: text('kind of condition that decided: an operator such as change_pct, absent, event, or storm'),
+      type: text('kind of the condition that fired: an operator such as change_pct, absent, event, or storm'),
       message: text('one sentence for people'),
       priority: text('low, normal, high, critical'),
       protocol,
       chain,
       token,
-      metric: text('metric of the deciding condition'),
-      value: nullable(number('value that decided')),
+      metric: text('metric of the condition that fired'),
+      value: nullable(number('value for which the condition fired')),
       threshold: nullable(number('threshold of the deciding condition')),
-      explanation: { description: 'why it fired now: values, references, rule version' },
+      explanation: { description: 'why the rule fired now: values, reference values, rule version' },
     },
     optional: ['protocol', 'chain', 'token'],
   },
@@ -99,8 +99,8 @@ const OWN_SHAPES: Readonly<Record<Exclude<EventType, PostedType>, EventShape>> =
   chain_reorg: {
     fields: {
       chain,
-      oldHead: text('hash of the head that left'),
-      newHead: text('hash of the head now'),
+      oldHead: text('hash of the previous head block'),
+      newHead: text('hash of the current head block'),
       depth: integer('blocks replaced', { minimum: 1 }),
       retracted: list(text('eventId of a retracted event')),
     },

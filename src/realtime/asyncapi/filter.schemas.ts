@@ -22,7 +22,7 @@ export const SOCKET_IO_FILTERS: Properties = Object.fromEntries(
   ]),
 );
 
-/** Filter of the example of `subscribe` on plain WebSocket. */
+/** Filter in the example of a plain WebSocket `subscribe`. */
 export const EXAMPLE_FILTERS = Object.fromEntries(
   FIELDS_BY_PLACE.filter(({ docs }) => docs.sample !== undefined).map((field) => [
     spellingOf(field, 'webSocket'),

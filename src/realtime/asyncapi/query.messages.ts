@@ -4,12 +4,12 @@ import type { MessageDescription, Schema } from './schema.js';
 
 const EXAMPLE_ROW = { _key: '["ethereum"]', chain: 'ethereum', sum_tvl: 65_998_652_431.4 };
 
-/** The body of POST /v1/query/advanced, which /openapi.json describes. */
+/** Schemas of live queries. The query itself is an open object here: /openapi.json describes it. */
 export const QUERY_SCHEMAS: Readonly<Record<string, Schema>> = {
   Query: openObject('the body of POST /v1/query/advanced, without cursor, at_least and explain'),
   QueryRow: {
     type: 'object',
-    description: 'A row of the answer; `_key` identifies it and stays while its values change.',
+    description: 'A row of the result; `_key` identifies the row and stays the same when its values change.',
     properties: { _key: text('key that makes the row unique') },
     required: ['_key'],
   },
@@ -20,14 +20,14 @@ export const QUERY_MESSAGES: readonly MessageDescription[] = [
   {
     name: 'query_result',
     summary:
-      'The whole result of a live query: once after subscribing, and again after the client read its changes too slowly. ' +
+      'The whole result of a live query: once after subscribing, and again if the client reads the changes too slowly. ' +
       'It replaces the earlier result.',
     payload: closed({ subscriptionId: text('the live query'), rows: list(ref('QueryRow')), cursor: ref('Cursor') }),
     example: { subscriptionId: 'q5f0c3a9e1b2d4c68', rows: [EXAMPLE_ROW], cursor: EXAMPLE_CURSOR },
   },
   {
     name: 'query_change',
-    summary: 'Changes from the last result to the present one.',
+    summary: 'Differences between the previous result and the current one.',
     payload: closed({
       subscriptionId: text('the live query'),
       added: list(ref('QueryRow')),

@@ -35,12 +35,12 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
 
 const READY: MessageDescription = {
   name: 'ready',
-  summary: 'The replay is over, live events follow. Its `id` is the cursor, as that of every event and heartbeat.',
+  summary: 'The replay is complete; live events follow. As for every event and heartbeat, `id:` is the cursor.',
   payload: closed({ cursor: ref('Cursor'), ...RECOVERY }, RECOVERY_FIELDS),
   example: { cursor: EXAMPLE_CURSOR, recovered: true, replayed: 12 },
 };
 
-/** Returns a message that has the same body on every transport in the form of plain WebSocket. */
+/** Converts a message whose body is the same on every transport to the form of plain WebSocket. */
 function typed({ name, summary, payload, example }: MessageDescription): MessageDescription {
   const alternatives = payload['oneOf'];
   const wrapped = Array.isArray(alternatives)
@@ -75,9 +75,9 @@ export const TRANSPORTS: readonly TransportDescription[] = [
     title: 'Socket.IO',
     description:
       'Namespaces of a Socket.IO 4 server at /socket.io; both are the same service. The key is `auth.apiKey`, an ' +
-      'Authorization header or the handshake query `apiKey`. Names are event names, payloads their first argument; the last one of an event of the log and of a heartbeat is ' +
+      'Authorization header or the handshake query `apiKey`. Message names are event names, payloads are the first argument; the last argument of a log event and of a heartbeat is ' +
       'its cursor, which socket.io-client sends back when it reconnects; ' +
-      '`<event>.ack` is what the callback of a client event gets.',
+      '`<event>.ack` is the argument with which the callback of a client event is called.',
     sends: [
       ...controlMessages(ISO_CONTROL),
       ...QUERY_MESSAGES,
@@ -96,8 +96,8 @@ export const TRANSPORTS: readonly TransportDescription[] = [
     description:
       'JSON text messages. The key is `?apiKey=`, an Authorization header or an `authenticate` message within 10 s. ' +
       'The upgrade is accepted, except beyond the limits of an address without a key (429) and, behind a proxy, while ' +
-      'draining (503); later refusals come as `error`, whose `retryable` says whether to reconnect, and a close code: 4400 ' +
-      'binary or too many malformed messages, 1009 over 64 KiB, 4401 no or bad key, 4403 not allowed, 4408 slow ' +
+      'draining (503); later refusals come as `error`, with `retryable` (whether to reconnect), and a close code: 4400 ' +
+      'binary or too many malformed messages, 1009 over 64 KiB, 4401 no key or an invalid one, 4403 not allowed, 4408 slow ' +
       'consumer, 4429 limit exceeded, 1001 draining, 1013 unavailable.',
     sends: [
       ...[...controlMessages(MILLISECONDS_CONTROL), ...QUERY_MESSAGES].map(typed),

@@ -6,8 +6,8 @@ import { assertMaySubscribe } from './subscription-rights.js';
 import type { SubscriptionRequest } from './subscription.js';
 
 /**
- * Gives a session a new caller. Subscriptions that this caller may not have end with an `error` each; then `connected` is sent
- * again.
+ * Replaces the caller of a session. Subscriptions that the new caller may not have end, each with an `error`; then
+ * `connected` is sent again.
  */
 export function takeOver(session: Session, host: SessionHost, caller: Caller): void {
   if (caller.transports !== undefined && !caller.transports.includes(session.link.transport)) {

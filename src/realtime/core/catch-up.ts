@@ -8,8 +8,8 @@ import { collectSnapshot, snapshotItem, valuesNow, type SnapshotSummary } from '
 import type { Subscription } from './subscription.js';
 
 /**
- * Reasons for a replay that did not complete: the cursor is too old, it belongs to another log, or there was too much to
- * replay.
+ * Reasons for an incomplete replay: the cursor is too old, the cursor belongs to another log, or the replay exceeded a
+ * limit.
  */
 export type ReplayFailure = 'cursor_expired' | 'epoch' | 'replay_limit';
 
@@ -17,7 +17,7 @@ export type ReplayFailure = 'cursor_expired' | 'epoch' | 'replay_limit';
 export interface Recovery {
   recovered?: boolean;
   reason?: ReplayFailure;
-  /** Messages sent between the call and its answer. */
+  /** Number of events sent between the `subscribe` call and its answer. */
   replayed?: number;
   snapshot?: SnapshotSummary;
 }
@@ -25,14 +25,14 @@ export interface Recovery {
 /** Work of one catch-up. */
 export interface CatchUpWork {
   readonly asked: readonly Subscription[];
-  /** Subscriptions among `asked` that did not exist before. */
+  /** Subscriptions in `asked` that did not exist before the call. */
   readonly fresh: readonly Subscription[];
-  /** Cursor up to which the client has everything. */
+  /** Cursor up to which the client has received all events. */
   readonly since: string | undefined;
-  /** Later positions of single subscriptions. */
+  /** Start positions of single subscriptions that lie after `since`. */
   readonly starts?: ReadonlyMap<Subscription, number>;
   readonly snapshotOf: readonly Subscription[];
-  /** Removes the new subscriptions again; called before the older ones continue. */
+  /** Removes the subscriptions in `fresh` again; called before the other subscriptions of the session continue. */
   readonly onFailure: () => void;
 }
 
@@ -40,19 +40,23 @@ export interface CatchUpWork {
 const DRAIN_POLL_MS = 5;
 
 /**
- * Brings one session from a position in the past to the live one. While it runs the session gets nothing live: it reads
- * the log itself, from memory where possible, and ends in the same turn in which it has read all that the hub has routed.
- * So nothing is missed, nothing is sent twice, and the order is the log's.
+ * Replays the log to one session, from a past position up to the live position. During the replay the session receives no
+ * live events: it reads the log itself, from memory where possible, and goes live in the same turn of the event loop in
+ * which it has read everything that the hub has routed. So no event is missed or sent twice, and events are sent in log
+ * order.
  */
 export class CatchUp {
-  /** Position of the hub when the subscriptions were registered: earlier events were live for older subscriptions only. */
+  /**
+   * Position of the hub when the subscriptions in `fresh` were registered: earlier events were sent live to older
+   * subscriptions only.
+   */
   private readonly registeredAt: number;
   private readonly epoch: string;
   private readonly deadline: number;
   private position: number;
   private sent = 0;
   private readonly slices = new SlicedWork();
-  /** The client's position until the answer. */
+  /** Cursor of the session until the catch-up has ended. */
   readonly cursor: string;
 
   constructor(
@@ -69,7 +73,7 @@ export class CatchUp {
     this.cursor = given?.epoch === host.epoch && since ? since : formatCursor(host.epoch, host.position);
   }
 
-  /** Moves to the start of a new log: the rest of the old log cannot be read, the new one is read from its beginning. */
+  /** Continues at `position`, the start of a new log: the rest of the old log can no longer be read. */
   startOver(position: number): void {
     this.position = position;
   }
@@ -96,7 +100,7 @@ export class CatchUp {
     }
   }
 
-  /** Sends the events that the asked subscriptions missed before their registration. */
+  /** Sends the events that the subscriptions in `asked` missed before they were registered. */
   private async recover(since: string): Promise<Recovery> {
     const from = await this.startOf(since);
     if (typeof from === 'string') return { recovered: false, reason: from };
@@ -117,14 +121,15 @@ export class CatchUp {
     return { recovered: true };
   }
 
-  /** Returns the seq that a cursor names if everything after it can still be read, else the reason. */
+  /** Returns the cursor's seq if all events after it can still be read, otherwise the reason why not. */
   private async startOf(since: string): Promise<number | ReplayFailure> {
     const given = parseCursor(since);
     if (given?.epoch !== this.host.epoch) return 'epoch';
     if (given.seq === this.registeredAt) return given.seq;
     if (given.seq < this.registeredAt && this.host.recent.recent(given.seq, 1) !== undefined) return given.seq;
     const { epoch, firstSeq, headSeq } = await this.host.stored.bounds();
-    // Cursors ahead of this process come from a process that is further; cursors ahead of the log come from another log.
+    // A cursor ahead of this process may come from a process that has read further; a cursor ahead of the log belongs to
+    // another log.
     if (given.epoch !== epoch || given.epoch !== this.host.epoch || given.seq > headSeq) return 'epoch';
     return given.seq >= firstSeq - 1 ? given.seq : 'cursor_expired';
   }
@@ -133,7 +138,10 @@ export class CatchUp {
     return Math.max(from, this.work.starts?.get(subscription) ?? from);
   }
 
-  /** Names for an event that was already routed; empty if an older subscription of this connection sent it then. */
+  /**
+   * Returns the names for an event that the hub has already routed; empty if an older subscription of this connection
+   * sent it then.
+   */
   private missedNames(event: LogEvent, from: number): readonly string[] {
     const missed = this.work.asked.filter(
       (one) => event.seq > this.startIn(one, from) && this.session.reaches(one, event),
@@ -143,8 +151,8 @@ export class CatchUp {
   }
 
   /**
-   * Sends the events that the hub has routed meanwhile to all subscriptions until none is left, and calls `then` in that same
-   * turn.
+   * Sends the events that the hub has routed to all subscriptions since the catch-up began. Calls `then` in the turn of
+   * the event loop in which none is left.
    */
   private async whenLive(then: () => void): Promise<void> {
     while (!this.session.ended && this.position < this.host.position) {
@@ -159,7 +167,7 @@ export class CatchUp {
     return this.session.ended || this.host.epoch !== epoch;
   }
 
-  /** Reads up to `end`, or until the log begins anew. Returns the reason if it may not, or cannot, be read. */
+  /** Reads the log up to `end`, or until a new log begins. Returns the reason if the events are gone or exceed a limit. */
   private async read(
     end: number,
     namesOf: (event: LogEvent) => readonly string[],
@@ -198,7 +206,7 @@ export class CatchUp {
     return stored.read(this.position, limits.replayChunk);
   }
 
-  /** Waits until the link has room. Returns false if the client does not read within the time allowed. */
+  /** Waits until the link has room. Returns false if the client does not read enough within the time limit. */
   private async linkHasRoom(): Promise<boolean> {
     const until = Math.max(this.deadline, this.host.elapsed() + this.host.limits.slowGraceMs);
     while (!this.session.ended && this.session.link.bufferedBytes() > this.host.limits.softMarkBytes) {
@@ -209,7 +217,8 @@ export class CatchUp {
   }
 
   /**
-   * Sends the values at one position of the log, taken in one turn; changes that happen while they are sent follow as events.
+   * Sends the published values of one position of the log, which are copied in one turn of the event loop. Changes during
+   * the sending follow as events.
    */
   private async sendSnapshot(): Promise<SnapshotSummary> {
     const { host } = this;
@@ -230,7 +239,7 @@ export class CatchUp {
     return summary;
   }
 
-  /** Sends each part in a turn of the event loop of its own, once the link has room for it. */
+  /** Sends each part in a separate turn of the event loop, once the link has room for it. */
   private async sendParts(id: string, values: readonly PublishedValue[], summary: SnapshotSummary): Promise<void> {
     const { snapshotPart } = this.host.limits;
     const parts = Math.max(1, Math.ceil(values.length / snapshotPart));
@@ -244,8 +253,8 @@ export class CatchUp {
   }
 
   /**
-   * Ends a catch-up whose log cannot be read. Older subscriptions must not lose the held-back events: the connection catches up
-   * or ends.
+   * Ends a catch-up that cannot read the log. Older subscriptions must not lose the events held back meanwhile: the
+   * connection catches up with the live position, or it is closed.
    */
   private async abandon(): Promise<void> {
     if (this.host.epoch === this.epoch) this.position = Math.max(this.position, this.registeredAt);

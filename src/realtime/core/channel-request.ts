@@ -2,7 +2,7 @@ import { normaliseName, parseChannel } from '../../events/index.js';
 import type { SubscriptionFilter } from './filter-fields.js';
 import type { SubscriptionRequest } from './subscription.js';
 
-/** Returns the subscription of a channel's name and a filter; undefined for a name that is no channel. */
+/** Returns the subscription for a channel and a filter; undefined if the name is not a channel. */
 export function channelRequest(channel: string, filter: SubscriptionFilter): SubscriptionRequest | undefined {
   const selection = parseChannel(channel);
   if (!selection) return undefined;
@@ -15,7 +15,7 @@ export function channelRequest(channel: string, filter: SubscriptionFilter): Sub
   return { type: 'channel', channel, filter, selects: types, about };
 }
 
-/** Adds the rows of every owner to an admin's subscription when `all` is set. */
+/** Extends an admin's subscription to the rows of every owner if `all` is set. */
 export function withOwners(request: SubscriptionRequest, all: boolean | undefined): SubscriptionRequest {
   return all === true ? { ...request, all } : request;
 }

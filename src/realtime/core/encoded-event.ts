@@ -1,26 +1,30 @@
 import { eventPayload, formatCursor, type EventPayload, type EventType, type LogEvent } from '../../events/index.js';
 
-/** Maximum number of client-dependent frames that one event keeps. */
+/** Maximum number of cached frames per event that depend on a client's input. */
 const KEPT_VARIANTS = 32;
-/** Memory of an encoded event beside its text and frames, bytes: payload object, identifiers, maps. Measured. */
+/** Memory of an encoded event in addition to its text and frames, bytes: payload object, identifiers, maps. Measured. */
 const OVERHEAD_BYTES = 1_800;
 /**
- * Memory limit of the encoded events kept for live delivery and replays, bytes. Measured: a TVL change in all three dialects
- * takes 4 KB, so the 50,000 recent events of the feed would hold 200 MB; this is the newest 8,000 of them.
+ * Memory limit of all cached encoded events, bytes. Measured: a TVL change in all three dialects takes 4 KB, so the
+ * 50,000 recent events of the feed would take 200 MB; the limit is enough for the newest 8,000 of them.
  */
 const KEPT_BYTES = 32 * 1024 * 1024;
 /**
- * Share of the limit that stays when the oldest are removed. Many are removed at once because a `Map` finds its first entry by
- * going past all that were deleted before: one at a time cost 2 % of a core at 1,000 changes a second.
+ * Share of the limit that is left after the oldest encoded events are removed. Many are removed at once, because a `Map`
+ * finds its first entry by skipping all entries deleted before: removing one at a time took 2 % of a core at 1,000
+ * changes a second.
  */
 const FORGET_TO = 0.9;
 
-/** Encoding of an event in one dialect; one object per dialect, since frames are shared under its identity. */
+/**
+ * Encoder of events in one dialect. A dialect must use one object, because frames are cached by the identity of this
+ * object.
+ */
 export interface FrameFormat {
   build(event: EncodedEvent): Buffer;
 }
 
-/** Source of the percent changes of the plain WebSocket aliases; synchronous, so that encoding never waits. */
+/** Source of the 24-hour changes in the aliases of plain WebSocket; synchronous, so that encoding never waits. */
 export interface ChangeSource {
   changes(
     metric: 'tvl' | 'price',
@@ -33,30 +37,29 @@ export interface ChangeSource {
 /** A row of the log that clients may receive. */
 export type DeliveredEvent = LogEvent & { type: EventType };
 
-/** Accounts for the memory of an encoded event as its text and frames are made. */
+/** Receives the memory growth of an encoded event when its text or frames are built. */
 interface Keeper {
   grew(event: EncodedEvent, bytes: number): void;
 }
 
 /**
- * One event of the log on its way to many clients. JSON text and every dialect's frame are made at most once, by the
- * first connection that needs them, and shared by all others: the same buffer, so that what is built from frames can be
- * shared too.
+ * One event of the log, encoded for many clients. JSON text and each dialect's frame are built at most once, for the
+ * first connection that needs them. All other connections share the same buffer, so buffers concatenated from frames can
+ * be shared too.
  */
 export class EncodedEvent {
   /** Memory of the text and frames made so far plus the overhead, bytes. */
   bytes = OVERHEAD_BYTES;
   readonly cursor: string;
-  /**
-   * Fields of the public contract, times as ISO 8601. Made in the constructor, so that a row that cannot be shown fails here.
-   */
+  /** Fields of the public contract, times as ISO 8601. Built in the constructor, so that an invalid row fails here. */
   readonly payload: EventPayload;
 
   private madeText: string | undefined;
   private readonly frames = new Map<FrameFormat, Buffer>();
   private readonly variants = new Map<string, Buffer>();
   private readonly parts = new Map<(event: EncodedEvent) => string, string>();
-  // Format and frame requested last: thousands of consecutive connections request the same one and need no look-up.
+  // Format and frame of the last request: thousands of consecutive connections request the same frame, which then needs
+  // no look-up.
   private lastFormat: FrameFormat | undefined;
   private lastFrame: Buffer | undefined;
   private lastKey: string | undefined;
@@ -89,12 +92,12 @@ export class EncodedEvent {
     return this.madeText;
   }
 
-  /** Returns `text` with the number of events that this one stands for in `latest` mode. */
+  /** Returns `text` with the number of events that this event replaces in `latest` mode. */
   textMerged(merged: number | undefined): string {
     return merged === undefined ? this.text : `${this.text.slice(0, -1)},"merged":${merged}}`;
   }
 
-  /** Percent over the last 24 hours at the event's value; null when it is unknown or the event has no such value. */
+  /** Change over the last 24 hours at the event's value, percent; null if it is unknown or the event has no such value. */
   get change24h(): number | null {
     const { type, protocol, token, chain, current } = this.event;
     if (!this.references || current === null) return null;
@@ -103,7 +106,7 @@ export class EncodedEvent {
     return null;
   }
 
-  /** Returns a dialect's frame; the first request builds it. */
+  /** Returns the event's frame in a dialect; the first request builds it. */
   frame(format: FrameFormat): Buffer {
     if (this.lastFormat === format && this.lastFrame !== undefined) return this.lastFrame;
     let frame = this.frames.get(format);
@@ -117,7 +120,10 @@ export class EncodedEvent {
     return frame;
   }
 
-  /** Returns a frame that also depends on the client's input. Clients may choose any number, so only the first few are kept. */
+  /**
+   * Returns a frame that also depends on the client's input. Clients may choose any input, so only the first few frames
+   * are cached.
+   */
   variant(key: string, build: (event: EncodedEvent, key: string) => Buffer): Buffer {
     if (this.lastKey === key && this.lastVariant !== undefined) return this.lastVariant;
     let frame = this.variants.get(key);
@@ -150,9 +156,9 @@ export class EncodedEvent {
 }
 
 /**
- * Gives every log event its one EncodedEvent, so that live delivery and replays from memory share frames. Events stay in memory
- * far longer than their frames are needed: the oldest encoded events are dropped when all together exceed the limit, and
- * encoded again for a later replay.
+ * Returns the one EncodedEvent of a log event, so that live delivery and replays from memory share frames. Events stay in
+ * memory far longer than their frames are needed: when all encoded events together exceed the limit, the oldest are
+ * dropped, and a later replay encodes them again.
  */
 export class EventEncoder {
   private readonly kept = new Map<LogEvent, EncodedEvent>();
@@ -163,7 +169,7 @@ export class EventEncoder {
     private readonly room: number = KEPT_BYTES,
   ) {}
 
-  /** Memory of all kept encoded events, bytes. */
+  /** Memory of all cached encoded events, bytes. */
   get bytes(): number {
     return this.held;
   }
@@ -178,7 +184,10 @@ export class EventEncoder {
     return encoded;
   }
 
-  /** Adds the bytes of an event that grew; called by the event. Dropped events may still be in use and are not counted. */
+  /**
+   * Adds the bytes by which an encoded event grew; called by the event. Dropped events may still be in use and are not
+   * counted.
+   */
   grew(encoded: EncodedEvent, bytes: number): void {
     if (this.kept.get(encoded.event) !== encoded) return;
     this.held += bytes;

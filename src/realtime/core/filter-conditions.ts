@@ -2,7 +2,7 @@ import { STEPS, type EventType, type LogEvent } from '../../events/index.js';
 import type { Dimension, Subscription } from './subscription.js';
 
 export const DIMENSIONS: readonly Dimension[] = ['protocol', 'chain', 'token'];
-/** A filter's list may be large; a Set keeps a match at one look-up. */
+/** A Set, because a list may be long: a comparison then takes one look-up. */
 export type Values = ReadonlySet<string>;
 
 /** Values of the filter fields, ready for comparison; each field of `FILTER_FIELDS` compiles to at least one. */
@@ -11,23 +11,23 @@ export interface CompiledFields {
   readonly protocol: Values | undefined;
   readonly chain: Values | undefined;
   readonly token: Values | undefined;
-  /** 0: no threshold; n: the n-th step. */
+  /** 0: no threshold; n: the threshold is the n-th step. */
   readonly stepIndex: number;
   /** Range of the value, US dollars. */
   readonly min: number | undefined;
   readonly max: number | undefined;
 }
 
-/** A subscription's conditions, ready to be compared with events. Equal filters have equal keys and share one group. */
+/** Conditions of a subscription, ready to be compared with events. Equal filters have equal keys and share one group. */
 export interface Filter extends CompiledFields {
   readonly key: string;
-  /** Dimensions that the event must have; the others are ignored when the event lacks them. */
+  /** Dimensions that an event must have. An event that lacks another dimension passes the condition on that dimension. */
   readonly required: Readonly<Record<Dimension, boolean>>;
-  /** Rows of every owner. */
+  /** Whether rows of every owner match. */
   readonly all: boolean;
 }
 
-/** Returns the place of a step among the steps, from 1; 0 for "no step". Tolerant like the steps themselves: 1e-9. */
+/** Returns the number of a step, from 1; 0 for "no step". Compares with the same tolerance as the steps, 1e-9. */
 export function stepIndex(fraction: number | null | undefined): number {
   if (fraction === null || fraction === undefined) return 0;
   let index = 0;
@@ -40,7 +40,10 @@ export function passes(values: Values | undefined, value: string | null, require
   return values === undefined || values.has(value);
 }
 
-/** Whether the value before or after is in the range: a client also sees the event with which a key leaves it. */
+/**
+ * Whether the event's previous or current value is in the range: a client also receives the event with which a value
+ * leaves the range.
+ */
 export function inRange(filter: Filter, event: LogEvent): boolean {
   if (filter.min === undefined && filter.max === undefined) return true;
   if (event.previous === null && event.current === null) return true;
@@ -63,7 +66,7 @@ export function passesThreshold(filter: Filter, event: LogEvent): boolean {
 /** A condition that an event may fail. */
 interface Condition {
   passes(filter: Filter, event: LogEvent): boolean;
-  /** Returns what the subscription wants and what the event has. */
+  /** Returns the value that the subscription requires and the value that the event has. */
   explain(subscription: Pick<Subscription, 'filter' | 'request'>, event: LogEvent): string;
 }
 

@@ -28,7 +28,7 @@ import { SubscriptionBook } from './subscription-book.js';
 import { Subscription, type SubscriptionRequest } from './subscription.js';
 
 interface Sample<Name extends FieldName> {
-  /** A value as clients give it, which is its canonical form too, and another one. */
+  /** Value as clients send it, which is also its canonical form; `other` is a different value. */
   readonly value: Required<SubscriptionFilter>[Name];
   readonly other: Required<SubscriptionFilter>[Name];
   /** Members of an event that the filter `value` refuses and every other sample accepts. */
@@ -65,7 +65,7 @@ function indexOf(filter: SubscriptionFilter): FilterIndex {
   return index;
 }
 
-/** Files of the product in which the word stands, without specs and READMEs. */
+/** Returns the product's files that contain the word, without specs and READMEs. */
 function filesWith(word: RegExp): string[] {
   const root = join(import.meta.dirname, '../../..');
   return ['src', 'migrations'].flatMap((folder) =>
@@ -76,7 +76,7 @@ function filesWith(word: RegExp): string[] {
   );
 }
 
-/** Files of `GET /v1/movers`, whose parameter of the same name is no field of filters. */
+/** Files of `GET /v1/movers`: its parameter of the same name is not a filter field. */
 const OF_MOVERS = [
   'src/console/static/api.js',
   'src/events/lookups/market-lookups.ts',

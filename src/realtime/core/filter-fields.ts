@@ -5,7 +5,7 @@ import type { Input } from './input.js';
 import { narrowedTypes } from './selected-types.js';
 import type { Subscription, SubscriptionRequest } from './subscription.js';
 
-/** Filters in the client's terms. They bind only events that have the field. */
+/** Filter as clients send it. A condition applies only to events that have the field. */
 export interface SubscriptionFilter {
   protocols?: readonly string[];
   chains?: readonly string[];
@@ -21,23 +21,26 @@ type Filtered = Pick<Subscription, 'filter' | 'request'>;
 export type FieldName = keyof SubscriptionFilter;
 /** Filter as answers of Socket.IO and REST show it. */
 export type SpelledFilter = Omit<SubscriptionFilter, 'types'> & { eventTypes?: SubscriptionFilter['types'] };
-/** Spellings of the fields: plain WebSocket has its own, all other ways in share one. */
+/** Spellings of the field names: plain WebSocket has its own, Socket.IO, event streams and REST share one. */
 export type Dialect = 'common' | 'webSocket';
 
 /** Texts of the API documents. */
 interface FieldDocs {
-  /** Parameters of event streams; a full stop or more follows. */
+  /**
+   * Description of the query parameter of event streams, without its end: documents append a full stop or ",
+   * comma-separated.".
+   */
   readonly stream: string;
-  /** Client messages in AsyncAPI. */
+  /** Description in client messages (AsyncAPI). */
   readonly message?: string;
-  /** Member for a single value in AsyncAPI, and its example in REST. */
+  /** Member for a single value: its description in AsyncAPI, and its example in REST. */
   readonly one?: { readonly message: string; readonly example: string };
-  /** Bodies of REST, with their example. */
+  /** Description in REST request bodies, and the example there. */
   readonly body?: string;
   readonly bodyExample?: number;
-  /** Answers in AsyncAPI. */
+  /** Schema in answers (AsyncAPI). */
   readonly answer?: { readonly description: string; readonly minimum?: number };
-  /** Answers of REST. */
+  /** Description in REST responses. */
   readonly bodyAnswer?: string;
   /** Value in the example of `subscribe`. */
   readonly sample?: number | readonly string[];
@@ -47,29 +50,29 @@ interface FieldDocs {
 export interface FilterField<Name extends FieldName = FieldName> {
   /** Spelling on Socket.IO, event streams and REST. */
   readonly name: string;
-  /** Spelling on plain WebSocket where that differs. */
+  /** Spelling on plain WebSocket if it differs. */
   readonly webSocketName?: string;
   /** Spelling of a single value on Socket.IO and REST. */
   readonly one?: Subject;
   readonly form: 'names' | 'types' | 'number';
-  /** Largest number; without it there is no upper limit. */
+  /** Maximum of a number; undefined: no maximum. */
   readonly max?: number;
-  /** Place in documents that name the most selective subjects first. */
+  /** Position in documents that list the most selective fields first. */
   readonly place: number;
-  /** Condition that an event fails because of it; the comparison. */
+  /** Condition that compares this field with events. */
   readonly condition: ConditionName;
   readonly docs: FieldDocs;
   /** Reads the value in canonical form; undefined when absent. */
   read(input: Input, name: string): SubscriptionFilter[Name];
   /** Returns the values that comparisons use; they are part of the group key. */
   compile(request: SubscriptionRequest): Partial<CompiledFields>;
-  /** Whether a subscription has exactly the selector's value of this field. */
+  /** Whether a subscription's value of this field equals the selector's value. */
   isSelected(selector: SubscriptionFilter, subscription: Filtered): boolean;
 }
 
 const MAX_THRESHOLD = 1_000;
 
-/** Members of the fields for names of one kind. */
+/** Returns the common members of the fields that list names of one kind. */
 function naming<Kind extends Subject>(kind: Kind) {
   return {
     one: kind,
@@ -81,8 +84,8 @@ function naming<Kind extends Subject>(kind: Kind) {
 }
 
 /**
- * Fields of filters, in the order in which they are read. A new one is a record here; what compares it stands in
- * filter-conditions.ts, and written out in filter.ts and filter-index.ts.
+ * Filter fields, in the order in which they are read. A new field needs a record here and its comparison: in
+ * filter-conditions.ts and, as hand-written code, in filter.ts and filter-index.ts.
  */
 export const FILTER_FIELDS: { readonly [Name in FieldName]: FilterField<Name> } = {
   protocols: {
@@ -192,7 +195,7 @@ const isFieldName = (name: string): name is FieldName => Object.hasOwn(FILTER_FI
 export const FIELD_NAMES: readonly FieldName[] = Object.keys(FILTER_FIELDS).filter(isFieldName);
 /** Records of the table, in its order. */
 export const FIELDS: readonly FilterField[] = FIELD_NAMES.map((name) => FILTER_FIELDS[name]);
-/** Records in the order of documents that name the most selective subjects first. */
+/** Records in the order of documents that list the most selective fields first. */
 export const FIELDS_BY_PLACE: readonly FilterField[] = FIELDS.toSorted((a, b) => a.place - b.place);
 
 /** Returns the name of a field in a dialect. */
@@ -232,14 +235,17 @@ export function hasFields(subscription: Filtered, selector: SubscriptionFilter):
   );
 }
 
-/** Fields that a dialect spells otherwise than the table's keys. */
+/** Returns the fields whose spelling in a dialect differs from their key in the table. */
 const renamedIn = (dialect: Dialect): readonly { name: FieldName; spelling: string }[] =>
   FIELD_NAMES.map((name) => ({ name, spelling: spellingOf(FILTER_FIELDS[name], dialect) })).filter(
     ({ name, spelling }) => spelling !== name,
   );
 const RENAMED = { common: renamedIn('common'), webSocket: renamedIn('webSocket') };
 
-/** Returns a filter under the names of a dialect; the renamed members apart, as answers show them first or last. */
+/**
+ * Returns a filter with the names of a dialect. Renamed members are separate, because some answers list them first,
+ * others last.
+ */
 export function spelled(filter: SubscriptionFilter, dialect: Dialect): Record<'same' | 'renamed', object> {
   const same = { ...filter };
   const renamed = {};
@@ -255,7 +261,10 @@ function readAmount(input: Input, name: string): number | undefined {
   return input.number(name, 0, Number.MAX_VALUE);
 }
 
-/** Returns the values that an event may have: those of the subscription's subject that the filter lists too. */
+/**
+ * Returns the values allowed in a dimension: those in both the subscription's subject and the filter; if only one of the
+ * two names values, those.
+ */
 function valuesOf({ about, filter }: SubscriptionRequest, dimension: Subject): Values | undefined {
   const [subject, listed] = [about?.[dimension], filter[`${dimension}s`]];
   const both = subject && listed ? subject.filter((value) => listed.includes(value)) : (subject ?? listed);

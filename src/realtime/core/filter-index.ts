@@ -3,7 +3,7 @@ import { stepIndex, type Filter } from './filter-conditions.js';
 import { compileFilter, matchesFields, namesOnly } from './filter.js';
 import type { Dimension, Subscription } from './subscription.js';
 
-/** Part of the index that compares each member of a filter, or the reason why none does. */
+/** For each member of a filter: the part of the index that compares it, or the reason why none does. */
 const COMPARED_BY = {
   key: 'groups',
   types: 'a TypeIndex each',
@@ -17,7 +17,9 @@ const COMPARED_BY = {
   all: 'owners are checked by who delivers',
 } satisfies Readonly<Record<keyof Filter, string>>;
 
-/** Throws unless the index compares all these members of filters: it would route events past a condition. */
+/**
+ * Throws unless the index compares all given members of filters: otherwise it would deliver events that fail a condition.
+ */
 export function assertCompared(members: readonly string[]): void {
   const missing = members.find((member) => !Object.hasOwn(COMPARED_BY, member));
   if (missing !== undefined) throw new Error(`The filter index does not compare ${missing}`);
@@ -28,7 +30,7 @@ assertCompared(Object.keys(compileFilter({ type: 'channel', filter: {} })));
 /** All subscriptions with equal filters. An event is compared with a group once, however many members it has. */
 export class Group {
   readonly members: Subscription[] = [];
-  /** Places of the group in the index, so that removing it costs its own keys only. */
+  /** Places of the group in the index: removing the group visits only these. */
   readonly places: Place[] = [];
 
   constructor(readonly filter: Filter) {}
@@ -39,29 +41,35 @@ interface Place {
   readonly bucket: Bucket;
   readonly list: Place[];
   at: number;
-  /** Range of the group, copied here so that skipping a group by range reads nothing else. */
+  /** Range of the group's filter, copied here so that skipping a group by range reads no other object. */
   readonly min: number;
   readonly max: number;
-  /** Whether this place settles the filter's conditions on protocol, token and chain. */
+  /**
+   * Whether an event found at this place passes the filter's conditions on protocol, token and chain without a further
+   * check.
+   */
   readonly isSettled: boolean;
 }
 
-/** Groups that share one key, by the step they wait for: an event that moved n steps reads the lists 0 to n. */
+/**
+ * Groups filed under one key, by the step of their threshold: an event that moved n steps is compared with the lists 0 to
+ * n.
+ */
 class Bucket {
   readonly steps: Place[][] = Array.from({ length: STEPS.length + 1 }, () => []);
   size = 0;
 
-  /** Creates the bucket; `forget` is called when the last group has left. */
+  /** Creates the bucket; `forget` is called when the last group has been removed. */
   constructor(readonly forget: () => void) {}
 }
 
 /**
- * Groups of one event type. A group is filed under the first dimension that its filter names, in order of selectivity; groups
- * whose filter names none are read for every event of the type.
+ * Groups of one event type. A group is filed under the first dimension that its filter names, in order of selectivity;
+ * groups whose filter names no dimension are compared with every event of the type.
  */
 class TypeIndex {
   private readonly byValue = new Map<string, Bucket>();
-  /** Groups filed under a dimension that still match events without it. */
+  /** Groups filed under a dimension that also match events without this dimension. */
   private readonly absent = new Map<Dimension, Bucket>();
   private readonly rest = new Bucket(() => {});
 
@@ -109,7 +117,7 @@ function bucketOf<K>(map: Map<K, Bucket>, key: K): Bucket {
 }
 
 function read(bucket: Bucket, event: LogEvent, moved: number, into: Group[]): void {
-  // NaN is in no range, not even in one without ends; an event without numbers is not bound by ranges.
+  // NaN is in no range, not even from -Infinity to Infinity. Ranges do not apply to events without numbers.
   const { previous, current } = event;
   const [before, after] = [previous ?? Number.NaN, current ?? Number.NaN];
   const isRanged = previous !== null || current !== null;
@@ -128,8 +136,9 @@ function isInside({ min, max }: Place, value: number): boolean {
 }
 
 /**
- * Finds the groups an event belongs to. The cost is that of the groups filed under the event's own protocol, token or
- * chain, not of all groups, and never of the number of subscribers. Adding and removing costs the filter's own keys.
+ * Finds the groups whose filter matches an event. Its cost depends on the groups filed under the event's own protocol,
+ * token or chain, not on the number of all groups or subscribers. Adding or removing a filter costs only the filter's own
+ * keys.
  */
 export class FilterIndex {
   private readonly groups = new Map<string, Group>();

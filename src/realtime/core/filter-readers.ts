@@ -8,7 +8,10 @@ import {
 } from '../../events/index.js';
 import type { Input } from './input.js';
 
-/** Reads a name in its one spelling. Names that no data can have are refused: their subscription would wait for ever. */
+/**
+ * Reads a name and returns its canonical spelling. Refuses names that no data can have: their subscription would never
+ * receive an event.
+ */
 export function readName(input: Input, field: string, given: string, kind: NameKind): string {
   const fault = nameFault(kind, given);
   if (fault !== undefined) throw input.fault(field, fault);
@@ -21,7 +24,7 @@ export function readNames(input: Input, list: string, kind: NameKind): readonly 
   return names && distinct(names);
 }
 
-/** Reads a list of event types under either of their names, sorted and without repetition. */
+/** Reads a list of event types, each by either of its two names; sorted and without repetition. */
 export function readTypes(input: Input, list: string): readonly EventType[] | undefined {
   const types = input.names(list)?.map((given, index) => eventType(input, `${list}/${index}`, given));
   return types && distinct(types);
@@ -29,7 +32,7 @@ export function readTypes(input: Input, list: string): readonly EventType[] | un
 
 function eventType(input: Input, field: string, name: string): EventType {
   const type = EVENT_TYPE_NAMES.get(name);
-  if (type === undefined) throw input.fault(field, `is not an event type; known: ${EVENT_TYPES.join(', ')}`);
+  if (type === undefined) throw input.fault(field, `is not an event type; allowed: ${EVENT_TYPES.join(', ')}`);
   return type;
 }
 

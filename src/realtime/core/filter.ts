@@ -13,7 +13,10 @@ import {
 import { compileFields } from './filter-fields.js';
 import type { Dimension, SubscriptionRequest } from './subscription.js';
 
-/** Compiles a subscription. All filters come from one literal: comparisons are fastest when all have one shape. */
+/**
+ * Compiles the filter of a subscription. One object literal creates all filters, so that all have the same hidden class:
+ * this makes comparisons fastest.
+ */
 export function compileFilter(request: SubscriptionRequest): Filter {
   const { about, all = false } = request;
   const { types, protocol, chain, token, stepIndex, min, max } = compileFields(request);
@@ -26,12 +29,15 @@ export function compileFilter(request: SubscriptionRequest): Filter {
   return { key: keyOf(filter), ...filter };
 }
 
-/** Returns the key of every member there is: a member cannot be forgotten, and two filters that differ cannot share a group. */
+/**
+ * Returns the key of a filter, made from all its members: no member can be forgotten, so filters that differ never share
+ * a group.
+ */
 function keyOf(filter: Readonly<Record<string, KeyPart>>): string {
   return JSON.stringify(Object.values(filter).map((part) => (isSet(part) ? [...part].sort() : part)));
 }
 
-/** Forms that a key tells apart; JSON would write others as `{}`. */
+/** Types of members that a key distinguishes; JSON would write other objects as `{}`. */
 type KeyPart =
   | string
   | number
@@ -53,7 +59,7 @@ export function namesOnly(filter: Filter, dimension: Dimension | undefined): boo
   return DIMENSIONS.every((name) => name === dimension || filter[name] === undefined);
 }
 
-/** Whether all conditions other than type, owner and threshold hold: those that the index does not check. */
+/** Whether all conditions other than type, owner and threshold hold; the caller checks these three. */
 export function matchesFields(filter: Filter, event: LogEvent): boolean {
   return (
     passes(filter.protocol, event.protocol, filter.required.protocol) &&
@@ -64,14 +70,15 @@ export function matchesFields(filter: Filter, event: LogEvent): boolean {
 }
 
 /**
- * Whether an event belongs to a filter: all `CONDITIONS` hold, written out because every event of a replay is asked. Stateless:
- * the same answer live, in replay and on every pod. Ownership is checked elsewhere (`mayReceive`).
+ * Whether an event matches a filter: all `CONDITIONS` hold. Written out for speed, because a replay calls this for every
+ * event. Stateless: the result is the same live, in a replay and on every pod. Ownership is checked elsewhere
+ * (`mayReceive`).
  */
 export function matches(filter: Filter, event: LogEvent): boolean {
   return passesTypes(filter, event) && passesThreshold(filter, event) && matchesFields(filter, event);
 }
 
-/** Returns the names of the conditions that fail; empty if the event belongs to the filter. */
+/** Returns the names of the conditions that fail; empty if the event matches the filter. */
 export function mismatches(filter: Filter, event: LogEvent): ConditionName[] {
   return CONDITION_NAMES.filter((name) => !CONDITIONS[name].passes(filter, event));
 }

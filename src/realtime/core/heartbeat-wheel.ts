@@ -1,6 +1,8 @@
 import type { Session } from './session.js';
 
-/** One slot of the wheel, ms: heartbeats of many connections are spread over the period instead of sent at once. */
+/**
+ * Length of one slot of the wheel, ms: heartbeats of many connections are spread over the period instead of sent at once.
+ */
 const SLOT_MS = 100;
 
 /** Visits every session once per period, from one shared timer. */

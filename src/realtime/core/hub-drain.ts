@@ -2,8 +2,9 @@ import type { RealtimeHub } from './hub.js';
 import type { Session } from './session.js';
 
 /**
- * Empties a hub over a period. All clients are notified at once, each with its own random delay within the window, so that they
- * do not all reconnect at the same moment. A connection is served as usual until its delay has passed.
+ * Ends all connections of a hub over a period. All clients are notified at once, each with its own random delay within
+ * the period, so that they do not all reconnect at the same moment. A connection is served as usual until its delay has
+ * passed.
  */
 export class HubDrain {
   private readonly dueAt = new Map<Session, number>();

@@ -31,8 +31,8 @@ export interface HubParts {
 }
 
 /**
- * All connections of this process, whatever their transport. It gets the log's events in order and hands each to every
- * connection that asked for it, once.
+ * All connections of this process, whatever their transport. The hub receives the log's events in order and sends each
+ * event once to every connection with a matching subscription.
  */
 export class RealtimeHub implements SessionHost {
   readonly recent: RecentEvents;
@@ -50,12 +50,12 @@ export class RealtimeHub implements SessionHost {
   private readonly wheel: HeartbeatWheel;
   private readonly ladder: SlowConsumerLadder;
   private readonly latest = new Set<Session>();
-  /** Sessions that the current event reaches; one array reused for all events. */
+  /** Sessions that receive the current event; the array is reused for all events. */
   private readonly touched: Session[] = [];
   private currentEpoch: string;
   private currentPosition: number;
   private subscribed = 0;
-  /** Whether the log cannot be followed now; heartbeats report it. */
+  /** Whether the process currently cannot follow the log; heartbeats report this. */
   stale = false;
   keeper: SessionKeeper | undefined;
 
@@ -105,7 +105,7 @@ export class RealtimeHub implements SessionHost {
     return session;
   }
 
-  /** Delivers the log's next events, in order and without a hole. */
+  /** Delivers the next events of the log, in order and without gaps. */
   deliver(batch: readonly LogEvent[]): void {
     for (const event of batch) {
       if (event.epoch !== this.currentEpoch) this.startEpoch(event.epoch, event.seq - 1);
@@ -116,7 +116,7 @@ export class RealtimeHub implements SessionHost {
     }
   }
 
-  /** Begins a new epoch of a restored or replaced log: old cursors are void, clients are sent `resync`. */
+  /** Begins a new epoch after the log was restored or replaced: old cursors are invalid, clients are sent `resync`. */
   startEpoch(epoch: string, position: number): void {
     if (epoch === this.currentEpoch) return;
     this.currentEpoch = epoch;
@@ -128,7 +128,7 @@ export class RealtimeHub implements SessionHost {
     }
   }
 
-  /** Advances the clock of all connections to `elapsed`; called several times a second. */
+  /** Performs the timed work of all connections that is due at `elapsed`; called several times a second. */
   beat(elapsed: number = this.elapsed()): void {
     for (const session of this.wheel.due(elapsed)) this.attend(session);
     for (const session of this.latest) session.flushIfDue(elapsed);
@@ -161,8 +161,8 @@ export class RealtimeHub implements SessionHost {
   }
 
   /**
-   * Returns the event ready to be sent; undefined, and reported, for a row that cannot be shown, so that it does not stop the
-   * others.
+   * Returns the encoded event. For an invalid row it reports the error and returns undefined, so that the row does not
+   * stop later events.
    */
   encode(event: DeliveredEvent): EncodedEvent | undefined {
     try {
@@ -212,7 +212,7 @@ export class RealtimeHub implements SessionHost {
     return this.deliverTouched(event);
   }
 
-  /** Routes a row with an owner past the index: few connections may see it, however many asked. */
+  /** Routes a row with an owner without the index: only the connections of its owner and of admins may receive it. */
   private routeOwned(event: DeliveredEvent, owner: string): number {
     for (const session of this.sessions.mayReceive(owner)) {
       for (const subscription of session.subscriptions.values()) {

@@ -1,6 +1,6 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
 
-/** Longest list of a filter; longer ones must be split into several subscriptions. */
+/** Maximum number of entries in one list of a filter; longer lists must be split into several subscriptions. */
 export const LIST_LIMIT = 500;
 /** Longest name of a protocol, chain, token or channel, characters. */
 const NAME_LIMIT = 160;
@@ -48,7 +48,7 @@ export class Input {
     return this.values.get(name) !== undefined;
   }
 
-  /** Returns the raw value, for a reader of its own. */
+  /** Returns the raw value, which the caller reads itself. */
   value(name: string): unknown {
     return this.values.get(name);
   }

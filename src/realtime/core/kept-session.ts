@@ -3,13 +3,13 @@ import type { DeliveryMode } from './session-calls.js';
 import type { Session } from './session.js';
 import type { Subscription, SubscriptionRequest } from './subscription.js';
 
-/** Replay that a subscription began with. */
+/** Replay with which a subscription began. */
 export interface KeptReplay {
-  /** Number of the replay; rises over a session and the sessions that continue it. */
+  /** Number of the replay; increases over a session and the sessions that continue it. */
   readonly number: number;
   /**
-   * Whether the replay continued an earlier session: any position that the client named since is then from this replay, or
-   * newer.
+   * Whether the replay continued an earlier session: any other position that the client names later is then one that it
+   * received from this replay or after it.
    */
   readonly isReturn: boolean;
   /** Position of the log when the replay was answered; absent until then. */
@@ -19,16 +19,19 @@ export interface KeptReplay {
 export interface KeptSubscription {
   readonly id: string;
   readonly order: number;
-  /** Position after which events are due to the client. */
+  /** Position after which the client is still to receive events. */
   readonly from: number;
   readonly replay?: KeptReplay;
   readonly request: SubscriptionRequest;
 }
 
-/** State of a session from which another connection continues at any position that its client names. */
+/** Stored state of a session. Another connection continues from it, at any position that its client names. */
 export interface KeptSession {
   readonly epoch: string;
-  /** Position that the client named when it connected; until it names another, it has received nothing since. */
+  /**
+   * Position that the client named when it connected. If the client names the same position again, it has received
+   * nothing since.
+   */
   readonly offset?: string;
   readonly replays: number;
   /** Earliest `since` among the changes that wait for a replay to end. */
@@ -44,7 +47,7 @@ export interface ResumeOffset {
   readonly text: string;
   readonly epoch: string;
   readonly seq: number;
-  /** Number of the last replay that has arrived; 0: unknown. */
+  /** Number of the last replay that the client has received completely; 0: unknown. */
   readonly replays: number;
 }
 
@@ -54,7 +57,9 @@ export function formatOffset(cursor: string, replays: number): string {
   return `${cursor}/${replays}`;
 }
 
-/** Parses the offset that socket.io-client sends by itself. Never throws; undefined for anything that is no position. */
+/**
+ * Parses the offset that socket.io-client sends by itself. Never throws; undefined for anything that is not a position.
+ */
 export function parseOffset(value: unknown): ResumeOffset | undefined {
   if (typeof value !== 'string') return undefined;
   const [, cursor, replays] = OFFSET.exec(value) ?? [];
@@ -62,13 +67,19 @@ export function parseOffset(value: unknown): ResumeOffset | undefined {
   return position && { text: value, ...position, replays: Number(replays ?? 0) };
 }
 
-/** Parses a client's `since`: the client knows what it has received, answers included. */
+/**
+ * Parses a client's `since`. Such a client tracks its position itself, including answers, so all replays count as
+ * received.
+ */
 export function parseSince(value: unknown): ResumeOffset | undefined {
   const position = parseCursor(value);
   return position && { text: String(value), ...position, replays: Infinity };
 }
 
-/** Returns the session as JSON; undefined when it holds nothing. The text of each request is made once. */
+/**
+ * Returns the session as JSON; undefined if it has neither subscriptions nor queries. The JSON of each request is built
+ * once.
+ */
 export function keptText(session: Session, epoch: string, queries: readonly SubscriptionRequest[]): string | undefined {
   const { subscriptions, asked, identity, changes } = session;
   if (subscriptions.size === 0 && queries.length === 0) return undefined;
@@ -82,9 +93,9 @@ function keptSubscription({ id, order, from, replay, requestText }: Subscription
 }
 
 /**
- * Returns the position from which a subscription continues for a client that has received everything up to `offset`. A client
- * may have received less than was written to it, and a replay moves its position back: a replay whose answer cannot have
- * arrived begins again.
+ * Returns the position from which a subscription continues for a client that has received everything up to `offset`. The
+ * client may not have received all that was sent to it, and a replay starts at an earlier position than the events sent
+ * before it. So a replay whose answer cannot have arrived starts again.
  */
 export function startOf(kept: KeptSubscription, session: KeptSession, offset: ResumeOffset | undefined): number {
   const { from, replay } = kept;
@@ -97,7 +108,7 @@ export function startOf(kept: KeptSubscription, session: KeptSession, offset: Re
   return session.floor === undefined ? start : Math.min(start, Math.max(from, session.floor));
 }
 
-/** Returns the cursor before the first event that is due. */
+/** Returns the cursor before the first event that the client is still to receive. */
 export function sinceOf(session: KeptSession, offset: ResumeOffset | undefined, starts: Iterable<number>): string {
   if (offset && offset.epoch !== session.epoch) return formatCursor(offset.epoch, offset.seq);
   return formatCursor(session.epoch, Math.min(...starts));

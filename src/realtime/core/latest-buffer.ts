@@ -7,7 +7,10 @@ interface Pending {
   merged: number;
 }
 
-/** Returns the key under which a newer event replaces an older one; events that are not levels never replace each other. */
+/**
+ * Returns the key under which a newer event replaces an older one; events of types without a level never replace each
+ * other.
+ */
 function keyOf(event: DeliveredEvent): string {
   const { level } = eventSpec(event.type);
   if (level === null) return `seq:${event.seq}`;
@@ -17,9 +20,9 @@ function keyOf(event: DeliveredEvent): string {
 }
 
 /**
- * Newest event per key of one connection in `latest` mode. Events wait for the connection's interval and leave in log order, so
- * the cursor of the last one sent is always a position to resume from. The buffer holds rows instead of frames: events that
- * wait for slow connections must not keep encoded events in memory.
+ * Newest event per key of one connection in `latest` mode. Events wait for the connection's interval and are sent in log
+ * order, so the client can always resume from the cursor of the last sent event. The buffer stores rows instead of
+ * frames: events that wait for slow connections must not keep encoded events in memory.
  */
 export class LatestBuffer {
   private readonly pending = new Map<string, Pending>();

@@ -14,18 +14,18 @@ export type CloseReason =
   | 'connection_limit'
   | 'server_draining'
   | 'revoked'
-  /** End of a token, which a renewed one may follow. */
+  /** The token expired; the client may continue with a renewed token. */
   | 'expired'
-  /** End of a key, for good. */
+  /** The key expired, permanently. */
   | 'key_expired'
   | 'replaced'
   | 'unavailable'
-  /** Ended for good by an operator: the key may not reconnect from that address for a while. */
+  /** An operator ended the connection with `final`: the key may not reconnect from that address for a while. */
   | 'dismissed';
 
 /**
- * Transport as the core needs it, one per connection. All calls are synchronous and keep their order. A link never throws;
- * after its connection has ended it drops its input.
+ * Interface of a transport to the core, one object per connection. All calls are synchronous and keep their order. A link
+ * never throws; after its connection has ended it ignores all calls.
  */
 export interface ClientLink {
   readonly transport: TransportName;
@@ -35,14 +35,14 @@ export interface ClientLink {
    */
   sendEvent(event: EncodedEvent, channels: readonly string[], merged?: number): void;
   /**
-   * Sends a message that is not an event of the log: `connected`, `heartbeat`, `snapshot`, `slow_consumer`, … `position` is the
-   * position from which the client may resume once it has the message; Socket.IO appends it to the body, the others leave it
-   * out.
+   * Sends a message that is not an event of the log: `connected`, `heartbeat`, `snapshot`, `slow_consumer`, … `position`
+   * is the position from which the client may resume after it has received the message. Socket.IO sends it as a further
+   * argument, the other transports omit it.
    */
   sendMessage(name: string, body: Readonly<Record<string, unknown>>, position?: string): void;
-  /** Sends a message that other connections receive too. */
+  /** Sends a message that other connections receive, too. */
   sendShared(message: SharedMessage): void;
-  /** Bytes accepted but not yet taken by the network. */
+  /** Number of bytes given to the link that the network has not yet taken. */
   bufferedBytes(): number;
   /** Ends the connection; the last message has the reason and the cursor to resume from. */
   close(reason: CloseReason, cursor: string, message?: string): void;

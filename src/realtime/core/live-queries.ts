@@ -6,7 +6,7 @@ import type { SubscriptionSelector } from './subscription-book.js';
 import { assertMaySubscribe } from './subscription-rights.js';
 import type { SubscriptionInfo, SubscriptionRequest } from './subscription.js';
 
-/** Body of `query_result` and `query_change`; `cursor` is the position of the log that they show. */
+/** Body of `query_result` and `query_change`; `cursor` is the position of the log at which the rows were read. */
 export interface LiveQueryBody {
   readonly subscriptionId: string;
   readonly cursor: string;
@@ -15,14 +15,17 @@ export interface LiveQueryBody {
 /** Receiver of a live query's messages. */
 export interface LiveQuerySink {
   send(message: SharedMessage<LiveQueryBody>): void;
-  /** Whether the reader is behind: a change would only wait now. Ask again later, or start over with a result. */
+  /**
+   * Whether the client reads too slowly: a change sent now would only wait. The runner checks again later, or sends a
+   * full result.
+   */
   isBehind(): boolean;
-  /** Ends a query that can never be answered as it stands; its client receives an `error`. */
+  /** Ends a query that can never succeed unless the client changes it; the client receives an `error`. */
   fail(error: SocketError): void;
 }
 
 export interface LiveQueryOptions {
-  /** Shortest time between two changes, ms; default: the runner's. */
+  /** Minimum time between two changes, ms; default: the runner's. */
   intervalMs?: number;
 }
 
@@ -47,10 +50,13 @@ interface OpenQuery {
   readonly handle: LiveQueryHandle;
 }
 
-/** Maximum per connection: unlike a filter, each one costs the database. */
+/** Maximum number of live queries per connection: unlike a filter, each live query puts load on the database. */
 const QUERIES_PER_CONNECTION = 20;
 
-/** Live queries of all connections of this process: subscriptions that are not matched with events of the log. */
+/**
+ * Live queries of all connections of this process: subscriptions that the query module serves instead of the filter
+ * index.
+ */
 export class LiveQueries {
   private runner: LiveQueryRunner | undefined;
   private readonly bySession = new Map<Session, OpenQuery[]>();
@@ -60,8 +66,8 @@ export class LiveQueries {
   }
 
   /**
-   * Opens all queries or none; `all` has one entry per request. Sends nothing before `start`. A query that the connection
-   * already follows is returned as it is.
+   * Opens all queries or none; `all` has one entry per request. Sends nothing before `start`. For a query that the
+   * connection already has, it returns the existing entry.
    */
   open(session: Session, requests: readonly SubscriptionRequest[]): { all: OpenQuery[]; fresh: OpenQuery[] } {
     const fresh: OpenQuery[] = [];
@@ -116,7 +122,7 @@ export class LiveQueries {
     return this.of(session).map(({ info }) => info);
   }
 
-  /** Removes the live queries that a selector names; only id, type and the query itself can name one. */
+  /** Removes the live queries that a selector matches. Selectors with members other than id, type and query match none. */
   remove(session: Session, { id, type, query, ...rest }: SubscriptionSelector): SubscriptionInfo[] {
     if (Object.values(rest).some((value) => value !== undefined)) return [];
     const named = this.of(session).filter(
@@ -156,8 +162,8 @@ export class LiveQueries {
 const NONE: readonly OpenQuery[] = [];
 
 /**
- * Sends a message with a cursor that the connection has reached. A client may resume from any cursor it sees: a result for a
- * connection behind the log therefore carries the connection's own cursor.
+ * Sends a message with a cursor that the connection has already reached, because a client may resume from any cursor that
+ * it receives. If the message's cursor is ahead of the connection, the message carries the connection's cursor instead.
  */
 function send(session: Session, message: SharedMessage<LiveQueryBody>): void {
   const { cursor } = message.body;

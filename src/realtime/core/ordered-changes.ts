@@ -7,14 +7,14 @@ export class OrderedChanges {
 
   constructor(private readonly isOver: () => boolean) {}
 
-  /** Whether a change would have to wait. */
+  /** Whether a change would have to wait for another. */
   get isBusy(): boolean {
     return this.waiting > 0;
   }
 
   /**
-   * Runs at once when nothing waits. Rejects with `unavailable` after the connection has ended, with `rate_limited` beyond
-   * `limit`.
+   * Runs `work` at once if no other change is running. Rejects with `unavailable` after the connection has ended, with
+   * `rate_limited` if `limit` changes already run or wait.
    */
   run<T>(limit: number, work: () => T | Promise<T>): Promise<T> {
     if (this.isOver()) return Promise.reject(hasEnded());

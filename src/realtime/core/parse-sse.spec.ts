@@ -90,7 +90,7 @@ describe('`parseStreamQuery`', () => {
   });
 
   it('needs linear time for many parameters', () => {
-    // Looking each one up among all of them would take minutes and time the test out.
+    // A search through all names for each of them would take minutes, and the test would time out.
     const query = Array.from({ length: 200_000 }, (_, n) => `x${n.toString(36)}`).join('&');
     expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid_request', field: 'x0' }));
   });
@@ -123,7 +123,7 @@ describe('`parseStreamBody`', () => {
     expect(parseBody({ since: 'ab-00000000001' }, 'apiKey=rta_x&lastEventId=ab-00000000002').options).toEqual({
       since: 'ab-00000000002',
     });
-    expect(() => parseBody({}, 'channels=events:tvl')).toThrow('channels belongs into the body');
+    expect(() => parseBody({}, 'channels=events:tvl')).toThrow('channels must be in the body');
   });
 
   it.each([null, [], 'text', 7, { nonsense: 1 }, { tokens: 'bitcoin' }, { threshold: '1' }, { snapshot: 'true' }])(

@@ -22,18 +22,19 @@ const BESIDE_QUERY = ['channels', ...FILTER_FIELDS, 'all', 'snapshot'];
 const FLAGS = ['snapshot', 'all'];
 const KNOWN = [...LISTS, ...NUMBERS, ...TEXTS, ...FLAGS];
 
-/** Parameter with the caller's key; no part of the request proper. */
+/** Parameter with the caller's key; not part of the subscription. */
 const KEY = 'apiKey';
-/** Parameters in which libraries that cannot send the header `Last-Event-ID` put it. */
+/** Query parameters for libraries that cannot send the header `Last-Event-ID`. */
 const LAST_EVENT_ID = ['lastEventId', 'last_event_id'];
 
-/** Maximum number of names in one list of a body; an address has room for fewer. */
+/** Maximum number of names in one list of a body; a URL is too short for so many. */
 const MAX_BODY_NAMES = 5_000;
 
 /**
- * Parses the query of an event stream as subscriptions. `lastEventId`, the header, is the browser's own record of its position
- * and takes precedence over `since`, which stays in the address of a reconnecting EventSource for ever. One that is no cursor is
- * answered like that of another log instead of being refused: the client could not correct it.
+ * Parses the query of an event stream as subscriptions. `lastEventId`, the header, is the browser's own record of its
+ * position and takes precedence over `since`, which a reconnecting EventSource repeats unchanged. An invalid
+ * `lastEventId` is treated like the cursor of another log instead of being refused, because the client could not correct
+ * it.
  */
 export function parseStreamQuery(query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
   try {
@@ -43,20 +44,20 @@ export function parseStreamQuery(query: URLSearchParams, lastEventId: string | u
   }
 }
 
-/** Parses a request whose subscriptions are a JSON body; the address then holds at most the key and the position. */
+/** Parses a request whose subscriptions are a JSON body; the URL may then contain only the key and the position. */
 export function parseStreamBody(body: unknown, query: URLSearchParams, lastEventId: string | undefined): StreamRequest {
   const [beside] = Object.keys(valuesOf(query));
-  if (beside !== undefined) throw ofParameter(invalid(beside.slice(0, 64), 'belongs into the body'));
+  if (beside !== undefined) throw ofParameter(invalid(beside.slice(0, 64), 'must be in the body'));
   return streamRequest(Input.of(body, KNOWN, { maxNames: MAX_BODY_NAMES }), positionOf(query, lastEventId));
 }
 
-/** Returns the header, else the newest position in the address. */
+/** Returns the header; without a header, the last position in the query. */
 function positionOf(query: URLSearchParams, header: string | undefined): string | undefined {
   const given = [...LAST_EVENT_ID.flatMap((name) => query.getAll(name)), header ?? ''];
   return given.findLast((text) => text !== '');
 }
 
-/** Returns the same error with the parameter's name in place of a body's pointer. */
+/** Returns the same error with pointers to query parameters instead of body members. */
 function ofParameter({ code, message, field, errors }: DomainError): DomainError {
   const faults = errors?.map((fault) => ({ ...fault, pointer: `?${fault.pointer.slice(1)}` }));
   return new DomainError(code, message, { field, errors: faults });
@@ -76,7 +77,10 @@ function streamRequest(input: Input, lastEventId: string | undefined): StreamReq
   };
 }
 
-/** Channels of a stream that names none: those that its filters concern, or without filters all public ones. */
+/**
+ * Returns the default channels: TVL and protocols for a filter by protocols, prices for a filter by tokens, otherwise all
+ * three.
+ */
 function channelsFor({ protocols, tokens }: SubscriptionFilter): readonly string[] {
   if (protocols && !tokens) return ['events:tvl', 'events:protocols'];
   if (tokens && !protocols) return ['events:prices'];
@@ -89,7 +93,10 @@ function requestOf(channel: string, index: number, filter: SubscriptionFilter): 
   return request;
 }
 
-/** Reads the text values of a query: lists are comma-separated or repeated, numbers and flags are written out. */
+/**
+ * Reads the values of a query: lists are comma-separated or repeated parameters; numbers and flags are parsed from their
+ * text.
+ */
 function valuesOf(query: URLSearchParams): Record<string, unknown> {
   const values: Record<string, unknown> = Object.create(null);
   for (const [name, given] of textsOf(query)) {
@@ -99,7 +106,7 @@ function valuesOf(query: URLSearchParams): Record<string, unknown> {
   return values;
 }
 
-/** Collects the values in one pass: a client may send thousands of parameters. */
+/** Collects the values in one pass, because a client may send thousands of parameters. */
 function textsOf(query: URLSearchParams): ReadonlyMap<string, string[]> {
   const texts = new Map<string, string[]>();
   for (const [name, text] of query) {
@@ -112,7 +119,7 @@ function textsOf(query: URLSearchParams): ReadonlyMap<string, string[]> {
 
 function single(name: string, given: readonly string[]): unknown {
   const [text = ''] = given;
-  if (given.length > 1) throw invalid(name, 'may be given once');
+  if (given.length > 1) throw invalid(name, 'must be given only once');
   if (name === 'query') return jsonOf(text);
   if (NUMBERS.includes(name)) return /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?$/i.test(text) ? Number(text) : text;
   if (FLAGS.includes(name))
@@ -120,7 +127,7 @@ function single(name: string, given: readonly string[]): unknown {
   return text;
 }
 
-/** Parses JSON; other text is returned as it is, and is then refused as no query. */
+/** Parses JSON. Other text is returned unchanged; the caller refuses it because it is not a query object. */
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);

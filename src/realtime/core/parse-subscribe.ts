@@ -14,7 +14,7 @@ const FILTER_FIELDS = [...SINGLE_FIELDS, ...FIELDS.map(({ name }) => name)];
 const OPTION_FIELDS = ['since', 'snapshot', 'mode', 'intervalMs'];
 const BODY_FIELDS = ['type', 'channel', 'all', 'query', ...FILTER_FIELDS, ...OPTION_FIELDS];
 const UPDATE_FIELDS = ['id', 'type', 'channel', 'filters', 'mode', 'intervalMs', ...FILTER_FIELDS];
-/** Maximum number of bodies in one call; together they are one change with one replay. */
+/** Maximum number of bodies in one `subscribe` call; they are one change with one replay. */
 const BODY_LIMIT = 100;
 
 export interface SubscribeCall {
@@ -33,7 +33,7 @@ export function parseSubscribe(argument: unknown): SubscribeCall {
     const input = Input.of(body, BODY_FIELDS);
     const { since, snapshot, ...mode } = readOptions(input);
     const request = requestOf(input);
-    // Intervals of queries are their own; the interval of events is the connection's.
+    // The interval of a query belongs to that query; the interval of events belongs to the connection.
     if (request.type === 'query') delete mode.intervalMs;
     if (since !== undefined && options.since !== undefined && since !== options.since) {
       throw input.fault('since', 'must be the same in all bodies of one call');
@@ -62,7 +62,7 @@ function ofChannel(input: Input, filter: SubscriptionFilter): SubscriptionReques
   return request;
 }
 
-/** Protocols of type `protocol` are the subject of the subscription, not only a filter. */
+/** For type `protocol` the listed protocols are the subject of the subscription, not only a filter. */
 function ofType(input: Input, type: SubscriptionType, filter: SubscriptionFilter): SubscriptionRequest {
   if (type !== 'protocol') return { type, filter };
   const { protocols, ...rest } = filter;
@@ -81,7 +81,7 @@ function filterOf(input: Input): SubscriptionFilter {
   return filter;
 }
 
-/** Parses the argument of `unsubscribe`: `{id}`, or a body; members that it leaves out match anything. */
+/** Parses the argument of `unsubscribe`: `{id}`, or a body; omitted members match anything. */
 export function parseSelector(argument: unknown): SubscriptionSelector {
   const input = Input.of(argument, ['id', ...BODY_FIELDS]);
   const all = input.flag('all');
@@ -102,9 +102,9 @@ export interface UpdateCall {
 }
 
 /**
- * Parses the argument of `update_filters`. With `filters`, the other members select as for `unsubscribe`; without it, the
- * filters stand beside `id`, `type` and `channel`. Filters change only if at least one is named. A message without filters
- * never removes them all; `filters: {}` does.
+ * Parses the argument of `update_filters`. With `filters`, the other members select subscriptions as in `unsubscribe`;
+ * without `filters`, the new filters are given beside `id`, `type` and `channel`. Filters change only if the message
+ * names at least one; only `filters: {}` removes all filters.
  */
 export function parseUpdate(argument: unknown): UpdateCall {
   const input = Input.of(argument, UPDATE_FIELDS);
@@ -119,15 +119,15 @@ export function parseUpdate(argument: unknown): UpdateCall {
 }
 
 /**
- * Refuses a selector that names nothing: JSON omits undefined members, so the `{id: undefined}` of a faulty client arrives as
- * `{}`.
+ * Refuses an empty selector, which would select every subscription: JSON omits undefined members, so the `{id:
+ * undefined}` of a faulty client arrives as `{}`.
  */
 export function naming(selector: SubscriptionSelector): SubscriptionSelector {
   if (Object.keys(selector).length > 0) return selector;
   throw invalid('id', 'must name a subscription; or name several by type, channel or filters');
 }
 
-/** Selects by the protocols of type `protocol`: as in `subscribe`, they are the subject of the subscription. */
+/** For type `protocol` the protocols select subscriptions: as in `subscribe`, they are the subject, not a filter. */
 function asInSubscribe(
   selector: SubscriptionSelector,
   filter: SubscriptionFilter,

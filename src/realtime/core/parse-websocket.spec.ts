@@ -129,7 +129,7 @@ describe('`parseMessage`', () => {
   });
 
   it('needs linear time for a message with many fields', () => {
-    // Looking each one up among all of them would take minutes and time the test out.
+    // A search through all names for each of them would take minutes, and the test would time out.
     const fields = Array.from({ length: 400_000 }, (_, n) => `"${n.toString(36)}":1`);
     expect(faultOf(JSON.parse(`{${fields.join(',')}}`))).toEqual({ code: 'invalid_request', field: 'type' });
   });

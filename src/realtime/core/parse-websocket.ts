@@ -19,7 +19,7 @@ export const MESSAGE_TYPES = [
 type MessageType = (typeof MESSAGE_TYPES)[number];
 export type MessageId = string | number;
 
-/** A channel of a list, in the client's spelling; without a request the name is no channel. */
+/** One channel of a list, in the client's spelling; `request` is undefined if the name is not a channel. */
 export interface NamedChannel {
   readonly channel: string;
   readonly request: SubscriptionRequest | undefined;
@@ -27,7 +27,7 @@ export interface NamedChannel {
 
 /** Messages that clients of the plain WebSocket dialect may send. */
 export type ClientMessage = { readonly id?: MessageId } &
-  /** Position that only marks a reconnecting client: it may then exceed its connection limit for a while. */
+  /** `since` only marks a reconnecting client, which may exceed its connection limit for a while. */
   (
     | { readonly type: 'authenticate'; readonly apiKey: string; readonly since?: string }
     | { readonly type: 'ping' | 'subscriptions' | 'stats' }
@@ -39,7 +39,7 @@ export type ClientMessage = { readonly id?: MessageId } &
         /** Live query in place of channels. */
         readonly query?: SubscriptionRequest;
       }
-    /** Channels to leave; absent: all of them. */
+    /** Channels to unsubscribe from; absent: all. */
     | { readonly type: 'unsubscribe'; readonly channels?: readonly string[]; readonly subscriptionId?: string }
     | {
         readonly type: 'update_filters';
@@ -60,17 +60,17 @@ const MESSAGE_FIELDS: Readonly<Record<MessageType, readonly string[]>> = {
   stats: [],
 };
 const BESIDE_QUERY = ['channels', 'filters', 'all', 'snapshot'];
-/** Names of the filter's fields, as refusals list them: those with a step last. */
+/** Names of the filter fields in the order in which error messages list them: the threshold is last. */
 const FILTER_FIELDS = FIELDS.toSorted(
   (a, b) => Number(a.condition === 'threshold') - Number(b.condition === 'threshold'),
 ).map((field) => spellingOf(field, 'webSocket'));
 const ID_LIMIT = 128;
-/** Longest key or token, characters; signed tokens are longer than keys. */
+/** Maximum length of a key or token, characters; signed tokens are longer than keys. */
 const SECRET_LIMIT = 8_192;
 
 /**
- * Reads the `id` of any message, so that a refusal can carry it too. Never throws. Numbers that JSON cannot represent exactly
- * are not ids: they would be returned changed.
+ * Reads the `id` of any message, so that a refusal can include it. Never throws. Numbers that JSON cannot represent
+ * exactly are not ids: the client would get a different number back.
  */
 export function messageId(value: unknown): MessageId | undefined {
   if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;

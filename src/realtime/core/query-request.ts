@@ -2,7 +2,7 @@ import type { Input } from './input.js';
 import { LATEST_INTERVAL } from './realtime-limits.js';
 import type { SubscriptionRequest } from './subscription.js';
 
-/** Reads a live query. Its content is validated by the query module; fields of `foreign` may not accompany it. */
+/** Reads a live query. The query module validates its content; the fields in `foreign` are refused beside a query. */
 export function queryRequest(input: Input, foreign: readonly string[]): SubscriptionRequest {
   const query = input.value('query');
   if (typeof query !== 'object' || query === null || Array.isArray(query)) {
@@ -14,7 +14,7 @@ export function queryRequest(input: Input, foreign: readonly string[]): Subscrip
   return { type: 'query', filter: {}, query, ...(intervalMs !== undefined && { intervalMs }) };
 }
 
-/** Reads `intervalMs`, of a query or of `latest`. */
+/** Reads `intervalMs` of a live query or of `latest` mode. */
 export function readInterval(input: Input): number | undefined {
   return input.wholeNumber('intervalMs', LATEST_INTERVAL.min, LATEST_INTERVAL.max);
 }

@@ -6,21 +6,24 @@ export interface RealtimeLimits {
   softMarkBytes: number;
   /** Bytes waiting at which a slow connection is closed. */
   hardMarkBytes: number;
-  /** Longest time that a connection may stay above the soft mark before it is closed, ms. */
+  /** Maximum time that a connection may stay above the soft mark before it is closed, ms. */
   slowGraceMs: number;
-  /** Events and duration of one replay. */
+  /** Maximum number of events, and maximum duration (ms), of one replay. */
   replayEvents: number;
   replayMs: number;
-  /** Events that a replay reads at once; other connections are served between two reads. */
+  /** Number of events that a replay reads at once; other connections are served between two reads. */
   replayChunk: number;
   /** Items per `snapshot` message. */
   snapshotPart: number;
   subscriptionsPerConnection: number;
-  /** Protocols, chains and tokens in the filters of one connection; each takes up to 1.2 KB of the index. */
+  /**
+   * Maximum number of protocols, chains and tokens in the filters of one connection; each takes up to 1.2 KB of the
+   * index.
+   */
   namesPerConnection: number;
-  /** Changes of one connection that may wait for a replay to end. */
+  /** Maximum number of changes of one connection that wait for a replay to end. */
   waitingChanges: number;
-  /** Maximum number of keys that `latest` holds for one connection. */
+  /** Maximum number of keys that the buffer of `latest` stores for one connection. */
   latestKeys: number;
 }
 

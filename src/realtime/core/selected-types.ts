@@ -3,13 +3,16 @@ import { distinct } from './filter-readers.js';
 import type { DomainError } from '../../platform/errors/domain-error.js';
 import type { SubscriptionRequest } from './subscription.js';
 
-/** Returns the event types of a subscription before `eventTypes` narrows them; those of a channel are given with it. */
+/**
+ * Returns the event types of a subscription before its filter `eventTypes` narrows them; for a channel these are in
+ * `selects`.
+ */
 export function selectedTypes({ selects, type }: SubscriptionRequest): readonly EventType[] {
   if (selects !== undefined) return selects;
   return type === 'channel' ? EVENT_TYPES : eventTypesWhere(({ followedBy }) => followedBy.includes(type));
 }
 
-/** Returns the types among `asked` that the request selects, in a fixed order. */
+/** Returns the requested types that the subscription can deliver, in a fixed order. */
 export function narrowedTypes(request: SubscriptionRequest, asked: readonly EventType[] | undefined): EventType[] {
   return selectedTypes(request)
     .filter((type) => asked === undefined || asked.includes(type))
@@ -17,8 +20,9 @@ export function narrowedTypes(request: SubscriptionRequest, asked: readonly Even
 }
 
 /**
- * Throws what `fault` makes if no event of any request has a type that its `eventTypes` names: the subscription would wait for
- * ever. Several channels share one filter, so it is enough that one of them can bring something; announcements have no types.
+ * Throws the error of `fault` if the `eventTypes` filters exclude all event types of the requests: the subscription would
+ * never receive an event. Several channels share one filter, so it is enough that one of them can deliver an event;
+ * announcements have no event types.
  */
 export function assertPossibleTypes(
   requests: readonly SubscriptionRequest[],

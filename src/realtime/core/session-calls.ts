@@ -4,9 +4,9 @@ import type { SubscriptionInfo } from './subscription.js';
 export type DeliveryMode = 'all' | 'latest';
 
 export interface SubscribeOptions {
-  /** Cursor to continue after: missed events are sent before the answer. */
+  /** Cursor after which to continue: missed events are sent before the answer. */
   since?: string;
-  /** Sends the matching published values first, joined with live events without a hole. */
+  /** Sends the matching published values first; live events follow without a gap. */
   snapshot?: boolean;
   /** Delivery mode of the connection; the last call wins. */
   mode?: DeliveryMode;

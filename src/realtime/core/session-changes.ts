@@ -11,20 +11,20 @@ import type { Subscription, SubscriptionRequest } from './subscription.js';
 
 interface NotedReplay {
   answered(): void;
-  /** Restores the state before a replay that failed. */
+  /** Restores the state from before the replay, if the replay failed. */
   undo(): void;
 }
 
 /**
- * Changes of one session's subscriptions, in the order of their requests. Each is stored before it is answered, so that every
- * answered change survives a reconnect.
+ * Changes of one session's subscriptions, in the order of their requests. Each change is stored before it is
+ * acknowledged, so that it survives a reconnect.
  */
 export class SessionChanges {
-  /** Number of replays so far, those of the continued sessions included. */
+  /** Number of replays so far, including those of the sessions that this session continues. */
   replays = 0;
-  /** Whether a replay was answered after the last confirmation that the client has received all of them. */
+  /** Whether a replay was answered after the last confirmation that the client has received all replays. */
   isUnconfirmed = false;
-  /** Positions named by the changes that wait for their turn. */
+  /** Positions (`since`) of the changes that wait for their turn. */
   private readonly waiting = new Set<{ readonly seq: number }>();
   private readonly order: OrderedChanges;
 
@@ -46,7 +46,7 @@ export class SessionChanges {
     }).finally(() => this.waiting.delete(since));
   }
 
-  /** Earliest position named by a waiting change. */
+  /** Earliest position of a waiting change. */
   get floor(): number | undefined {
     return this.waiting.size === 0 ? undefined : Math.min(...[...this.waiting].map(({ seq }) => seq));
   }
@@ -99,8 +99,8 @@ export class SessionChanges {
   }
 
   /**
-   * Adds subscriptions. Live queries are opened first, since they may be refused, and start last, so that no result precedes
-   * the answer's replay.
+   * Adds subscriptions. Live queries are opened first, because they may be refused, and started last, so that no query
+   * result is sent before the replayed events.
    */
   private async add(requests: readonly SubscriptionRequest[], options: SubscribeOptions): Promise<SubscribeAnswer> {
     const { session, host } = this;
@@ -134,7 +134,10 @@ export class SessionChanges {
     return { subscriptions: asked.map((one) => one.describe()), cursor: session.cursor, ...recovery };
   }
 
-  /** Runs the replays and snapshots that were asked for. The work begins in this turn, so that no live event comes between. */
+  /**
+   * Runs the requested replays and snapshots. They begin in the current turn of the event loop, so that no live event is
+   * sent before.
+   */
   private async replay(work: CatchUpWork): Promise<Recovery> {
     const { session, host } = this;
     const noted = this.noteReplay(work);
@@ -155,7 +158,7 @@ export class SessionChanges {
     }
   }
 
-  /** Records a replay, from which the client's position is derived if the connection ends during it. */
+  /** Records a replay. If the connection ends during the replay, the client's position is derived from this record. */
   private noteReplay({ asked, fresh, since, starts }: CatchUpWork): NotedReplay | undefined {
     const given = parseCursor(since);
     if (given?.epoch !== this.host.epoch) return undefined;

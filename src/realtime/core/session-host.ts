@@ -17,7 +17,7 @@ export interface SessionKeeper {
 export interface SessionHost {
   readonly limits: RealtimeLimits;
   readonly epoch: string;
-  /** Newest seq that has been routed to live sessions. */
+  /** Seq of the newest event that has been routed to live sessions. */
   readonly position: number;
   readonly recent: RecentEvents;
   readonly stored: StoredEvents;
@@ -30,15 +30,15 @@ export interface SessionHost {
   now(): number;
   /** Returns monotonic milliseconds, for waits and durations. */
   elapsed(): number;
-  /** Returns the event ready to be sent; undefined for a row that cannot be shown. */
+  /** Returns the encoded event; undefined for an invalid row. */
   encode(event: DeliveredEvent): EncodedEvent | undefined;
   /** Includes the subscription in routing from now on. */
   register(subscription: Subscription): void;
   unregister(subscription: Subscription): void;
-  /** Marks a session whose link was written to: the next beat checks its backlog. */
+  /** Marks a session after its link was written to: the next beat checks the link's backlog. */
   watch(session: Session): void;
   modeChanged(session: Session): void;
-  /** Applies a change of the session's caller: other rights, another expiry. */
+  /** Applies a change of the session's caller: different rights or a different expiry. */
   callerChanged(session: Session): void;
   forget(session: Session): void;
 }

@@ -13,12 +13,12 @@ export interface ResumeTicket {
 /** Client of a connection, with its address and region. */
 export interface SessionIdentity {
   readonly caller: Caller;
-  /** Id given by transports whose protocol already names the connection; generated otherwise. */
+  /** Connection id of a transport whose protocol already has one; otherwise an id is generated. */
   readonly connectionId?: string;
   readonly address: string;
   readonly userAgent?: string;
   readonly region?: string;
-  /** Ticket of a connection whose subscriptions are restored on reconnect. */
+  /** Present if the connection's subscriptions are restored after a reconnect. */
   readonly resume?: ResumeTicket;
 }
 
@@ -34,7 +34,7 @@ export interface ConnectionInfo {
   subscriptions: number;
 }
 
-/** Returns the view of a connection for its owner and for operators. */
+/** Returns the connection as its owner and operators see it. */
 export function connectionInfo(
   {
     id,

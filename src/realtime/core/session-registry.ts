@@ -51,7 +51,7 @@ export class SessionRegistry {
     this.watchEnd(session);
   }
 
-  /** Updates the watch on the expiry of the caller's token, which may have changed. */
+  /** Adds the session to those that expire, or removes it: the expiry of the caller's token may have changed. */
   watchEnd(session: Session): void {
     if (session.identity.caller.endsAt === undefined) this.expiring.delete(session);
     else this.expiring.add(session);

@@ -24,7 +24,7 @@ export class Session {
   lastActivity: number;
   mode: DeliveryMode = 'all';
   ended = false;
-  /** Whether the client left on purpose; its session is then not kept. */
+  /** Whether the client itself ended the connection; the session is then not stored. */
   hasLeft = false;
   /** Position up to which the client has seen the log, possibly from a process that is ahead of this one. */
   knownTo = 0;
@@ -33,7 +33,7 @@ export class Session {
   /** Whether the session is already on the hub's list of links to check. */
   watched = false;
 
-  /** Identity with the client's rights and expiry, which may change while it is connected. */
+  /** Client, rights and expiry; rights and expiry may change while the client is connected. */
   identity: SessionIdentity;
   /** Mode that the client asked for; a slow reader's mode may differ from it. */
   asked: { mode: DeliveryMode; intervalMs: number } = { mode: 'all', intervalMs: LATEST_INTERVAL.default };
@@ -42,9 +42,10 @@ export class Session {
   readonly changes: SessionChanges;
   private latest: LatestBuffer | undefined;
   private catchUp: CatchUp | undefined;
-  /** Position up to which everything has left the latest buffer. */
+  /** Position up to which the buffer of `latest` has sent all events. */
   private flushedTo: number;
-  // Match of the event that is being routed; allocates nothing while a single subscription matches.
+  // Matches of the event that is being routed. The first match has its own field, so that a single match allocates
+  // nothing.
   private markedSeq = -1;
   private firstHit: Subscription | undefined;
   private moreHits: Subscription[] | undefined;
@@ -76,14 +77,14 @@ export class Session {
     return this.catchUp !== undefined;
   }
 
-  /** Position from which the client may continue: everything before it has been handed to the link. */
+  /** Cursor from which the client may continue: everything before it has been given to the link. */
   get cursor(): string {
     if (this.catchUp) return this.catchUp.cursor;
     const seq = this.latest && this.latest.size > 0 ? this.flushedTo : this.host.position;
     return formatCursor(this.host.epoch, Math.max(seq, this.knownTo));
   }
 
-  /** Adds subscriptions as one change. With `since`, the answer follows the missed events. */
+  /** Adds subscriptions as one change. With `since`, the answer is sent after the missed events. */
   subscribe(requests: readonly SubscriptionRequest[], options: SubscribeOptions = {}): Promise<SubscribeAnswer> {
     return this.changes.subscribe(requests, options);
   }
@@ -124,7 +125,7 @@ export class Session {
   }
 
   /**
-   * Applies other rights, limits or another expiry of the same user: subscriptions that are no longer allowed end, the rest
+   * Applies changed rights, limits or expiry of the same user: subscriptions that are no longer allowed end, the others
    * continue.
    */
   changeCaller(caller: Caller): void {
@@ -132,8 +133,8 @@ export class Session {
   }
 
   /**
-   * Confirms that the client has everything that replays have sent: needed after their answers, where a position alone cannot
-   * say it.
+   * Sends a heartbeat with the number of the last replay. It confirms that the client has received all events of the
+   * replays: the position in their answers alone cannot show this.
    */
   confirmReplays(): void {
     const { replays, isUnconfirmed } = this.changes;
@@ -149,7 +150,7 @@ export class Session {
     this.lastActivity = this.host.now();
   }
 
-  /** Ends the connection with its reason and cursor. */
+  /** Ends the connection. The client receives the reason and its cursor. */
   close(reason: CloseReason, message?: string): void {
     if (this.ended) return;
     const cursor = this.cursor;
@@ -163,7 +164,7 @@ export class Session {
     this.close('replaced', 'The client has reconnected over another connection.');
   }
 
-  /** Releases the session; transports call it when their socket has ended, for whatever reason. */
+  /** Releases the session; transports call it when their socket has ended, for any reason. */
   end(): void {
     if (this.ended) return;
     this.ended = true;
@@ -174,8 +175,8 @@ export class Session {
   }
 
   /**
-   * Marks that `event` matches one of the session's subscriptions. True for the first match of an event: the caller then keeps
-   * the session.
+   * Marks that `event` matches one of the session's subscriptions. Returns true for the first match of an event; the
+   * caller then adds the session to the receivers.
    */
   hit(subscription: Subscription, event: LogEvent): boolean {
     if (this.catchUp !== undefined || subscription.coveredFrom >= event.seq) return false;
@@ -222,7 +223,7 @@ export class Session {
     return matches(subscription.filter, event);
   }
 
-  /** Notes a message other than an event on the link. */
+  /** Records that a message other than an event was written to the link. */
   sent(): void {
     if (!this.watched) this.host.watch(this);
   }
@@ -251,14 +252,14 @@ export class Session {
     return sent;
   }
 
-  /** Sets the delivery mode that the client asked for. */
+  /** Sets the delivery mode that the client requested. */
   setMode({ mode, intervalMs }: Pick<SubscribeOptions, 'mode' | 'intervalMs'>): void {
     if (mode === undefined && intervalMs === undefined) return;
     this.asked = { mode: mode ?? this.asked.mode, intervalMs: intervalMs ?? this.asked.intervalMs };
     this.deliverBy(mode ?? this.mode);
   }
 
-  /** Changes the delivery mode; a slow reader is set to `latest` whatever it asked for. */
+  /** Changes the delivery mode; a slow reader is set to `latest` regardless of the mode that it requested. */
   deliverBy(mode: DeliveryMode): void {
     const { intervalMs } = this.asked;
     this.mode = mode;
@@ -273,7 +274,7 @@ export class Session {
     this.host.modeChanged(this);
   }
 
-  /** Restarts at the beginning of a new log: no earlier position can be resumed from. */
+  /** Restarts at the beginning of a new log: clients cannot resume from earlier positions. */
   startOver(position: number): void {
     this.flushLatest();
     for (const subscription of this.book.byId.values()) subscription.beginAt(position);
@@ -283,7 +284,7 @@ export class Session {
     this.markedSeq = -1;
   }
 
-  /** Runs a catch-up; the session receives no live events meanwhile. */
+  /** Runs a catch-up; until its end the session receives no live events. */
   follow(catchUp: CatchUp): Promise<Recovery> {
     this.catchUp = catchUp;
     return runFor(this.identity.caller.keyId, () => catchUp.run());

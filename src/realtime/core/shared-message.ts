@@ -1,9 +1,15 @@
-/** Encoding of a message in one dialect; one object per dialect, since frames are shared under its identity. */
+/**
+ * Encoder of messages in one dialect. A dialect must use one object, because frames are cached by the identity of this
+ * object.
+ */
 export interface MessageFormat {
   build(message: SharedMessage): Buffer;
 }
 
-/** Message that many connections receive alike: each dialect's frame is made once, by the first connection that needs it. */
+/**
+ * Message that is the same for many connections: each dialect's frame is built once, for the first connection that needs
+ * it.
+ */
 export class SharedMessage<Body extends object = object> {
   private readonly frames = new Map<MessageFormat, Buffer>();
 

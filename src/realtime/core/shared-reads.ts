@@ -1,7 +1,7 @@
 import type { LogEvent } from '../../events/index.js';
 import type { StoredEvents } from './sources.js';
 
-/** Number of full pages kept for further readers; with pages of 500 events about 20 MB. */
+/** Number of full pages kept for further readers: about 20 MB with pages of 500 events. */
 const KEPT_PAGES = 64;
 
 /**
@@ -25,11 +25,11 @@ export class SharedReads implements StoredEvents {
     const start = Math.floor(afterSeq / this.pageSize) * this.pageSize;
     const page = await (this.pages.get(start) ?? this.fetch(start));
     const events = page.filter(({ seq }) => seq > afterSeq).slice(0, limit);
-    // Pages may have been read before the log reached this position.
+    // Pages may have been read before the log reached this position: an empty result is read again.
     return events.length > 0 ? events : this.log.read(afterSeq, limit);
   }
 
-  /** Drops all pages of a log that began anew: the same numbers may stand for other events. */
+  /** Drops all pages of a log that was replaced: in the new log the same numbers may be other events. */
   clear(): void {
     this.pages.clear();
   }

@@ -41,7 +41,7 @@ export class SlowConsumerLadder {
       this.slowDown(session, now);
       return true;
     }
-    // Backlog without additions since the switch: it has waited for at least a whole beat.
+    // In `latest` mode nothing is added to a full link: this backlog has waited for a tenth of the grace time.
     const isFull = waiting > this.limits.hardMarkBytes && now - session.slowSince >= this.limits.slowGraceMs / 10;
     if (isFull || now - session.slowSince >= this.limits.slowGraceMs) {
       session.close('slow_consumer');

@@ -2,22 +2,25 @@ import type { PublishedValue } from '../../events/index.js';
 import { inSlices } from '../../platform/loop/slices.js';
 import { isInside, passes, type Filter } from './filter-conditions.js';
 
-/** Last published values of all keys, exact at the stream's position. */
+/** Last published values of all keys, at the current position of the stream. */
 export interface PublishedValues {
   tvlOf(protocol: string): readonly PublishedValue[];
   price(token: string): PublishedValue | undefined;
   all(metric: 'tvl' | 'price'): Iterable<PublishedValue>;
 }
 
-/** Summary of the snapshot that preceded the answer. */
+/** Summary of the snapshot that was sent before the answer. */
 export interface SnapshotSummary {
   items: number;
   parts: number;
-  /** Position of the values; everything after it is sent as events. */
+  /** Position of the values; all changes after it are sent as events. */
   cursor: string;
 }
 
-/** Copies the present values that the filters may select, for later reading: going through thousands takes many turns. */
+/**
+ * Copies the current values that the filters may select: reading thousands of values takes many turns of the event loop,
+ * in which they change.
+ */
 export function valuesNow(published: PublishedValues, filters: readonly Filter[]): PublishedValues {
   const tvlsOf = new Map<string, readonly PublishedValue[]>();
   const priceOf = new Map<string, PublishedValue | undefined>();
@@ -36,7 +39,7 @@ export function valuesNow(published: PublishedValues, filters: readonly Filter[]
   };
 }
 
-/** Returns the values that a filter selects: those whose next change it would match, threshold aside. */
+/** Returns the values whose next change would match the filter, whatever its threshold. */
 export async function collectSnapshot(published: PublishedValues, filter: Filter): Promise<PublishedValue[]> {
   return (await inSlices(looked(published, filter))).filter((value) => value !== undefined);
 }

@@ -1,10 +1,10 @@
 import type { LogEvent } from '../../events/index.js';
 import type { ReplayFailure } from './catch-up.js';
 
-/** Gap-free stream of the log inside this process, as sessions need it. */
+/** Stream of the log inside this process, without gaps. */
 export interface RecentEvents {
   readonly epoch: string;
-  /** Newest seq delivered. */
+  /** Seq of the newest delivered event. */
   readonly position: number;
   /** Returns events after `afterSeq` that are still in memory, oldest first; undefined if the first of them is not. */
   recent(afterSeq: number, limit: number): readonly LogEvent[] | undefined;
@@ -23,7 +23,7 @@ export interface RealtimeObserver {
   routed(event: LogEvent, connections: number): void;
   replayed(outcome: 'recovered' | ReplayFailure | 'failed', events: number): void;
   slowConsumer(step: 'latest' | 'closed'): void;
-  /** Called for a row of the log that could not be made into an event and was left out. */
+  /** Called for a row of the log that could not be encoded and was omitted. */
   failed(event: LogEvent, error: unknown): void;
 }
 

@@ -14,7 +14,7 @@ import {
   type SubscriptionType,
 } from './subscription.js';
 
-/** Selects subscriptions: named members must be equal, members left out match anything. */
+/** Selects subscriptions: given members must be equal, omitted members match anything. */
 export interface SubscriptionSelector extends SubscriptionFilter {
   id?: string;
   type?: SubscriptionType;
@@ -25,7 +25,10 @@ export interface SubscriptionSelector extends SubscriptionFilter {
   query?: unknown;
 }
 
-/** Subscriptions of one session: checked against its limits, each only once, named for unsubscribing. */
+/**
+ * Subscriptions of one session: checks the session's limits, stores equal requests once, and finds subscriptions by
+ * selector.
+ */
 export class SubscriptionBook {
   readonly byId = new Map<string, Subscription>();
   private readonly byIdentity = new Map<string, Subscription>();
@@ -36,7 +39,10 @@ export class SubscriptionBook {
     private readonly host: SessionHost,
   ) {}
 
-  /** Adds all requests or none; `all` has one entry per request. A subscription that already exists is returned as it is. */
+  /**
+   * Adds all requests or none; `all` has one entry per request. For a subscription that already exists, it returns the
+   * existing one.
+   */
   add(requests: readonly SubscriptionRequest[]): { all: Subscription[]; fresh: Subscription[] } {
     for (const request of requests) assertMaySubscribe(this.session.identity.caller, request);
     const fresh = new Map<string, Subscription>();
@@ -52,7 +58,7 @@ export class SubscriptionBook {
     return { all, fresh: [...fresh.values()] };
   }
 
-  /** Adds a subscription of an earlier session of the client, under the name it had there. */
+  /** Adds a subscription of an earlier session of the client, under its former id. */
   restore({ id, order, request }: KeptSubscription): Subscription {
     assertMaySubscribe(this.session.identity.caller, request);
     const made = this.make(request, { id, order });
@@ -174,7 +180,7 @@ function isNamed(subscription: Subscription, selector: SubscriptionSelector): bo
   );
 }
 
-/** Returns the subscription with other filters. Protocols given to a `protocol` subscription become its subject. */
+/** Returns the request with other filters. Protocols given to a `protocol` subscription become its subject. */
 function refiltered(request: SubscriptionRequest, filter: SubscriptionFilter): SubscriptionRequest {
   if (request.type !== 'protocol' || filter.protocols === undefined) return { ...request, filter };
   const { protocols, ...rest } = filter;

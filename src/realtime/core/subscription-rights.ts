@@ -14,7 +14,10 @@ export function assertMaySubscribe(caller: Caller, request: SubscriptionRequest)
   }
 }
 
-/** Whether the types that a key may use already select all events of a channel; the channel then needs no right of its own. */
+/**
+ * Whether the subscription types allowed to a key already include all events of a channel; the channel then needs no
+ * separate right.
+ */
 function isCovered(request: SubscriptionRequest, allowed: readonly string[]): boolean {
   if (allowed.includes(request.type)) return true;
   if (request.type !== 'channel') return false;

@@ -8,41 +8,44 @@ import type { Session } from './session.js';
 
 export { SUBSCRIPTION_TYPES, type SubscriptionType };
 
-/** Field of an event that filters and channels refer to. */
+/** Field of an event by which filters and channels select: protocol, chain or token. */
 export type Dimension = Subject;
 
-/** One subscription as asked for, normalised: names and aliases resolved, lists sorted and without repetition. */
+/** One requested subscription in canonical form: names and aliases resolved, lists sorted and without repetition. */
 export interface SubscriptionRequest {
   type: SubscriptionType;
   /** The channel's name as the client wrote it. */
   channel?: string;
   filter: SubscriptionFilter;
-  /** Event types of the channel; the other subscription types define their own. */
+  /** Event types of a channel; undefined for other subscription types, whose type determines them. */
   selects?: readonly EventType[];
   /**
-   * Subject of a channel or a `protocol` subscription: unlike a filter it also excludes events without the field. One of the
-   * listed values must be present.
+   * Subject of a channel or of a `protocol` subscription: the event must have one of the listed values. Unlike a filter,
+   * it also excludes events without the field.
    */
   about?: Readonly<Partial<Record<Dimension, readonly string[]>>>;
-  /** Rows of every owner instead of the caller's only; for admins. */
+  /** Whether rows of every owner are included, not only the caller's; for admins. */
   all?: boolean;
   /** Whether the matching published values are sent before live events. */
   snapshot?: boolean;
-  /** Query of type `query`, as the client wrote it. */
+  /** Query of a subscription of type `query`, as the client wrote it. */
   query?: unknown;
-  /** Shortest time between two changes of type `query`, ms. */
+  /** Minimum time between two changes of a query, ms. */
   intervalMs?: number;
 }
 
 /** One subscription of one session. */
 export class Subscription {
-  /** Names under which the client knows it; shared by all events that match only this subscription. */
+  /**
+   * Names of the subscription in messages to its client; the array is shared by all events that match only this
+   * subscription.
+   */
   readonly names: readonly string[];
-  /** Position after which the subscription is covered, live or by a completed replay. */
+  /** Position after which the subscription needs no replay: its events are sent live or by a replay that has completed. */
   coveredFrom: number;
-  /** Position after which events are due to the client, over whatever connection. */
+  /** Position after which the client is still to receive events, on this connection or a later one. */
   from: number;
-  /** Replay that it last began with. */
+  /** Replay with which the subscription last began. */
   replay: KeptReplay | undefined;
   group: Group | undefined;
   /** Index in the group's list of members. */
@@ -52,7 +55,7 @@ export class Subscription {
   constructor(
     readonly session: Session,
     readonly id: string,
-    /** Order of creation within the session: of several names, the oldest comes first. */
+    /** Order of creation within the session: messages name older subscriptions first. */
     readonly order: number,
     readonly request: SubscriptionRequest,
     readonly filter: Filter,
@@ -69,7 +72,7 @@ export class Subscription {
     return (this.madeText ??= JSON.stringify(this.request));
   }
 
-  /** Moves the start: no event before this position is due. */
+  /** Sets the start of the subscription: events up to this position are not sent. */
   beginAt(position: number): void {
     this.coveredFrom = position;
     this.from = position;
@@ -98,7 +101,7 @@ export interface SubscriptionInfo extends SpelledFilter {
   type: SubscriptionType;
   channel?: string;
   all?: boolean;
-  /** Interval of a query, ms. */
+  /** Interval of a live query, ms. */
   intervalMs?: number;
 }
 

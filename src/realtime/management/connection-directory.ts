@@ -72,7 +72,7 @@ export class ConnectionDirectory {
   }
 }
 
-/** Reads the valid connections of an answer, which may come from another version of the product. */
+/** Returns the valid connections in an answer; the process that sent it may run another version of this software. */
 function connectionsIn(answer: unknown): ConnectionInfo[] {
   return Array.isArray(answer)
     ? answer.filter((one): one is ConnectionInfo => typeof one?.connectionId === 'string')
@@ -97,11 +97,14 @@ function sum(a: StatsPart, b: StatsPart): StatsPart {
   return { connections, subscriptions: a.subscriptions + b.subscriptions, byName };
 }
 
-/** Decodes the cursor: the last connection of the page before. A cursor that does not encode to the same text is refused. */
+/**
+ * Decodes the cursor: the id of the previous page's last connection. Refuses a cursor that `Buffer` would encode
+ * differently.
+ */
 function connectionBehind(cursor: string): string {
   const id = Buffer.from(cursor, 'base64url').toString('utf8');
   if (id !== '' && Buffer.from(id).toString('base64url') === cursor) return id;
-  const message = 'The cursor is not one of this list: give next_cursor as it was answered, or leave it out.';
+  const message = 'The cursor is not from this list: send next_cursor unchanged, or omit cursor.';
   throw new DomainError('invalid_request', message, {
     field: 'cursor',
     errors: [{ pointer: '?cursor', code: 'invalid_cursor', detail: message }],

@@ -51,8 +51,8 @@ export class ConnectionQuestions {
   }
 
   /**
-   * Performs an operation where the connection is. Throws not_found if no process holds it, unavailable if that cannot be
-   * determined.
+   * Performs an operation in the process that has the connection. Throws not_found if no process has it, unavailable if
+   * this cannot be determined.
    */
   async perform(operation: OperationName, caller: Caller, id: string, body: object = {}): Promise<unknown> {
     const asker = { userId: caller.userId, role: caller.role };
@@ -70,7 +70,7 @@ export class ConnectionQuestions {
   private answerOne({ operation, asker, id, body }: PodMessage): (() => Promise<unknown>) | undefined {
     if (typeof id !== 'string' || !isOperation(operation) || !this.connections.has(id)) return undefined;
     const given = { ...Object(body) } as Body;
-    // Answers without a value would look like no answer.
+    // An undefined answer would look like no answer.
     return async () => (await OPERATIONS[operation](this.connections, askerOf(asker), id, given)) ?? {};
   }
 }
@@ -79,7 +79,10 @@ function isOperation(name: unknown): name is OperationName {
   return typeof name === 'string' && Object.hasOwn(OPERATIONS, name);
 }
 
-/** Reads the asker of a request. Anything invalid may see nothing: no user has an empty name. */
+/**
+ * Reads the asker of a request. An invalid asker gets an empty user id: no user has one, so the asker sees no
+ * connections.
+ */
 function askerOf(value: unknown): Asker {
   const { userId, role } = Object(value) as Record<string, unknown>;
   return { userId: text(userId) ?? '', role: ROLES.find((known) => known === role) ?? 'reader' };

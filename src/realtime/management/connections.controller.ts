@@ -55,8 +55,8 @@ export class ConnectionsController {
   }
 
   /**
-   * Ends a connection. Its client receives an `error` with the cursor to resume from, and its library reconnects by itself.
-   * With `final` it does not, and its key is refused from that address for 60 s.
+   * Ends a connection. Its client receives an `error` with the cursor to resume from, and its library reconnects by
+   * itself. With `final` it does not reconnect, and its key is refused from its address for 60 s.
    */
   @Delete(':id')
   @HttpCode(204)
@@ -84,7 +84,10 @@ export class ConnectionsController {
     return this.connections.subscriptions(caller, id);
   }
 
-  /** Adds a subscription to a connection, as its client could. The answer follows the replay, if one was asked for. */
+  /**
+   * Adds a subscription to a connection, as its client could do itself. With `since`, the answer is sent after the
+   * replay.
+   */
   @Post(':id/subscriptions')
   subscribe(
     @CurrentCaller() caller: Caller,
@@ -104,7 +107,7 @@ export class ConnectionsController {
     return this.connections.update(caller, id, body);
   }
 
-  /** Removes the subscriptions that the address selects; without a selection all. A body is refused. */
+  /** Removes the subscriptions selected by query parameters; without parameters, all. A request body is refused. */
   @Delete(':id/subscriptions')
   unsubscribe(
     @CurrentCaller() caller: Caller,
@@ -117,7 +120,7 @@ export class ConnectionsController {
   }
 }
 
-/** Refuses a body: a selection that is not read would remove everything. */
+/** Refuses a body: its selection would be ignored, and all subscriptions removed. */
 function refuseBody(request: Request): void {
   if (declaredLength(request) === 0) return;
   throw new DomainError('invalid_request', 'must have no body; select in the address: ?id=… or ?type=…');

@@ -5,7 +5,7 @@ import type { TransportName } from '../core/link.js';
 
 export class ConnectionListQuery {
   /**
-   * Maximum number of connections of the answer.
+   * Maximum number of connections in the answer.
    * @example 100
    */
   @ApiProperty({ type: 'integer', required: false, default: 100 })
@@ -16,19 +16,19 @@ export class ConnectionListQuery {
   @Max(1_000)
   limit: number = 100;
 
-  /** Value of `page.next_cursor` of the page before. */
+  /** Value of `page.next_cursor` of the previous page. */
   @IsOptional()
   @IsString()
   @Length(1, 200)
   cursor?: string;
 
-  /** Only connections of this user; others than your own need role admin. */
+  /** Only connections of this user; users other than yourself require role admin. */
   @IsOptional()
   @IsString()
   @Length(1, 255)
   userId?: string;
 
-  /** Only connections of this key, by its id. */
+  /** Only connections of the key with this id. */
   @IsOptional()
   @IsString()
   @Length(1, 300)
@@ -56,7 +56,7 @@ export class ConnectionListQuery {
 }
 
 export class DisconnectQuery {
-  /** `true`: ended for good. The key may not connect from that address for 60 s. */
+  /** `true`: permanently. The key may not connect from that address for 60 s. */
   @IsOptional()
   @IsIn(['true', 'false'])
   @ApiProperty({ type: 'boolean', required: false, default: false })
@@ -87,7 +87,7 @@ export class Connection {
 
   userId!: string;
 
-  /** Key that opened it. */
+  /** Id of the key that opened the connection. */
   keyId!: string;
 
   /** @example "2026-11-20T12:00:00.000Z" */
@@ -104,13 +104,13 @@ export class Connection {
 
   metadata!: ConnectionMetadata;
 
-  /** Number of its subscriptions. */
+  /** Number of the connection's subscriptions. */
   @ApiProperty({ type: 'integer' })
   subscriptions!: number;
 }
 
 export class Page {
-  /** Value of `cursor` for the next page; null on the last one. */
+  /** Value of `cursor` for the next page; null on the last page. */
   next_cursor!: string | null;
 
   has_more!: boolean;
@@ -136,17 +136,17 @@ export class ConnectionStats {
 }
 
 export class SubscriptionStats {
-  /** Open connections: your own, or all for admins; of every process that answers within a second. */
+  /** Open connections of all processes that answer within a second: your own, or all for admins. */
   connections!: ConnectionStats;
 
   /** Subscriptions of these connections. */
   @ApiProperty({ type: 'integer' })
   subscriptions!: number;
 
-  /** Subscriptions by type; channels by their names. */
+  /** Number of subscriptions by type; those to channels, by channel name. */
   @ApiProperty({ type: 'object', additionalProperties: { type: 'integer' } })
   byName!: Record<string, number>;
 
-  /** Newest position handed to clients. */
+  /** Position of the newest event that was routed to clients. */
   cursor!: string;
 }

@@ -6,7 +6,7 @@ import type { Session } from '../core/session.js';
 import type { Subscription } from '../core/subscription.js';
 import type { Explanation, SubscriptionVerdict } from './operations.dto.js';
 
-/** Explains why an event reaches a connection or does not, by the same functions that route it. */
+/** Explains why an event reaches a connection or does not, with the same functions that route events. */
 export function explain(session: Session, event: LogEvent): Explanation {
   if (!isDelivered(event)) throw new Error('Internal rows have no explanation');
   const subscriptions = [...session.subscriptions.values()].map((one) => verdictOn(one, session, event));

@@ -2,21 +2,24 @@ import type { Type } from '@nestjs/common';
 import { ArrayMaxSize, IsArray, IsNumber, IsOptional, IsString, Length, Max, Min } from 'class-validator';
 import { FIELDS, type FilterField, type SpelledFilter } from '../core/filter-fields.js';
 
-/** Property of a DTO: its description in OpenAPI, and what checks it. */
+/** Property of a DTO: its description in OpenAPI, and its validators. */
 interface Property {
   readonly name: string;
   readonly schema: Readonly<Record<string, unknown>>;
   readonly checks: readonly PropertyDecorator[];
 }
 
-/** Filter of a body. The fields bind only events that have them. */
+/** Filter in request bodies. A condition applies only to events that have the field. */
 export const FilterBody = classOf(FIELDS.flatMap(bodyProperties));
-/** Lists of a filter in answers. */
+/** Members of a filter that are lists, in answers. */
 export const FilterLists = classOf(FIELDS.filter(({ form }) => form !== 'number').map(answerProperty));
-/** Numbers of a filter in answers. */
+/** Members of a filter that are numbers, in answers. */
 export const FilterNumbers = classOf(FIELDS.filter(({ form }) => form === 'number').map(answerProperty));
 
-/** Returns a class with the properties, described in the way of the compiler's plugin, which sees only written ones. */
+/**
+ * Returns a class with these properties. Nest's OpenAPI compiler plugin sees only properties in source code, so the class
+ * describes its own in the plugin's format.
+ */
 function classOf(properties: readonly Property[]): Type<SpelledFilter> {
   class FilterProperties {
     static _OPENAPI_METADATA_FACTORY(): Readonly<Record<string, unknown>> {

@@ -12,7 +12,7 @@ import { explain } from './explanation.js';
 import type { ExplainQuery, Explanation } from './operations.dto.js';
 import type { RemovedSubscriptions, SubscriptionPage, SubscriptionsAnswer } from './subscriptions.dto.js';
 
-/** Asker of a request, which may come from another process. */
+/** Sender of a request, which may come from another process. */
 export type Asker = Pick<Caller, 'userId' | 'role'>;
 
 export type EventChoice = Pick<ExplainQuery, 'cursor' | 'eventId'>;
@@ -25,7 +25,7 @@ export interface ListQuestion extends Partial<Record<(typeof CHOICES)[number], s
   after: string;
 }
 
-/** Share of one process in the figures. */
+/** Figures of one process. */
 export type StatsPart = Omit<SubscriptionStats, 'cursor'>;
 
 /** Connections of this process that a caller may see and change: the user's own, or all for admins. */
@@ -42,7 +42,7 @@ export class LocalConnections {
     return this.hub.sessions.get(id) !== undefined;
   }
 
-  /** Returns the first connections whose id is greater than `after`, in order; one more than `limit` if there are more. */
+  /** Returns up to `limit` connections whose id is greater than `after`, sorted by id; one more if there are more. */
   list(asker: Asker, { limit, after, userId, ...wanted }: ListQuestion): ConnectionInfo[] {
     return this.visibleTo(asker, userId)
       .filter((session) => session.id > after && isWanted(session, wanted))

@@ -8,13 +8,13 @@ export class ExplainQuery {
   @Length(1, 200)
   connection!: string;
 
-  /** Cursor of the event; or give `eventId`. */
+  /** Cursor of the event; alternative to `eventId`. */
   @IsOptional()
   @IsString()
   @Length(1, 40)
   cursor?: string;
 
-  /** Id of the event; or give `cursor`. */
+  /** Id of the event; alternative to `cursor`. */
   @IsOptional()
   @IsUUID('all')
   eventId?: string;
@@ -23,7 +23,7 @@ export class ExplainQuery {
 export class SubscriptionVerdict {
   subscription!: SubscriptionDto;
 
-  /** Whether this subscription takes the event. */
+  /** Whether this subscription matches the event. */
   matches!: boolean;
 
   /**
@@ -69,14 +69,14 @@ export class NewAnnouncement {
   @Length(1, 2_000)
   message!: string;
 
-  /** User to notify. */
+  /** User who receives the announcement. */
   @IsOptional()
   @IsString()
   @Length(1, 255)
   userId?: string;
 
   /**
-   * Room to notify: a channel's name, a subscription type, or `protocol:{slug}[:{chain}]`.
+   * Room that receives the announcement: a channel's name, a subscription type, or `protocol:{slug}[:{chain}]`.
    * @example "protocol:uniswap-v3"
    */
   @IsOptional()
@@ -84,7 +84,7 @@ export class NewAnnouncement {
   @Length(1, 255)
   room?: string;
 
-  /** Connection to notify. */
+  /** Connection that receives the announcement. */
   @IsOptional()
   @IsString()
   @Length(1, 200)

@@ -6,7 +6,7 @@ import { PodQuestions } from './pod-questions.js';
 
 type Listener = (body: PodMessage) => void;
 
-/** Two processes whose messages are confirmed only after all their effects have happened. */
+/** Two processes. Publishing a message is confirmed only after the message has had all its effects. */
 function twoProcesses(): { here: PodQuestions; there: PodQuestions } {
   const listeners = new Map<string, Listener[]>();
   const channel = {

@@ -7,15 +7,15 @@ import { errorFrom, errorParts } from './pod-errors.js';
 
 /** Time within which a live process answers, or reports that it is still working, ms. */
 const ANSWER_TIMEOUT_MS = 1_000;
-/** Time limit of work in progress, ms: longer than the longest replay, with which a subscription may begin. */
+/** Time limit of an operation in progress, ms: longer than the longest replay, which a new subscription may include. */
 const WORK_TIMEOUT_MS = 40_000;
 
-/** Returns the function that answers, or undefined when the question is not for this process. */
+/** Returns the function that computes the answer; undefined if the question does not concern this process. */
 type Answering = (body: PodMessage) => (() => unknown) | undefined;
 
 interface Asked {
   readonly id: string;
-  /** Processes that may still answer, and whether they have reported to be working. */
+  /** Processes that may still answer; true: the process has reported that it is working. */
   readonly waiting: Map<string, boolean>;
   /** Whether a process could not be asked, or did not answer. */
   isIncomplete: boolean;
@@ -25,7 +25,7 @@ interface Asked {
   readonly finish: () => void;
 }
 
-/** Questions to the other processes, and answers to theirs. The wait for each live process is bounded. */
+/** Sends questions to the other processes and answers their questions. The wait for each live process is bounded. */
 @Injectable()
 export class PodQuestions implements OnApplicationShutdown {
   private readonly logger = new Logger(PodQuestions.name);
@@ -40,12 +40,12 @@ export class PodQuestions implements OnApplicationShutdown {
     channel.on('answer', (body) => this.settle(body));
   }
 
-  /** Registers the answers of this process on a topic. */
+  /** Registers the function with which this process answers questions on a topic. */
   on(topic: string, answering: Answering): void {
     this.topics.set(topic, answering);
   }
 
-  /** Returns the answers of the other processes; those that do not answer within a second are left out. */
+  /** Returns the answers of the other processes, without those of processes that do not answer within a second. */
   async askAll(topic: string, body: PodMessage): Promise<unknown[]> {
     const { promise, resolve } = Promise.withResolvers<unknown[]>();
     const asked = this.open(
@@ -57,8 +57,8 @@ export class PodQuestions implements OnApplicationShutdown {
   }
 
   /**
-   * Returns the answer of the one process that the question is for; undefined if it is for none. Throws the error of that
-   * process, and unavailable if not every process could be asked.
+   * Returns the answer of the one process that the question concerns; undefined if it concerns none. Throws the error of
+   * that process, or unavailable if a process could not be reached or did not answer.
    */
   async askOne(topic: string, body: PodMessage): Promise<unknown> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
@@ -69,7 +69,7 @@ export class PodQuestions implements OnApplicationShutdown {
       },
       () => (asked.isIncomplete ? reject(notAll()) : resolve(undefined)),
     );
-    // Answers may arrive before Redis has confirmed the question.
+    // Answers may arrive before Redis has confirmed that the question was published.
     const [answer] = await Promise.all([promise, this.send(asked, topic, body)]);
     return answer;
   }
@@ -147,7 +147,7 @@ export class PodQuestions implements OnApplicationShutdown {
 }
 
 function notAll(): DomainError {
-  return new DomainError('unavailable', 'The process of the connection does not answer; try again.', {
+  return new DomainError('unavailable', 'The process that has the connection does not answer; try again.', {
     retryAfterMs: 5_000,
   });
 }

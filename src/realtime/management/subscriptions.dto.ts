@@ -5,7 +5,7 @@ import { Page } from './connections.dto.js';
 import { FilterBody, FilterLists, FilterNumbers } from './filter-properties.js';
 
 class DeliveryMode {
-  /** Delivery mode of the connection; `latest`: the newest event per key and interval. */
+  /** Delivery mode of the whole connection; `latest`: only the newest event per key and interval. */
   @IsOptional()
   @IsIn(['all', 'latest'])
   @ApiProperty({ enum: ['all', 'latest'], required: false })
@@ -27,7 +27,7 @@ class NewSubscriptionOnly {
   type!: SubscriptionType;
 
   /**
-   * Name of the channel, with type `channel`.
+   * Name of the channel; only with type `channel`.
    * @example "events:prices"
    */
   @IsOptional()
@@ -35,18 +35,18 @@ class NewSubscriptionOnly {
   @Length(1, 160)
   channel?: string;
 
-  /** Rows of every owner; for admins. */
+  /** Whether rows of every owner are included; requires role admin. */
   @IsOptional()
   @IsBoolean()
   all?: boolean;
 
-  /** Cursor to continue after. */
+  /** Cursor after which to continue: missed events are sent before the answer. */
   @IsOptional()
   @IsString()
   @Length(1, 40)
   since?: string;
 
-  /** Whether the matching published values are sent first. */
+  /** Whether the matching published values are sent before live events. */
   @IsOptional()
   @IsBoolean()
   snapshot?: boolean;
@@ -55,7 +55,7 @@ class NewSubscriptionOnly {
 /** Body of `subscribe` on Socket.IO. */
 export class NewSubscription extends IntersectionType(NewSubscriptionOnly, FilterBody, DeliveryMode) {}
 
-/** Selects subscriptions of the connection: members left out match anything. */
+/** Selects subscriptions of the connection: omitted members match anything. */
 export class SubscriptionSelection extends PartialType(
   OmitType(IntersectionType(NewSubscriptionOnly, DeliveryMode), [
     'all',
@@ -107,16 +107,16 @@ export class SubscriptionPage {
 export class SubscriptionsAnswer {
   subscriptions!: SubscriptionDto[];
 
-  /** Position of the connection. */
+  /** Cursor from which the connection's client may resume. */
   cursor!: string;
 
-  /** Whether everything missed was sent; with `since`. */
+  /** Whether all missed events were sent; present if `since` was given. */
   recovered?: boolean;
 
   /** Reason of `recovered: false`: cursor_expired, epoch or replay_limit. */
   reason?: string;
 
-  /** Number of messages sent before this answer. */
+  /** Number of events sent before this answer. */
   @ApiProperty({ type: 'integer', required: false })
   replayed?: number;
 }

@@ -12,9 +12,9 @@ import type { Session } from '../core/session.js';
 import { RegistryStore, type Entry } from './registry-store.js';
 
 const TICK_MS = 1_000;
-/** Shortest time between two writes of an active connection, ms. */
+/** Minimum time between two writes of an active connection, ms. */
 const ACTIVITY_INTERVAL_MS = 2_000;
-/** Interval at which every connection is written again, ms; it would expire after a minute. */
+/** Interval at which every connection is written again, ms; without that its entry would expire after a minute. */
 const REPEAT_INTERVAL_MS = 20_000;
 /** Maximum number of rooms shown per connection; a client may name thousands of protocols and chains. */
 const MAX_ROOMS = 200;
@@ -95,7 +95,8 @@ export class ConnectionRegistry implements OnApplicationBootstrap, BeforeApplica
     }));
     await this.leaveRooms(records.map(({ connectionId, rooms }) => ({ id: connectionId, rooms })));
     for (const { connectionId: id, userId, rooms, subscriptions } of records) {
-      // Entries are noted before the write: one that arrived although its answer was lost is removed later, too.
+      // Recorded before the write: if Redis performs the write but its reply is lost, the entries are still removed
+      // later.
       this.written.set(id, { id, userId, rooms, subscriptions, at });
     }
     try {

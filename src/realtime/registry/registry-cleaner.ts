@@ -4,8 +4,8 @@ import { RegistryStore } from './registry-store.js';
 
 const CHECK_INTERVAL_MS = 5_000;
 /**
- * Time without a sign of life after which a process counts as dead, ms: longer than a stall is likely to last. A process that
- * recovers writes everything again.
+ * Time without a sign of life after which a process counts as dead, ms: longer than a process is likely to stall. A
+ * process that recovers writes all its entries again.
  */
 const SILENT_MS = 15_000;
 

@@ -3,11 +3,13 @@ import { Pods } from '../../platform/redis/pods.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import type { ConnectionInfo } from '../core/session-identity.js';
 
-/** Lifetime of entries after their process stopped repeating them, s. */
+/** Lifetime of an entry after its process last wrote it, s. */
 const KEPT_SECONDS = 60;
-/** Lifetime of the list of a process's entries, from which others remove them, s. */
+/**
+ * Lifetime of the list of a process's entries, s. Other processes use the list to remove the entries of a dead process.
+ */
 const LIST_KEPT_SECONDS = 3_600;
-/** Commands per round trip. Other users of the connection are served between two batches. */
+/** Number of commands per round trip. Other users of the Redis connection are served between two batches. */
 const BATCH = 500;
 
 type Command = readonly [name: string, ...values: string[]];
@@ -19,7 +21,7 @@ export interface Entry {
   readonly rooms: readonly string[];
 }
 
-/** Connection as it is written. */
+/** Connection as it is stored in Redis. */
 export interface ConnectionRecord extends ConnectionInfo {
   /** Process that holds the connection. */
   pod: string;
@@ -41,7 +43,7 @@ export class RegistryStore {
     return this.redis.state === 'up';
   }
 
-  /** Writes connections of this process, whole. */
+  /** Writes complete records of this process's connections. */
   async write(records: readonly ConnectionRecord[]): Promise<void> {
     if (records.length === 0) return;
     const commands = records.flatMap((record) => this.writing(record));
@@ -61,7 +63,7 @@ export class RegistryStore {
     await this.send(rooms.map((room): Command => ['srem', this.room(room), id]));
   }
 
-  /** Returns the entries that a process wrote and did not remove. */
+  /** Returns the entries that a process wrote and has not removed. */
   async writtenBy(pod: string): Promise<Entry[]> {
     const list = await this.redis.commands().hgetall(this.listOf(pod));
     return Object.entries(list).map(([id, text]) => entryOf(id, text));
@@ -91,7 +93,7 @@ export class RegistryStore {
     ];
   }
 
-  /** Sends commands one by one: keys lie in many slots of a cluster, where commands cannot share a pipeline. */
+  /** Sends commands separately: on a cluster their keys are in many slots, so the commands cannot share a pipeline. */
   private async send(commands: readonly Command[]): Promise<void> {
     for (let from = 0; from < commands.length; from += BATCH) {
       const batch = commands.slice(from, from + BATCH);

@@ -4,7 +4,7 @@ import type { RealtimeHub } from '../core/hub.js';
 import { SessionKeeper } from './session-keeper.js';
 import type { SessionRow, SessionStore } from './session-store.js';
 
-/** Store whose first `failures` calls fail, with a record of the later ones. */
+/** Store whose first `failures` calls fail; it records the calls after them. */
 function storeThatFails(failures: number): { store: SessionStore; done: string[] } {
   const done: string[] = [];
   const call = async (what: string): Promise<void> => {

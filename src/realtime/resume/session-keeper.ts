@@ -8,38 +8,45 @@ import type { SessionKeeper as Keeper } from '../core/session-host.js';
 import type { Session } from '../core/session.js';
 import { SessionStore, type SessionRow } from './session-store.js';
 
-/** Time after the end of its connection within which a session can be continued, ms; clients receive it. */
+/**
+ * Time after the end of its connection within which a session can be continued, ms; `connected` tells clients this time.
+ */
 export const KEPT_MS = 120_000;
-/** Additional time beyond the promise, for the way back, ms. */
+/**
+ * Additional time for which a session is stored after KEPT_MS, ms: the client's request to continue takes time to arrive.
+ */
 const SLACK_MS = 15_000;
-/** Longest wait of an answer for its change to be stored, ms; with the database unavailable it is stored later. */
+/**
+ * Maximum time that an acknowledgement waits for its change to be stored, ms. If the database is unavailable, the change
+ * is stored later.
+ */
 const STORE_TIMEOUT_MS = 250;
 const RETRY_INTERVAL_MS = 1_000;
 const BEAT_INTERVAL_MS = 10_000;
 const SWEEP_INTERVAL_MS = 60_000;
-/** Sessions per statement. */
+/** Maximum number of sessions per statement. */
 const BATCH = 500;
-/** Characters after which a statement takes no further session. */
+/** Length of a statement's data from which no further session is added to it, characters. */
 const BATCH_LENGTH = 4_000_000;
 const TOKEN_BYTES = 18;
 const TOKEN = /^[\w-]{24}$/;
 
 /**
- * Stores the sessions of this process. Changes are written together, one statement at a time; a failed write is repeated until
- * it succeeds.
+ * Stores the sessions of this process. Changes are written in batches, one statement at a time; a failed write is
+ * repeated until it succeeds.
  */
 @Injectable()
 export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(SessionKeeper.name);
   private readonly open = new Map<string, Session>();
-  /** Sessions in the database, by token. */
+  /** Tokens of the sessions that are in the database. */
   private readonly known = new Set<string>();
   private readonly dirty = new Map<string, SessionRow>();
   private readonly timers: NodeJS.Timeout[] = [];
   private writing: Promise<void> | undefined;
   private queued: Promise<void> | undefined;
   private isFailing = false;
-  /** Whether this process is registered in the database: without that its sessions could not be continued after a kill. */
+  /** Whether this process is registered in the database: otherwise its sessions cannot be continued after it is killed. */
   private isNoted = false;
 
   constructor(
@@ -59,7 +66,9 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     );
   }
 
-  /** Writes the final state of all sessions: every connection has ended by the next turn. */
+  /**
+   * Writes the final state of all sessions. It waits one turn of the event loop, after which every connection has ended.
+   */
   async beforeApplicationShutdown(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     await nextTurn();
@@ -75,13 +84,18 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     return typeof value === 'string' && TOKEN.test(value);
   }
 
-  /** Returns the connection of this process that still has the token; its client has abandoned it. */
+  /**
+   * Returns the connection of this process that uses the token: its client has abandoned that connection and reconnected.
+   */
   holderOf(token: string, userId: string): Session | undefined {
     const session = this.open.get(token);
     return session?.identity.caller.userId === userId ? session : undefined;
   }
 
-  /** Makes `owner` the connection that continues the session; undefined when it is not, or no longer, kept. */
+  /**
+   * Makes `owner` the connection that continues the session; returns undefined if the session is not stored or has
+   * expired.
+   */
   async claim(token: string, userId: string, owner: string): Promise<KeptSession | undefined> {
     if (this.dirty.has(token)) await this.write();
     const text = await this.store.claim(this.pods.id, token, userId, owner);
@@ -90,7 +104,7 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     return JSON.parse(text) as KeptSession;
   }
 
-  /** Returns a claimed session that was not used. */
+  /** Gives up a claimed session that the connection did not continue. */
   release(token: string, userId: string, owner: string): void {
     this.note({ token, owner, userId, kept: undefined, isOpen: false });
   }
@@ -134,7 +148,10 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     if (!row.isOpen) void this.write();
   }
 
-  /** Resolves when the changes noted now were written, or could not be. Changes of the same turn are written together. */
+  /**
+   * Writes the changes recorded so far; resolves when they are written or the write has failed. Calls in the same turn
+   * share one write.
+   */
   private write(): Promise<void> {
     return (this.queued ??= this.writeNext());
   }

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 
-/** One session to be stored. */
+/** One session to store. */
 export interface SessionRow {
   readonly token: string;
   /** Connection that holds the session. */
   readonly owner: string;
   readonly userId: string;
-  /** State as JSON; undefined: unchanged. */
+  /** State as JSON; undefined: the stored state stays as it is. */
   readonly kept: string | undefined;
   readonly isOpen: boolean;
 }
@@ -36,7 +36,10 @@ const SWEEP = `
 DELETE FROM realtime_sessions s WHERE ends_at < now() OR (ends_at IS NULL AND NOT EXISTS (
   SELECT FROM realtime_pods p WHERE p.pod = s.pod AND p.seen_at > now() - interval '${POD_MINUTES} min'))`;
 
-/** Sessions in the database. Only the connection that holds a session writes it; a claim moves it to another connection. */
+/**
+ * Sessions in the database. Only the connection that holds a session may write it; a claim makes another connection the
+ * holder.
+ */
 @Injectable()
 export class SessionStore {
   constructor(private readonly database: Database) {}
@@ -54,7 +57,10 @@ export class SessionStore {
     if (dropped.length > 0) await this.database.query(DROP, [of(dropped, 'token'), of(dropped, 'owner')]);
   }
 
-  /** Makes a connection the holder of the session. Returns its state; undefined when it is not, or no longer, kept. */
+  /**
+   * Makes a connection the holder of the session and returns the session's state; undefined if it is not stored or has
+   * expired.
+   */
   async claim(pod: string, token: string, userId: string, owner: string): Promise<string | undefined> {
     const row = await this.database.one<{ kept: string }>(CLAIM, [token, userId, owner, pod]);
     return row?.kept;

@@ -7,8 +7,8 @@ import { DatabaseProbe } from './database-probe.js';
 import { ReturningKeys } from './returning-keys.js';
 
 /**
- * Delay suggested to clients that connect during a drain, ms: other processes are serving already, a restart takes about this
- * long.
+ * Delay suggested to clients that connect during a drain, ms: other processes can accept them at once, and a restart
+ * takes about this long.
  */
 const RETRY_MS = { from: 1_000, to: 3_000 } as const;
 
@@ -16,11 +16,11 @@ const RETRY_MS = { from: 1_000, to: 3_000 } as const;
 export interface Arrival {
   readonly address: string;
   readonly connectionId: string;
-  /** Whether it presents a cursor or an earlier session. */
+  /** Whether the client presents a cursor or an earlier session. */
   readonly resuming: boolean;
 }
 
-/** Admission of every transport: decides which clients may open a connection, and how many. */
+/** Admission of clients of every transport: decides which clients may connect, and how many connections they may open. */
 @Injectable()
 export class Admission {
   private hasBegunToDrain = false;
@@ -42,12 +42,14 @@ export class Admission {
     return this.hasBegunToDrain;
   }
 
-  /** Whether the process drains behind a balancer: new clients are passed on to another process unnoticed. */
+  /**
+   * Whether the process drains behind a balancer: a new client gets a 503, with which the balancer tries another process.
+   */
   get isPassingOn(): boolean {
     return this.isDraining && this.settings.trustProxy > 0;
   }
 
-  /** Number of admitted connections that have not left. */
+  /** Number of admitted connections that have not ended. */
   get inside(): number {
     return this.present;
   }
@@ -61,14 +63,14 @@ export class Admission {
     if (this.isDraining) throw draining();
   }
 
-  /** Returns the reason for which no client is admitted now, as far as it is known before a key is shown. */
+  /** Returns the reason why no client is admitted now, if it is known before the client's key is checked. */
   async closedBecause(): Promise<DomainError | undefined> {
     if (this.isDraining) return draining();
     if (this.settings.role === 'worker') return noGateway();
     return (await this.database.answers()) ? undefined : databaseUnavailable();
   }
 
-  /** Admits a client: `recognise` and `enter` in one; a wrong key counts against the address. */
+  /** Admits a client: `recognise`, then `enter`. An invalid key counts against the client's address. */
   async admit(credentials: Credentials, connectionId: string, resuming: boolean): Promise<Caller> {
     this.assertOpen();
     const caller = await this.identify(credentials);
@@ -76,14 +78,14 @@ export class Admission {
     return caller;
   }
 
-  /** Recognises a caller. Counts nothing: that is left to the code that opens the connection. */
+  /** Recognises a caller. Counts neither connections nor invalid keys; the code that opens the connection does so. */
   recognise(credentials: Credentials): Promise<Caller> {
     return this.access.authenticate(credentials);
   }
 
   /**
-   * Counts a connection until `leave`. `resuming` ones get some room above the limit, for a short time. Neither they nor
-   * connections that return (`ReturningKeys`) count as new.
+   * Counts a connection until `leave`. `resuming` connections may exceed the limit a little for a short time. Neither
+   * `resuming` connections nor those that return (`ReturningKeys`) count as new.
    */
   async enter(caller: Caller, { address, connectionId, resuming }: Arrival): Promise<void> {
     this.assertOpen();
@@ -105,7 +107,7 @@ export class Admission {
     this.limits.closeConnection(caller, connectionId);
   }
 
-  /** Recognises a caller without opening a connection; a wrong key counts against the address. */
+  /** Recognises a caller without opening a connection; an invalid key counts against the client's address. */
   async identify(credentials: Credentials): Promise<Caller> {
     try {
       return await this.access.authenticate(credentials);
@@ -121,7 +123,7 @@ export class Admission {
   }
 }
 
-/** Whether the key was refused, as opposed to not being checkable at the moment. */
+/** Whether the key was refused; false if the key could not be checked at the moment. */
 function isRefusal(error: unknown): boolean {
   return error instanceof DomainError && [401, 403].includes(error.status);
 }
@@ -143,7 +145,7 @@ function databaseUnavailable(): DomainError {
   return new DomainError('unavailable', 'database unavailable; retrying in 1 s', { retryAfterMs });
 }
 
-/** Returns the refusal of an address with too many connects. */
+/** Returns the refusal for an address that opened too many connections. */
 export function tooManyConnects(): DomainError {
   return new DomainError('rate_limited', 'Too many new connections from this address; wait a minute.', {
     retryAfterMs: 60_000,

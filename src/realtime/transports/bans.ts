@@ -4,10 +4,10 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { PodChannel } from '../../platform/redis/pod-channel.js';
 
 const MESSAGE = 'connection-banned';
-/** Time for which a key that an operator dismissed for good is refused from an address, ms. */
+/** Time for which a key is refused from an address after an operator ended its connection with `final`, ms. */
 export const BAN_MS = 60_000;
 
-/** Keys that an operator dismissed from an address, on every process. */
+/** Pairs of key and address that operators have ended with `final`, on every process. */
 @Injectable()
 export class Bans {
   private readonly until = new Map<string, number>();

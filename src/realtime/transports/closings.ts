@@ -6,7 +6,7 @@ interface Closing {
   readonly reason: string;
   /** WebSocket close code. */
   readonly closeCode: number;
-  /** Code of the `error` message sent before it. */
+  /** Code of the `error` message that is sent before the close frame. */
   readonly code: ErrorCode;
   readonly text: string;
   readonly retryable: boolean;
@@ -21,7 +21,7 @@ const closing = (closeCode: number, code: ErrorCode, text: string, retryable?: b
   retryable: retryable ?? ERROR_CODES[code].retryable,
 });
 
-/** Closings by reason, which is the text of the frame unless one is given. */
+/** Closings by reason. The reason is also the text of the close frame, unless another text is given. */
 const CLOSINGS: Readonly<Record<CloseReason, Kept>> = {
   malformed: closing(4400, 'invalid_request', 'Too many invalid messages; see /asyncapi.yaml.'),
   too_large: closing(1009, 'payload_too_large', 'A message may have at most 64 KiB.'),
@@ -48,7 +48,7 @@ export function closingOf(reason: CloseReason): Closing {
   return { reason, ...CLOSINGS[reason] };
 }
 
-/** Refusals of a connection that never became a session. 1013 is "try again later". */
+/** Close codes of connections that are refused before they have a session. 1013 means "try again later". */
 const REFUSALS: Partial<Record<ErrorCode, number>> = {
   missing_api_key: 4401,
   invalid_api_key: 4401,

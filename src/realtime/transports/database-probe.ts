@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 
-/** Time for which an answer is valid, ms. */
+/** Time for which the result of a check is reused, ms. */
 const VALID_MS = 500;
-/** Time after which a database that does not answer is unavailable, ms. */
+/** Time after which a database that has not replied is considered unavailable, ms. */
 const PROBE_TIMEOUT_MS = 2_000;
 
 /** Checks whether the database answers. Clients that connect within the same half second share one check. */

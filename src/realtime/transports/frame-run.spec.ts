@@ -7,7 +7,8 @@ const frame = fc.constantFrom(...frames);
 
 describe('`FrameRun`', () => {
   it('contains exactly the frames of its connection, whatever other connections receive', () => {
-    // Steps that give one frame to some of the connections; `own` gives it as a separate frame of each.
+    // Each step sends one frame to some of the connections; with `own`, every connection gets a separate copy of the
+    // frame.
     const steps = fc.array(fc.record({ frame, to: fc.uniqueArray(fc.nat(7), { minLength: 1 }), own: fc.boolean() }), {
       maxLength: 40,
     });

@@ -1,16 +1,17 @@
 /**
- * Frames that leave together, in order. Connections that were given the same frames since the last flush share one run, so the
- * buffer for the network is concatenated once for all of them.
+ * Frames that are sent together, in order. Connections that received the same frames since the last flush share one run,
+ * so the buffer for the network is concatenated once for all of them.
  *
- * A run grows at its end and never changes: `plus` returns the longer run, the same one to every caller that adds the same
- * frame. Live events reach connections one event at a time, so nearly always that is the run returned last.
+ * The frames of a run never change: `plus` returns a longer run, which is the same object for every caller that adds the
+ * same frame. Live events reach connections one event at a time, so this is nearly always the run that `plus` returned
+ * last.
  */
 export class FrameRun {
   private next: FrameRun | undefined;
-  /** Continuations by their frame, for connections whose frames differ. */
+  /** Longer runs by the frame that they add; used when connections add different frames to this run. */
   private others: Map<Buffer, FrameRun> | undefined;
   private joined: Buffer | undefined;
-  /** Whether several connections share the run; only then the buffer is worth keeping. */
+  /** Whether several connections share the run: only then is the concatenated buffer cached. */
   private isShared = false;
 
   private constructor(
@@ -22,12 +23,12 @@ export class FrameRun {
     readonly bytes: number,
   ) {}
 
-  /** Returns the run without frames, with which all runs of one flush begin. */
+  /** Returns the run without frames; all runs of one flush begin with it. */
   static empty(): FrameRun {
     return new FrameRun(undefined, NOTHING, 0, 0);
   }
 
-  /** Returns this run and one frame that other connections receive too. */
+  /** Returns the run with one more frame, which other connections receive, too. */
   plus(frame: Buffer): FrameRun {
     const { next } = this;
     if (next === undefined || next.frame !== frame) return this.branch(frame);
@@ -35,7 +36,7 @@ export class FrameRun {
     return next;
   }
 
-  /** Returns this run and one frame of a single connection. */
+  /** Returns the run with one more frame, which only this connection receives. */
   plusOwn(frame: Buffer): FrameRun {
     return new FrameRun(this, frame, this.length + 1, this.bytes + frame.length);
   }

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 
-/** Time after the end of a connection within which one of the same key and address is its return, ms. */
+/** Time after the end of a connection within which a new one of the same key and address counts as its return, ms. */
 const RETURN_MS = 60_000;
 const MAX_KNOWN = 50_000;
 
 /**
- * Connections that ended a short while ago: as many connections of the same key and address are returns, not new clients.
- * Connections of an earlier process are unknown, so at first a key may return as often as its connection limit.
+ * Recently ended connections: as many new connections of the same key and address count as returns, not as new clients. A
+ * process does not know the connections of the process before it, so in its first minute each key may return as often as
+ * its connection limit.
  */
 @Injectable()
 export class ReturningKeys {
@@ -29,8 +30,8 @@ export class ReturningKeys {
   }
 
   /**
-   * Whether a connection returns: takes one ended connection that had no return yet. `most`: connection limit of the key; 0:
-   * none.
+   * Whether a new connection is a return. Each ended connection allows one return. `most`: connection limit of the key;
+   * 0: no limit.
    */
   isReturn(keyId: string, address: string, most: number): boolean {
     const who = nameOf(keyId, address);

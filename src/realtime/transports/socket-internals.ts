@@ -1,7 +1,8 @@
 /**
- * Reliance on the internals of `ws` and `engine.io`, all of it in this file: both can send a frame that was made elsewhere, but
- * neither promises it. Each way is proven when the process starts, on a connection in memory, with the options of real ones.
- * Without proof it is not used: messages then take the libraries' own interface, one by one, slower and never wrong.
+ * All code that relies on internals of `ws` and `engine.io`. Both can send a frame that was built elsewhere, but neither
+ * documents it. Each way is tested when the process starts, on a connection in memory with the options of real
+ * connections. If a test fails, messages are sent one by one through the libraries' own interface, which is slower but
+ * always correct.
  */
 import { IncomingMessage } from 'node:http';
 import type { Socket as NetSocket } from 'node:net';
@@ -19,7 +20,7 @@ export interface FrameProof {
 
 type Connection = Socket['conn'];
 
-/** Members of engine.io and ws beyond their typed interface. */
+/** Members of engine.io and ws that their published types lack. */
 interface EngineInternals {
   writeBuffer: { data?: unknown; options?: { wsPreEncodedFrame?: readonly Buffer[] } }[];
   /** Writes `wsPreEncodedFrame` to the network unchanged: one buffer, or header and payload. */
@@ -33,8 +34,8 @@ interface EngineInternals {
 }
 
 /**
- * Writes runs of prepared frames to one engine connection. The engine's output is in the network stream in the same turn: while
- * its queue is empty, a run may follow there directly; else it waits behind the queue.
+ * Writes runs of prepared frames to one engine connection. While the engine's queue is empty, all its earlier output is
+ * already in the network stream, so a run is written to the stream directly; otherwise it is added to the queue.
  */
 export class EngineOutlet {
   private readonly engine: EngineInternals;
@@ -54,14 +55,15 @@ export class EngineOutlet {
       // The engine prepends its own message type.
       for (const frame of run.frames()) this.engine.write(frameText(frame).slice(1));
     } else if (writeBuffer.length > 0) {
-      // Packet without data: an engine that ignored the frame would send an empty message, hence the proof.
+      // A packet without data. An engine that ignored the frame would send an empty message; the test at the start
+      // excludes this.
       this.engine.write('', { wsPreEncodedFrame: [run.buffer] });
     } else if (transport.socket?.readyState === WebSocket.OPEN) {
       transport.socket._socket.write(run.buffer);
     }
   }
 
-  /** Bytes that the network has not taken: the engine's queue and the socket's own. */
+  /** Number of bytes that the network has not taken: in the engine's queue and in the socket's buffer. */
   bufferedBytes(): number {
     let bytes = this.engine.transport.socket?.bufferedAmount ?? 0;
     for (const { data, options } of this.engine.writeBuffer)
@@ -69,7 +71,10 @@ export class EngineOutlet {
     return bytes;
   }
 
-  /** Ends the connection so that the client's library reconnects by itself; a peer that does not read is cut off. */
+  /**
+   * Ends the connection so that the client's library reconnects by itself; the socket of a client that does not read is
+   * destroyed.
+   */
   close(graceMs: number): void {
     this.connection.close();
     const cut = setTimeout(() => {
@@ -81,8 +86,9 @@ export class EngineOutlet {
 }
 
 /**
- * Puts a token into the answer to CONNECT: socket.io-client returns it, with the last argument of the newest event it received,
- * when it reconnects. The server's own recovery, which would use the same field, is off.
+ * Puts a token into the reply to CONNECT. When socket.io-client reconnects, it sends the token back with the last
+ * argument of the newest event that it received. Socket.IO's own connection state recovery uses the same field and is
+ * off.
  */
 export function giveToken(socket: Socket, token: string): void {
   Object.assign(socket, { pid: token });
@@ -108,22 +114,23 @@ export class PlainOutlet {
     else for (const frame of run.frames()) this.socket.send(frameText(frame));
   }
 
-  /** Bytes that the network has not taken. */
+  /** Number of bytes that the network has not taken. */
   bufferedBytes(): number {
     return this.proof.holds ? this.stream.writableLength : this.socket.bufferedAmount;
   }
 }
 
 /**
- * Calls `tell` before ws ends a connection whose frames it cannot accept, so that the reason can still be sent in a message.
- * The library reports only afterwards; where it has no such receiver, only the close code gives the reason.
+ * Calls `tell` before ws ends a connection with an invalid frame, so that a message can still report the reason; ws
+ * itself reports the error only after the end. If ws has no such internal receiver, only the close code reports the
+ * reason.
  */
 export function beforeUnreadable(socket: WebSocket, tell: (error: Error & { code?: string }) => void): void {
   const { _receiver: receiver } = socket as unknown as { _receiver?: NodeJS.EventEmitter };
   receiver?.prependListener('error', tell);
 }
 
-/** Prepared frames, the library's own between them, and the expected output. */
+/** Frames of the test: two prepared ones, and one of the library that must arrive between them. */
 const FIRST = textFrame('4first');
 const OWN = 'own';
 const LAST = textFrame('4last');
@@ -157,14 +164,16 @@ export async function proveEngineFrames(engine: Server['engine']): Promise<boole
     const twin = new Engine({ ...engine.opts, transports: ['websocket'] });
     twin.on('connection', (connection: Connection) => {
       wire.forget();
-      // While the engine is busy with its greeting, the first frame goes past it and the last waits behind its own packet.
+      // The engine is still sending its first packet: FIRST is written past it, LAST is queued behind the engine's own
+      // packet.
       const outlet = new EngineOutlet(connection, { holds: true });
       outlet.write(FrameRun.empty().plus(FIRST));
       (connection as unknown as EngineInternals).write(OWN);
       outlet.write(FrameRun.empty().plus(LAST));
     });
     twin.handleUpgrade(upgradeRequest('/socket.io/?EIO=4&transport=websocket', wire), wire, Buffer.alloc(0));
-    // Sessions begin once their id is made; frames that wait for a write to end follow in later turns.
+    // A session begins in a later turn, after its id is generated; frames in the queue follow one turn after another
+    // write has ended.
     for (let turn = 0; turn < PROOF_TURNS && !proven; turn++) {
       await nextTurn();
       proven = wire.holds([FIRST, textFrame(`4${OWN}`), LAST]);
@@ -177,7 +186,7 @@ export async function proveEngineFrames(engine: Server['engine']): Promise<boole
   return proven;
 }
 
-/** Maximum turns of the event loop for the proof; it needs two. */
+/** Maximum number of turns of the event loop that the test may take; it needs two. */
 const PROOF_TURNS = 20;
 
 function upgradeRequest(target: string, wire: Duplex): IncomingMessage {

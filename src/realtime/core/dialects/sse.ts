@@ -6,9 +6,9 @@ export function sseBlock(event: EncodedEvent, merged?: number): string {
 }
 
 /**
- * Returns the block of a message that is not an event. Only `heartbeat` and `ready` move the client's `Last-Event-ID`: they
- * promise that everything before their cursor was sent. With any other cursor (the newest one at connect, a snapshot's) a
- * client that is disconnected during its replay would skip the rest of it.
+ * Returns the block of a message that is not an event. Only `heartbeat` and `ready` advance the client's `Last-Event-ID`:
+ * everything before their cursor was sent. With the cursor of another message (the newest position in `connected`, a
+ * snapshot's position) a client that is disconnected during its replay would skip the rest of the replay.
  */
 export function sseMessage(name: string, body: Readonly<Record<string, unknown>>): string {
   const { cursor } = body;

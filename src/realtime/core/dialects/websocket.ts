@@ -9,14 +9,16 @@ export function websocketText(event: EncodedEvent, channels: readonly string[], 
   return `{"type":"${updateName(event.name)}","channel":${JSON.stringify(channels[0] ?? null)},"channels":${names}${count},${rest}`;
 }
 
-/** Returns the part of an update that is the same for every connection; only the channels' names differ between them. */
+/**
+ * Returns the part of an update that is the same for every connection; only the channel names differ between connections.
+ */
 function restOfUpdate(event: EncodedEvent): string {
   const timestamp = event.event.observedAt;
   const { cursor } = event;
   return JSON.stringify({ cursor, data: { ...event.payload, timestamp, ...aliases(event) }, timestamp }).slice(1);
 }
 
-/** Aliases of the same values in the protocol's published examples. */
+/** Repeats values under the alias names of the published examples of the plain WebSocket API. */
 function aliases(event: EncodedEvent): Readonly<Record<string, unknown>> {
   const { type, protocol, token, current } = event.event;
   const { change24h } = event;
@@ -26,8 +28,8 @@ function aliases(event: EncodedEvent): Readonly<Record<string, unknown>> {
 }
 
 /**
- * Returns a message that is not an event as one flat object. ISO 8601 times of the core become Unix milliseconds; members other
- * than `type`, `id`, `cursor` and `timestamp` keep their place.
+ * Returns a message that is not an event as one flat object. ISO 8601 times of the core become Unix milliseconds; members
+ * other than `type`, `id`, `cursor` and `timestamp` keep their order.
  */
 export function websocketMessage(name: string, body: Readonly<Record<string, unknown>>): string {
   if (name === 'error') {

@@ -8,7 +8,7 @@ type Answer = Readonly<Record<string, unknown>>;
 export interface ClientCommand {
   /** Event that carries the answer when the client gave no callback. */
   readonly answeredBy: string;
-  /** Whether it counts against the limit of subscription changes. */
+  /** Whether the event counts against the limit of subscription changes. */
   readonly changes: boolean;
   run(session: Session, argument: unknown, now: number): Answer | Promise<Answer>;
 }
@@ -61,7 +61,7 @@ const COMMANDS: ReadonlyMap<unknown, ClientCommand> = new Map([
   ['ping', ping],
 ]);
 
-/** Returns the command of an event's name, which may be any value. */
+/** Returns the command for an event name; the client may send any value as name. */
 export function commandOf(name: unknown): ClientCommand {
   const command = COMMANDS.get(name);
   if (command) return command;

@@ -17,7 +17,7 @@ import { Wire } from './wire.js';
 type Engine = Server['engine'];
 type Connection = Socket['conn'];
 
-/** Time after which a handshake that has not become a connection frees its place, ms. */
+/** Time after which a handshake that has not become a connection no longer counts against its address, ms. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 interface Held {
@@ -25,7 +25,7 @@ interface Held {
   readonly timer: NodeJS.Timeout;
 }
 
-/** Places of Socket.IO clients before their admission: which clients may wait, for how long, and how refusals are sent. */
+/** Socket.IO clients before their admission: limits how many may wait and for how long, and records refusals. */
 @Injectable()
 export class Doorstep implements Doorkeeper {
   private readonly logger = new Logger('SocketIo');
@@ -53,7 +53,7 @@ export class Doorstep implements Doorkeeper {
 
   guard(engine: Engine): void {
     guardDoor(engine, this);
-    // Prepended: it must run before the request of the connection is replaced.
+    // Prepended: it must run before another listener replaces the connection's request.
     engine.prependListener('connection', (connection: Connection) => this.stand(connection));
     engine.on('connection_error', ({ req }: { req?: IncomingMessage }) => req && this.giveUp(req));
   }
@@ -69,7 +69,7 @@ export class Doorstep implements Doorkeeper {
     return error;
   }
 
-  /** Frees the place of a connection that showed a valid key, whatever it does until it ends. */
+  /** Frees the place of a connection that presented a valid key; the connection takes no place again. */
   known(connection: Connection): void {
     this.places.get(connection)?.known();
     if (this.recognised.has(connection)) return;
@@ -77,7 +77,7 @@ export class Doorstep implements Doorkeeper {
     connection.once('close', sessionBecomesKnown(String(Reflect.get(connection, 'id'))));
   }
 
-  /** Records a refusal at CONNECT. Returns the time for which the client should be kept waiting, ms. */
+  /** Records a refusal at CONNECT. Returns the pause before the client's connection is ended, ms. */
   refused(error: DomainError, who: string): number {
     this.count(error);
     if (!error.retryable || error.code === 'server_draining') return 0;

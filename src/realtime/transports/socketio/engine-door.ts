@@ -6,7 +6,7 @@ import { asDomainError, type DomainError } from '../../../platform/errors/domain
 type Engine = Server['engine'];
 type EngineRequest = IncomingMessage & { _query?: { sid?: unknown; EIO?: unknown; transport?: unknown } };
 
-/** Methods of long polling; an upgrade is a GET. */
+/** HTTP methods of long polling; a WebSocket upgrade is a GET. */
 const METHODS = ['GET', 'POST', 'OPTIONS'];
 const REASONS: Readonly<Record<number, string>> = {
   400: 'Bad Request',
@@ -16,17 +16,17 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
-/** Admission checks of the door. */
+/** Checks before the engine handles a request. */
 export interface Doorkeeper {
   /** Whether pages of this origin may connect. */
   isWelcome(origin: string): boolean;
-  /** Returns the reason for which no client, or none of that address, is admitted now. */
+  /** Returns the reason why no client, or no client of the request's address, is admitted now. */
   refusal(request: IncomingMessage): Promise<DomainError | undefined>;
 }
 
 /**
- * Judges every request of the engine before it costs anything. A client that is not admitted now receives an HTTP status in the
- * handshake: its library then retries with growing delays, and a balancer tries the next process at once.
+ * Checks every request before the engine does any work for it. A client that is not admitted now receives an HTTP status
+ * in the handshake: its library then retries with growing delays, and a balancer tries the next process at once.
  */
 export function guardDoor(engine: Engine, keeper: Doorkeeper): void {
   engine.use((request: EngineRequest, response: ServerResponse, next: () => void) => {
@@ -40,7 +40,7 @@ export function guardDoor(engine: Engine, keeper: Doorkeeper): void {
   });
 }
 
-/** Returns the fault of the request itself. In an upgrade the engine would notice it only after accepting it. */
+/** Returns the fault of the request itself. The engine would detect it in an upgrade only after accepting the upgrade. */
 function faultOf({ _query: query = {} }: EngineRequest, isUpgrade: boolean): string | undefined {
   if (query.EIO !== '4') return 'must speak version 4 of the Engine.IO protocol (EIO=4): Socket.IO clients 3 or newer';
   if (isUpgrade && query.transport !== 'websocket') return 'must name transport=websocket in an upgrade';

@@ -18,8 +18,8 @@ export function nameSessions(engine: Engine, podId: string = randomBytes(NAME_BY
 }
 
 /**
- * Keeps only the needed parts of the request that opened a connection, for namespaces that are joined later; the rest, 2 KB of
- * memory, would stay as long as the connection.
+ * Keeps only the parts of the connection's first request that namespaces joined later need. The rest would take 2 KB of
+ * memory for as long as the connection is open.
  */
 export function keepLittleOfRequests(engine: Engine): void {
   engine.prependListener('connection', (connection: { request: object }) => {

@@ -14,13 +14,13 @@ export interface Entry {
   readonly offset?: ResumeOffset;
 }
 
-/** Reference to an earlier connection: sent by socket.io-client itself, by others as `resume` and `since`. */
+/** Reference to an earlier connection: socket.io-client sends it by itself, other clients as `resume` and `since`. */
 export interface Return {
   readonly token?: string;
   readonly offset?: ResumeOffset;
 }
 
-/** Admits Socket.IO clients; reconnecting ones get their earlier session back. */
+/** Admits Socket.IO clients; a reconnecting client continues its earlier session. */
 @Injectable()
 export class SocketIoEntry {
   constructor(
@@ -28,7 +28,7 @@ export class SocketIoEntry {
     private readonly keeper: SessionKeeper,
   ) {}
 
-  /** Identifies the caller before anything else of the client is read. */
+  /** Identifies the caller before any other input of the client is read. */
   identify(credentials: Credentials): Promise<Caller> {
     this.admission.refuseWhileDraining();
     return this.admission.recognise(credentials);

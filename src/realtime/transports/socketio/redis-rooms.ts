@@ -5,8 +5,9 @@ import type { RedisConnections } from '../../../platform/redis/redis-connections
 import { RoomChannels } from './room-channels.js';
 
 /**
- * Returns an adapter for Socket.IO rooms that span all processes: `fetchSockets`, `disconnectSockets`, `to(room).emit`. The
- * sharded adapter serves single servers too: the kind of server may become known only after rooms are in use.
+ * Returns an adapter for Socket.IO rooms that span all processes: `fetchSockets`, `disconnectSockets`, `to(room).emit`.
+ * The sharded adapter is used for single servers, too: whether Redis is a cluster may be known only after rooms are in
+ * use.
  */
 export function redisRooms(redis: RedisConnections): (namespace: Namespace) => Namespace['adapter'] {
   const channels = new RoomChannels(redis);

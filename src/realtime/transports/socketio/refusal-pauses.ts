@@ -1,7 +1,7 @@
-/** First and longest pause of a key, ms. Each is twice the one before. */
+/** First and longest pause of a key, ms. Each pause is twice as long as the one before. */
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 5_000;
-/** Time without a refusal after which a key begins anew, ms. */
+/** Time without a refusal after which the pauses of a key start again with the first, ms. */
 const FORGOTTEN_MS = 60_000;
 const MAX_KNOWN = 10_000;
 

@@ -5,9 +5,10 @@ import type { RedisConnections } from '../../../platform/redis/redis-connections
 type Handler = (message: Buffer, channel: Buffer) => void;
 
 /**
- * Client of the package `redis`, as far as the sharded adapter needs it. On a cluster the channels are sharded: a message stays
- * at one node instead of going to all. A single server has ordinary channels. Channels are recorded here, because a server that
- * was unavailable at the start may turn out to be a cluster, and the connections are then replaced.
+ * The part of the package `redis`'s client that the sharded adapter uses. On a cluster the channels are sharded: a
+ * message is sent to one node instead of all nodes. On a single server they are ordinary channels. Subscriptions are
+ * recorded here, because a server that was unavailable at the start may turn out to be a cluster, and its connections are
+ * then replaced.
  */
 export class RoomChannels {
   private readonly handlers = new Map<string, Handler>();
@@ -29,7 +30,8 @@ export class RoomChannels {
   }
 
   /**
-   * Publishes without waiting: sockets of this process are served next, and while Redis is unavailable only these are reached.
+   * Publishes without waiting for Redis: the adapter serves the sockets of this process next, and while Redis is
+   * unavailable it reaches only these.
    */
   sPublish(channel: string, message: string | Buffer): Promise<void> {
     const commands = this.redis.commands();
@@ -64,5 +66,5 @@ export class RoomChannels {
   }
 }
 
-/** Connections log their own errors; subscriptions are renewed when they are restored. */
+/** The Redis connections log their own errors, and renew their subscriptions when they are restored. */
 function ignore(): void {}

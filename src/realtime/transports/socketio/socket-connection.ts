@@ -8,7 +8,7 @@ import { Budget } from '../websocket/budget.js';
 import { commandOf, type ClientCommand } from './client-commands.js';
 import type { SocketIoLink } from './socketio-link.js';
 
-/** Refused messages per minute after which a client that does not slow down is disconnected. */
+/** Number of refused messages per minute above which a client is disconnected. */
 const REFUSED_PER_MINUTE = 1_000;
 const MINUTE_MS = 60_000;
 /** Maximum number of messages that wait for their limit check. */
@@ -17,8 +17,8 @@ const WAITING_LIMIT = 2_000;
 type Callback = (answer: unknown) => void;
 
 /**
- * Answers the messages of one client: by its callback, or by an event if it gave none. Messages begin in order of arrival; one
- * that waits for a replay does not delay those after it.
+ * Answers the messages of one client: through the client's callback, or by an event if the client gave none. Messages
+ * begin in order of arrival; a message that waits for a replay does not delay the messages after it.
  */
 export class SocketConnection {
   private static readonly logger = new Logger('SocketIo');

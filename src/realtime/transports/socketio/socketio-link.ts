@@ -13,7 +13,8 @@ import { Wire } from './wire.js';
 /** Time for a closing connection to read its last messages, ms. */
 const GOODBYE_MS = 2_000;
 /**
- * Reasons after which the client should reconnect: its library does so when the transport ends, not after a disconnect packet.
+ * Close reasons after which the client should reconnect: socket.io-client reconnects by itself when the transport ends,
+ * but not after a disconnect packet.
  */
 const COMES_BACK: ReadonlySet<CloseReason> = new Set([
   'slow_consumer',
@@ -24,7 +25,7 @@ const COMES_BACK: ReadonlySet<CloseReason> = new Set([
   'unavailable',
 ]);
 
-/** Engine type of a message, in front of every Socket.IO packet. */
+/** Engine.IO type of a message; it precedes every Socket.IO packet. */
 const MESSAGE = '4';
 
 interface Formats {
@@ -46,7 +47,7 @@ function formatsOf(namespace: string): Formats {
   return made;
 }
 
-/** Socket.IO socket as the core sees it. */
+/** `ClientLink` over one Socket.IO socket. */
 export class SocketIoLink extends BatchedWriter implements ClientLink {
   readonly transport = 'socketio';
   private readonly outlet: EngineOutlet;
@@ -79,7 +80,7 @@ export class SocketIoLink extends BatchedWriter implements ClientLink {
     if (this.socket.connected) this.collect(message.frame(this.formats.message));
   }
 
-  /** Answers a client event after everything that was sent before. */
+  /** Sends the answer to a client's event, after all output that was collected before. */
   acknowledge(callback: (answer: unknown) => void, answer: Readonly<Record<string, unknown>>): void {
     if (!this.socket.connected) return;
     this.flush();

@@ -24,13 +24,13 @@ interface Guest extends Entry {
 }
 
 /**
- * Entry of Socket.IO clients. It only attaches to the namespaces: every event of a client, known or not, is answered by
- * `SocketConnection`, which Nest's message handlers could not do.
+ * Accepts Socket.IO clients. It only attaches to the namespaces: `SocketConnection` answers every event of a client,
+ * including unknown events, which Nest's message handlers cannot do.
  */
 @WebSocketGateway()
 export class SocketIoGateway implements OnGatewayInit<Server> {
   private readonly logger = new Logger('SocketIo');
-  /** Proof that the engine takes prepared frames; until it holds, the engine is given text. */
+  /** Whether a test has shown that the engine sends prepared frames unchanged; until then the engine is given text. */
   private readonly frames: FrameProof = { holds: false };
   private readonly guests = new WeakMap<Socket, Guest>();
 
@@ -65,7 +65,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     namespace.on('connection', (socket) => this.open(socket));
   }
 
-  /** Admits a client or returns the refusal. Its connection is counted until it ends, in any case. */
+  /** Admits a client or returns the refusal. An admitted connection is counted until it ends. */
   private async admit(socket: Socket): Promise<Refusal | undefined> {
     const credentials = credentialsOf(socket, this.settings.trustProxy);
     let who = credentials.address;
@@ -101,8 +101,8 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
   }
 
   /**
-   * Refuses a client. Its library gives up after a refusal, but reconnects after the end of a connection until it finds a
-   * server. So only final refusals are sent; otherwise the connection ends after a pause.
+   * Refuses a client. socket.io-client gives up after a refusal, but reconnects after the end of a connection until it
+   * reaches a server. So only final refusals are sent; after a retryable error the connection ends after a pause.
    */
   private async refuse(socket: Socket, error: DomainError, who: string): Promise<Refusal> {
     const pauseMs = this.doorstep.refused(error, who);
@@ -139,7 +139,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     if (kept) void this.bringBack(guest, link, session);
   }
 
-  /** Continues the session that the client held, and notifies the client when that is done. */
+  /** Continues the earlier session of the client, and notifies the client when all missed events have been sent. */
   private async bringBack({ kept, offset }: Entry, link: SocketIoLink, session: Session): Promise<void> {
     if (!kept) return;
     try {

@@ -6,22 +6,22 @@ import { Budget } from '../websocket/budget.js';
 
 type Connection = Socket['conn'];
 
-/** Maximum packets, and bytes, of a connection before its first session. */
+/** Maximum number of packets, and of bytes, that a connection may send before its first session. */
 const MAX_EARLY_PACKETS = 64;
 const MAX_EARLY_BYTES = 128 * 1024;
 /** Maximum CONNECT packets of one connection per minute; a page that joins and leaves namespaces needs few. */
 const MAX_CONNECTS_PER_MINUTE = 20;
 const MINUTE_MS = 60_000;
-/** Time for which a connection may stay without a namespace after it has left the last, ms. */
+/** Time for which a connection may stay open without a namespace after it has left its last one, ms. */
 const UNUSED_TIMEOUT_MS = 10_000;
 
-/** Packet of the engine before it is read; a changed type keeps it from being read. */
+/** Packet of the engine before Socket.IO parses it; a changed `type` keeps Socket.IO from parsing it. */
 interface Packet {
   type: string;
   data?: unknown;
 }
 
-/** Packet `0` with the namespace, if it is not the default one. */
+/** CONNECT packet: type `0`, followed by the namespace if it is not the default one. */
 const CONNECT = /^0(\/[^,]*)?/;
 /** Event or answer whose id has more digits than a number can hold. */
 const TOO_LONG_ID = /^[2356](?:\d{1,9}-)?(\/[^,]*,)?\d{16,}/;
@@ -31,10 +31,12 @@ export const NAMESPACES: readonly string[] = ['/v1/realtime', '/v2/realtime'];
 
 const wires = new WeakMap<Connection, Wire>();
 
-/** Engine connection: limits its client before admission, and holds the sessions that share it. */
+/** Limits of one engine connection before admission, and the sessions that share the connection. */
 export class Wire {
   private readonly sessions = new Map<string, Session>();
-  /** Namespaces of the service that were requested and not refused; any others are refused by the library. */
+  /**
+   * Namespaces of the service that the client requested and that were not refused; Socket.IO itself refuses all others.
+   */
   private readonly asked = new Set<string>();
   private readonly connects = new Budget(MAX_CONNECTS_PER_MINUTE, MINUTE_MS);
   private earlyPackets = 0;
@@ -54,7 +56,7 @@ export class Wire {
     this.sessions.set(namespace, session);
   }
 
-  /** Allows a further request of the namespace. */
+  /** Allows the client to request the namespace again. */
   leave(namespace: string): void {
     this.asked.delete(namespace);
     if (!this.sessions.delete(namespace) || this.sessions.size > 0) return;
@@ -65,7 +67,10 @@ export class Wire {
     this.asked.delete(namespace);
   }
 
-  /** Sends every session the reason for which the connection ends. True for the first caller, which ends the connection. */
+  /**
+   * Sends the reason to every session before the connection ends. Returns true for the first caller, which must end the
+   * connection.
+   */
   announceEnd(reason: CloseReason, message?: string): boolean {
     if (this.ending) return false;
     this.ending = true;
@@ -78,7 +83,7 @@ export class Wire {
     if (this.announceEnd(reason, message)) this.connection.close();
   }
 
-  /** Inspects packets first: a dropped packet costs nothing further. */
+  /** Inspects packets before Socket.IO does, so that a dropped packet causes no further work. */
   private readonly inspect = (packet: Packet): void => {
     if (this.sessions.size === 0 && this.isTooEarly(packet)) return this.cut(packet);
     if (packet.type !== 'message' || typeof packet.data !== 'string') return;
@@ -91,7 +96,7 @@ export class Wire {
     return ++this.earlyPackets > MAX_EARLY_PACKETS || this.earlyBytes > MAX_EARLY_BYTES || Buffer.isBuffer(data);
   }
 
-  /** Drops a CONNECT to a namespace that was already requested: a second session would never be served. */
+  /** Drops a CONNECT to a namespace that the client already requested: Socket.IO would never serve the second session. */
   private inspectConnect(packet: Packet, namespace: string): void {
     if (this.connects.isExceededBy(performance.now())) return this.cut(packet);
     if (!NAMESPACES.includes(namespace)) return;
@@ -99,7 +104,7 @@ export class Wire {
     this.asked.add(namespace);
   }
 
-  /** Refuses an id that could not be returned exactly. */
+  /** Refuses a message id that cannot be returned exactly. */
   private refuseId(packet: Packet, namespace: string): void {
     packet.type = 'noop';
     const error = new DomainError('invalid_request', 'must be an id of at most 15 digits', { field: 'id' });

@@ -2,9 +2,9 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiQuery } from '@nestjs/swagger';
 import { FIELDS_BY_PLACE, type FilterField } from '../../core/filter-fields.js';
 
-/** Documents the filter's fields as parameters of an address. */
+/** Documents the filter fields as query parameters. */
 export const ApiFilterQueries = (): MethodDecorator =>
-  // Reversed: decorators that stand one under the other are applied from the last to the first.
+  // Reversed: decorators written below each other are applied from the last to the first.
   applyDecorators(...FIELDS_BY_PLACE.toReversed().map(parameter));
 
 function parameter({ name, form, docs }: FilterField): MethodDecorator {

@@ -9,19 +9,19 @@ import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { closingOf } from '../closings.js';
 import { beginStream } from './stream-head.js';
 
-/** Time for a closed stream to be read to its end, ms. */
+/** Time that a client has to read a closed stream to its end, ms. */
 const GOODBYE_MS = 10_000;
 const MESSAGE: MessageFormat = { build: ({ name, body }) => Buffer.from(sseMessage(name, { ...body })) };
 const BLOCK: FrameFormat = { build: (event) => Buffer.from(sseBlock(event)) };
 
 /**
- * Event stream as the core sees it. Blocks of log events are made once for all streams; all of one flush leave as one chunk of
- * the HTTP answer.
+ * `ClientLink` over one event stream. Blocks of log events are encoded once for all streams; all blocks of one flush are
+ * sent as one chunk of the HTTP response.
  */
 export class SseLink extends BatchedWriter implements ClientLink {
   readonly transport = 'sse';
   private ready = false;
-  /** Messages from before the stream began. */
+  /** Messages sent before the stream began. */
   private held: (string | Buffer)[] | undefined = [];
 
   constructor(
@@ -31,7 +31,10 @@ export class SseLink extends BatchedWriter implements ClientLink {
     super(batches);
   }
 
-  /** Begins the stream with the messages so far. Nothing is sent earlier, so that the request can still be refused. */
+  /**
+   * Begins the stream with the messages collected so far. Nothing is sent before, so that the request can still be
+   * refused.
+   */
   begin(): void {
     const { held = [] } = this;
     this.held = undefined;
@@ -47,8 +50,9 @@ export class SseLink extends BatchedWriter implements ClientLink {
   }
 
   /**
-   * Sends a message. Before `ready` the replay is still running: with a heartbeat's cursor a client that is disconnected then
-   * would skip the rest, so the heartbeat is sent as a comment that only keeps the connection alive.
+   * Sends a message. Until `ready`, the replay is still running, and a heartbeat's cursor would let a client that is
+   * disconnected meanwhile skip the rest of the replay. So the heartbeat is then sent as a comment, which only keeps the
+   * connection alive.
    */
   sendMessage(name: string, body: Readonly<Record<string, unknown>>): void {
     if (!this.isOpen) return;
@@ -88,7 +92,7 @@ export class SseLink extends BatchedWriter implements ClientLink {
     this.flush();
     this.put(sseMessage(name, body));
     this.response.end();
-    // A client that does not read never receives the end.
+    // A client that does not read never receives the end of the stream.
     const cut = setTimeout(() => this.response.destroy(), GOODBYE_MS).unref();
     this.response.once('close', () => clearTimeout(cut));
   }

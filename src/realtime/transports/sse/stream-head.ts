@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http';
 import { sseMessage } from '../../core/dialects/sse.js';
 import type { DomainError } from '../../../platform/errors/domain-error.js';
 
-/** Bounds of a browser's reconnect delay, ms. Each client gets its own, so that many do not reconnect at once. */
+/** Range of the reconnect delay, ms. Each client gets a random delay, so that many clients do not reconnect at once. */
 const RETRY_MS = { min: 1_000, max: 5_000 } as const;
-/** Bounds of the reconnect delay after too many connects, ms. */
+/** Range of the reconnect delay after too many connections, ms. */
 const CROWDED_RETRY_MS = { min: 3_000, max: 12_000 } as const;
 
 const HEADERS = {
@@ -19,7 +19,7 @@ export function beginStream(response: ServerResponse): void {
   response.write(`retry: ${spread(RETRY_MS)}\n\n`);
 }
 
-/** Answers with an event stream that holds the error and the delay after which the client reconnects by itself. */
+/** Sends an event stream that contains the error and the delay after which the client reconnects by itself. */
 export function refuseForNow(response: ServerResponse, error: DomainError): void {
   const retryAfterMs = spread(error.code === 'rate_limited' ? CROWDED_RETRY_MS : RETRY_MS);
   // Closed, so that a balancer may route the next attempt to another process.

@@ -14,7 +14,7 @@ export class StreamController {
   constructor(private readonly streams: StreamService) {}
 
   // Declared first: Express answers HEAD with GET.
-  /** Answers whether the address exists; no stream is opened. */
+  /** Reports whether the address exists; no stream is opened. */
   @Head()
   @Public()
   describe(@Res() response: Response): void {
@@ -26,7 +26,7 @@ export class StreamController {
    * @remarks
    * `event:` is the event's name, `data:` its JSON, `id:` its cursor. First `connected`, then missed events if
    * `Last-Event-ID` or `since` is given, then `ready {cursor, recovered?, replayed?}`, then live events. The messages are
-   * described in /asyncapi.yaml. The key comes as `Authorization: Bearer …` or, for EventSource, as `?apiKey=`.
+   * described in /asyncapi.yaml. Give the key as `Authorization: Bearer …` or, for EventSource, as `?apiKey=`.
    */
   @Get()
   @Public('itself')
@@ -73,10 +73,10 @@ export class StreamController {
   }
 
   /**
-   * Streams events for a request given as JSON, up to 1 MiB: for filters that are too long for an address.
+   * Streams events for a request given as JSON, up to 1 MiB: for filters that are too long for a URL.
    * @remarks
-   * Members are those of the address, lists as lists (up to 5,000 names each). The key, `lastEventId` and the header
-   * `Last-Event-ID` stay where they are.
+   * The members are the query parameters of `GET /v1/stream`, with lists as JSON arrays of up to 5,000 names each. The
+   * key, `lastEventId` and the header `Last-Event-ID` are given as there.
    */
   @Post()
   @HttpCode(200)

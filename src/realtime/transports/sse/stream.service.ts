@@ -17,7 +17,7 @@ import { queryOf, userAgentOf } from '../request-parts.js';
 import { WriteBatches } from '../write-batches.js';
 import { SseLink } from './sse-link.js';
 
-/** Event streams over HTTP: faults of the request are answered before the stream begins, as for every other request. */
+/** Event streams over HTTP: an invalid request is refused with its HTTP status before the stream begins. */
 @Injectable()
 export class StreamService implements BeforeApplicationShutdown {
   private readonly logger = new Logger('EventStream');
@@ -37,8 +37,8 @@ export class StreamService implements BeforeApplicationShutdown {
   }
 
   /**
-   * Answers the request with a stream that lasts until either side ends it; resolves when it has begun. Rejects with the fault
-   * of the request, or the reason for which it cannot be served now, before any part of an answer is sent.
+   * Answers the request with a stream that lasts until either side ends it; resolves when it has begun. Rejects with the
+   * fault of the request, or with the reason why it cannot be served now, before any part of the answer is sent.
    */
   async stream(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const query = queryOf(request.url);
@@ -69,7 +69,10 @@ export class StreamService implements BeforeApplicationShutdown {
     return parseStreamBody(body, query, lastEventId);
   }
 
-  /** Begins the stream. Refusals of the first subscription are known within the turn: until then nothing is sent. */
+  /**
+   * Begins the stream. The first subscription is accepted or refused within the same turn of the event loop; nothing is
+   * sent before.
+   */
   private async begin(
     response: ServerResponse,
     identity: StreamIdentity,

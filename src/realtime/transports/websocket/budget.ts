@@ -7,7 +7,7 @@ export class Budget {
     private readonly windowMs: number,
   ) {}
 
-  /** Counts one more fault; true when that exceeds the budget. */
+  /** Counts one more fault; returns true if this exceeds the budget. */
   isExceededBy(now: number): boolean {
     this.times.push(now);
     if (this.times.length <= this.allowed) return false;

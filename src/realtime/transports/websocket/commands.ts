@@ -9,7 +9,9 @@ import type { WebSocketLink } from './websocket-link.js';
 type Of<T extends ClientMessage['type']> = Extract<ClientMessage, { type: T }>;
 type Command = Exclude<ClientMessage, { type: 'authenticate' }>;
 
-/** Carries out one message of an authenticated client and answers it. Throws the client's fault. */
+/**
+ * Performs one message of an authenticated client and sends the answer. Throws if the message is invalid or not allowed.
+ */
 export async function runCommand(message: Command, session: Session, link: WebSocketLink, now: number): Promise<void> {
   switch (message.type) {
     case 'ping':
@@ -69,8 +71,8 @@ async function subscribeQuery(
 }
 
 /**
- * Removes the filters of a channel that was subscribed again: the newer subscription was added first, so no event is lost
- * between.
+ * Removes the previous subscriptions of a channel that was subscribed again: the new subscription was added first, so no
+ * event is lost in between.
  */
 async function forgetReplaced(
   session: Session,
@@ -117,7 +119,10 @@ async function unsubscribe(message: Of<'unsubscribe'>, session: Session, link: W
   link.answer('unsubscription_result', id, { results, cursor });
 }
 
-/** Refuses a message whose own id is that of a subscription: without `subscriptionId` it would concern all of them. */
+/**
+ * Refuses a message whose `id` equals the id of a subscription: it names no subscription, so it would apply to all of
+ * them.
+ */
 function assertOfMessage(id: MessageId | undefined, session: Session, field: string): void {
   if (typeof id !== 'string' || session.list().every((held) => held.id !== id)) return;
   throw new DomainError('invalid_request', `id must be the id of the message; name a subscription by ${field}.`, {

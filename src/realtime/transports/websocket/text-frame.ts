@@ -21,7 +21,7 @@ export function textFrame(text: string): Buffer {
   return frame;
 }
 
-/** Returns the text of a frame that `textFrame` made, for transports that take no frames. */
+/** Returns the text of a frame that `textFrame` made, for transports that cannot send frames. */
 export function frameText(frame: Buffer): string {
   const [, size = 0] = frame;
   const header = size < 126 ? 2 : size === 126 ? 4 : 10;

@@ -12,11 +12,12 @@ import { runCommand } from './commands.js';
 import type { ConnectionParts } from './connection-parts.js';
 import type { WebSocketLink } from './websocket-link.js';
 
-/** Checks, one a second, after which a connection that has not shown a key is closed. */
+/** Number of checks, one a second, after which a connection that has not presented a key is closed. */
 const AUTHENTICATION_CHECKS = 10;
 /**
- * Checks without input after which the peer is sent a ping, and after as many again given up. Checks are counted, not time:
- * after a standstill of this process, or a jump of the clock, every peer is sent a ping before any is given up.
+ * Number of checks without input after which the peer is sent a ping; after as many again it is disconnected. Checks are
+ * counted instead of time: after a pause of this process, or a jump of the clock, every peer is sent a ping before any is
+ * disconnected.
  */
 const SILENT_CHECKS = 30;
 const MINUTE_MS = 60_000;
@@ -45,7 +46,7 @@ export class WebSocketConnection {
   private waitingBytes = 0;
   private working = false;
   private gone = false;
-  /** Checks since it was opened, until it is known, and since the last input of the peer. */
+  /** Number of checks while no key was presented, and number of checks since the last input of the peer. */
   private unknownChecks = 0;
   private silentChecks = 0;
   private caller: Caller | undefined;
@@ -58,12 +59,12 @@ export class WebSocketConnection {
     private readonly parts: ConnectionParts,
   ) {}
 
-  /** Whether it is one of the hub's sessions. */
+  /** Whether the client has been admitted and has a session. */
   get isKnown(): boolean {
     return this.session !== undefined;
   }
 
-  /** Admits a client that showed its key with the request, before its first message is read. */
+  /** Admits a client that presented its key with the upgrade request, before its first message is read. */
   async enter(caller: Caller, resuming: boolean): Promise<void> {
     this.working = true;
     await this.begin(caller, resuming);
@@ -85,7 +86,7 @@ export class WebSocketConnection {
     this.silentChecks = 0;
   }
 
-  /** Reports frames that `ws` refused with this code; the connection is about to be closed for it. */
+  /** Reports the frames that `ws` refused with this error code; `ws` then closes the connection. */
   unreadable(code: string | undefined): void {
     const cursor = this.session?.cursor;
     const error = unreadable(code).toSocket();
@@ -102,7 +103,7 @@ export class WebSocketConnection {
     else if (this.silentChecks > 2 * SILENT_CHECKS) this.socket.terminate();
   }
 
-  /** Releases the connection after the socket has ended, from whichever side. */
+  /** Releases the connection after either side has ended the socket. */
   end(): void {
     this.gone = true;
     this.forgetWaiting();
@@ -117,7 +118,7 @@ export class WebSocketConnection {
     this.link.close(reason, '', message);
   }
 
-  /** Ends a connection that was not admitted; `message` is the id of the message that asked for it. */
+  /** Ends a connection that was not admitted; `message` is the id of the client's message that requested admission. */
   turnAway(error: DomainError, message?: MessageId): void {
     this.forgetWaiting();
     this.report(error);
@@ -140,7 +141,10 @@ export class WebSocketConnection {
     if (this.socket.isPaused) this.socket.resume();
   }
 
-  /** Waits for a slow reader: answers fill a link as events do, and a client that reads none receives no further ones. */
+  /**
+   * Waits for a slow reader: answers are unsent data like events, and a client that does not read them receives no
+   * further ones.
+   */
   private afterAnswer(session: Session): Promise<void> {
     session.sent();
     return untilRead(session);
@@ -185,7 +189,7 @@ export class WebSocketConnection {
     this.link.answer('authenticated', message.id, { tier, role, cursor, ...ends });
   }
 
-  /** Renews the key or token of the same client: a new token moves the expiry, and brings its present rights. */
+  /** Renews the key or token of the same client: a new token extends the expiry and sets the client's current rights. */
   private async renew(session: Session, { keyId }: Caller, secret: string): Promise<void> {
     const { address } = this.origin;
     const caller = await this.parts.admission.identify({ secret, transport: 'websocket', address });
@@ -230,7 +234,10 @@ export class WebSocketConnection {
     else if (error.code !== 'invalid_request' && this.refused.isExceededBy(now)) this.close('limit_exceeded');
   }
 
-  /** Counts a refused message by address: before it shows a key a connection can only be refused. */
+  /**
+   * Counts a refused message against the address. A client without a session that exceeds the limit of its address is
+   * disconnected.
+   */
   private async countStranger(): Promise<void> {
     if (await this.parts.strangers.message(this.origin.address)) return;
     if (!this.session) this.close('limit_exceeded', 'Too many messages without a key from this address.');
@@ -245,7 +252,7 @@ export class WebSocketConnection {
   }
 }
 
-/** Parses JSON; some editors and libraries prepend a byte order mark. */
+/** Parses JSON and ignores a byte order mark, which some editors and libraries prepend. */
 function parseJson(data: Buffer): unknown {
   const text = data.toString('utf8');
   try {

@@ -14,7 +14,8 @@ import { textFrame } from './text-frame.js';
 const MESSAGE: MessageFormat = { build: ({ name, body }) => textFrame(websocketMessage(name, { ...body })) };
 
 /**
- * Plain WebSocket as the core sees it. Frames are made once for all sockets: the `ws` sender would build a header per socket.
+ * `ClientLink` over one plain WebSocket. Frames are built once for all sockets; the `ws` sender would build a header for
+ * each socket.
  */
 export class WebSocketLink extends BatchedWriter implements ClientLink {
   readonly transport = 'websocket';
@@ -41,7 +42,7 @@ export class WebSocketLink extends BatchedWriter implements ClientLink {
     if (this.isOpen) this.collect(message.frame(MESSAGE));
   }
 
-  /** Answers a message; `id` is the message's own. */
+  /** Answers a message of the client; `id` is the id of that message. */
   answer(name: string, id: MessageId | undefined, body: Readonly<Record<string, unknown>>): void {
     this.say(JSON.stringify({ type: name, ...(id === undefined ? {} : { id }), ...body }));
   }
@@ -54,7 +55,7 @@ export class WebSocketLink extends BatchedWriter implements ClientLink {
     if (this.isOpen) this.outlet.write(run);
   }
 
-  /** Sends a text at once, after everything that waits. */
+  /** Sends a text at once, after all output collected before. */
   private say(text: string): void {
     if (this.isOpen) this.writeNow(textFrame(text));
   }
@@ -66,7 +67,7 @@ export class WebSocketLink extends BatchedWriter implements ClientLink {
     this.socket.close(closing.closeCode, closing.reason);
   }
 
-  /** Ends a connection that never became a session; `id` is that of the message that asked for one. */
+  /** Ends a connection that never had a session; `id` is the id of the client's message that requested one. */
   fail(error: DomainError, id?: MessageId): void {
     if (!this.isOpen) return;
     this.answer('error', id, { error: error.toSocket() });
@@ -86,7 +87,7 @@ export class WebSocketLink extends BatchedWriter implements ClientLink {
   }
 }
 
-/** Returns the frame that connections subscribed under the same names share. No name contains a line end. */
+/** Returns the frame that all connections with the same channel names share. No name contains a line feed. */
 function sharedFrame(event: EncodedEvent, channels: readonly string[]): Buffer {
   const [only = ''] = channels;
   return event.variant(channels.length === 1 ? only : channels.join('\n'), frameFor);

@@ -5,7 +5,7 @@ import { Public } from '../../../access/index.js';
 import { DomainError } from '../../../platform/errors/domain-error.js';
 import { WEBSOCKET_ONLY_PATHS } from './upgrade-paths.js';
 
-/** Addresses of the plain WebSocket API when they are requested over HTTP. Upgrades never come here. */
+/** Paths of the plain WebSocket API when they are requested over HTTP. Upgrades do not reach this controller. */
 @ApiExcludeController()
 @Controller()
 export class WebSocketController {

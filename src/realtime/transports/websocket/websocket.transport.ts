@@ -19,11 +19,14 @@ import { pathOf, upgradeTarget, type UpgradeTarget } from './upgrade-paths.js';
 import { WebSocketConnection, type ConnectionOrigin } from './websocket-connection.js';
 import { WebSocketLink } from './websocket-link.js';
 
-/** Maximum fragments of one message. Each is held separately until the last has arrived. */
+/** Maximum number of fragments of one message: each fragment is stored separately until the last has arrived. */
 const MAX_FRAGMENTS = 1_024;
 /** Largest message of a client, bytes. */
 const MAX_MESSAGE = 64 * 1024;
-/** Time of a closing handshake, ms: a client that reads slowly still receives the messages sent before it. */
+/**
+ * Time limit of a closing handshake, ms: a client that reads slowly still receives the messages sent before the close
+ * frame.
+ */
 const CLOSE_TIMEOUT_MS = 10_000;
 const CHECK_INTERVAL_MS = 1_000;
 
@@ -34,7 +37,7 @@ const SERVER_OPTIONS: ServerOptions & { closeTimeout: number; maxFragments: numb
   perMessageDeflate: false,
   maxPayload: MAX_MESSAGE,
   maxFragments: MAX_FRAGMENTS,
-  // Off: one frame per turn, so that a client with thousands in one packet does not hold the loop for all of them.
+  // Off: `ws` processes one frame per turn, so that thousands of frames in one packet do not block the event loop.
   allowSynchronousEvents: false,
   closeTimeout: CLOSE_TIMEOUT_MS,
 };
@@ -74,12 +77,14 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     for (const connection of this.connections) connection.close('server_draining');
   }
 
-  /** Ends the connections that have not authenticated. */
+  /** Ends the connections that have not presented a valid key. */
   dismissStrangers(): void {
     for (const connection of this.connections) if (!connection.isKnown) connection.close('server_draining');
   }
 
-  /** Routes an upgrade. Socket.IO's own engine answers its path; unknown paths get an answer and an end. */
+  /**
+   * Routes an upgrade. The engine of Socket.IO handles its own path; an unknown path is answered and the connection ends.
+   */
   private upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     const target = upgradeTarget(request.url);
     if (target === 'socketio') return;
@@ -90,8 +95,8 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
   }
 
   /**
-   * Admits an upgrade. A valid key in the request is admitted regardless of the address's other connections; without one the
-   * connection takes one of the address's places until it has shown a key.
+   * Admits an upgrade. A request with a valid key is admitted regardless of other connections of its address. A
+   * connection without a key counts against the limit of its address until it presents a valid key.
    */
   private async enter(request: IncomingMessage, stream: Duplex, head: Buffer, target: UpgradeTarget): Promise<void> {
     if (target === 'unknown') throw new DomainError('not_found', 'No WebSocket service at this address.');
@@ -111,7 +116,10 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     );
   }
 
-  /** Returns the caller behind the key of the request, or the reason of its refusal; neither when it shows no key. */
+  /**
+   * Returns the caller of the key in the request, or the reason why the key is refused; neither if the request has no
+   * key.
+   */
   private async recognise(request: IncomingMessage, { address }: Newcomer): Promise<ShownKey> {
     const query = queryOf(request.url);
     const secret = secretFromRequest({ headers: request.headers, query: Object.fromEntries(query) });
@@ -166,23 +174,23 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
 
 type Newcomer = Omit<ConnectionOrigin, 'becomesKnown'>;
 
-/** Authentication of an upgrade request. */
+/** Result of the authentication of an upgrade request. */
 interface ShownKey {
   readonly caller?: Caller;
   readonly resuming?: boolean;
   readonly refusal?: DomainError;
 }
 
-/** Property of the server that the published types know as an option only. */
+/** HTTP server with a property that the published types contain only as an option. */
 type UpgradingServer = Server & { shouldUpgradeCallback?: (request: IncomingMessage) => boolean };
 
 /**
- * Whether the upgrade is to WebSocket. Other protocols (`curl --http2` offers h2c) are ignored: the client is answered over
- * HTTP/1.1.
+ * Whether the upgrade is to WebSocket. Other protocols (`curl --http2` offers h2c) are ignored: such a request is
+ * answered over HTTP/1.1.
  */
 function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-/** Ends of connections are reported by `close`; a network error adds nothing. */
+/** The event `close` reports the end of a connection; a network error needs no further handling. */
 function ignore(): void {}
