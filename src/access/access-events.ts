@@ -4,8 +4,8 @@ import type { Caller } from './caller.js';
 export type EndReason = 'revoked' | 'expired';
 
 /**
- * Notifies the transports of connections that must end or have other rights, within 5 s of the cause, whichever process caused
- * it.
+ * Notifies the transports of connections that must end or whose rights have changed. The notification comes within 5 s of
+ * the change, whichever process made it.
  */
 @Injectable()
 export class AccessEvents {
@@ -15,8 +15,8 @@ export class AccessEvents {
   private readonly overstayedListeners = new Set<(connectionId: string) => void>();
 
   /**
-   * Calls the listener when all connections of a key must end; again every 2 s while some of them are open. Not for signed
-   * tokens: these end at the `endsAt` of their caller.
+   * Calls the listener when all connections of a key must end, and again every 2 s while some of them are still open.
+   * Connections of signed tokens are not reported: the transports end them at the caller's `endsAt`.
    */
   onEnded(listener: (keyId: string, reason: EndReason) => void): () => void {
     this.endedListeners.add(listener);
@@ -24,14 +24,15 @@ export class AccessEvents {
   }
 
   /**
-   * Calls the listener when role, tier, limits or restrictions of a key have changed: its connections continue as this caller.
+   * Calls the listener when role, tier, limits or restrictions of a key have changed. The key's connections continue with
+   * the rights of the new `caller`.
    */
   onChanged(listener: (keyId: string, caller: Caller) => void): () => void {
     this.changedListeners.add(listener);
     return () => this.changedListeners.delete(listener);
   }
 
-  /** Calls the listener when a connection admitted beyond the limit to resume has used up its 60 s. */
+  /** Calls the listener when a connection that was admitted beyond the limit, because it resumed, has used up its 60 s. */
   onOverstayed(listener: (connectionId: string) => void): () => void {
     this.overstayedListeners.add(listener);
     return () => this.overstayedListeners.delete(listener);

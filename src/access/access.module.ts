@@ -53,7 +53,7 @@ const LIMITS = [
   UsageLimits,
 ];
 
-/** Rights, limits and the trail of their use. Global, because every other module needs them. */
+/** Authentication, roles, limits and the audit trail. Global, because every other module needs them. */
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([UserEntity, ApiKeyEntity, AuditEntryEntity])],

@@ -8,9 +8,9 @@ import { Callers } from './keys/callers.js';
 import { KeyDirectory } from './keys/key-directory.js';
 import { TokenVerifier } from './tokens/token-verifier.js';
 
-/** Longest accepted key or token, characters; longer ones are refused unread. */
+/** Longest accepted key or token, characters; longer ones are refused without being parsed. */
 const MAX_SECRET_LENGTH = 8_192;
-/** Places of a key, by transport. */
+/** Places where a client can send its key, by transport. */
 const KEY_PLACES: Readonly<Record<Transport, string>> = {
   rest: 'Authorization: Bearer rta_…',
   sse: 'Authorization: Bearer rta_… or ?apiKey=rta_…',
@@ -20,7 +20,7 @@ const KEY_PLACES: Readonly<Record<Transport, string>> = {
 
 const REFUSED = ['missing_api_key', 'invalid_api_key', 'api_key_expired', 'forbidden'];
 
-/** Identifies clients. Keys come from memory, so it costs one SQL statement in 2 s per key at most. */
+/** Authenticates clients. Keys are cached in memory, so a key costs at most one SQL statement in 2 s. */
 @Injectable()
 export class AccessService {
   constructor(
@@ -32,8 +32,8 @@ export class AccessService {
   ) {}
 
   /**
-   * Returns the caller of a key or token. Throws missing_api_key, invalid_api_key, api_key_expired, or forbidden when the key
-   * may not use the transport, and audits that; unavailable when the database does not answer.
+   * Returns the caller of a key or token. Throws and audits `missing_api_key`, `invalid_api_key`, `api_key_expired`, or
+   * `forbidden` if the key does not permit the transport. Throws `unavailable` while the database is unavailable.
    */
   async authenticate(credentials: Credentials): Promise<Caller> {
     const attempt: { keyId?: string } = {};

@@ -1,5 +1,5 @@
 export const ROLES = ['reader', 'writer', 'admin'] as const;
-/** Role of a key; each includes the ones before it. */
+/** Role of a key; each role includes the roles before it in `ROLES`. */
 export type Role = (typeof ROLES)[number];
 
 export const TIERS = ['free', 'pro', 'enterprise'] as const;
@@ -22,7 +22,9 @@ export const SUBSCRIPTION_TYPES = [
 ] as const;
 export type SubscriptionType = (typeof SUBSCRIPTION_TYPES)[number];
 
-/** Limits of one key; 0 means none. Per minute unless the name says otherwise. */
+/**
+ * Limits of one key; 0: no limit. `messages`, `apiRequests`, `subscriptionChanges` and `connectsPerAddress` are per minute.
+ */
 export interface Limits {
   connections: number;
   messages: number;
@@ -32,7 +34,7 @@ export interface Limits {
   connectsPerAddress: number;
 }
 
-/** Caller of a request: the result of checking a key or a token. Ownership belongs to the user, limits to the key. */
+/** Authenticated caller of a request. Data belongs to the user; limits apply per key. */
 export interface Caller {
   readonly userId: string;
   /** Id of the key; for a signed token `jwt:<subject>`. */
@@ -44,18 +46,24 @@ export interface Caller {
   readonly subscriptionTypes?: readonly string[];
   /** Transports to which the key is restricted; undefined: all. */
   readonly transports?: readonly Transport[];
-  /** Expiry of the key or token when it was read, Unix milliseconds: that of a key may be moved. */
+  /**
+   * Time at which the key or token expires, as known when it was checked, Unix milliseconds. The expiry of a key can be
+   * changed later.
+   */
   readonly expiresAt?: number;
-  /** Time at which the connections of a signed token end, Unix milliseconds. Keys in use are watched instead. */
+  /**
+   * Time at which the connections of a signed token end, Unix milliseconds. Undefined for keys, which `KeyWatch` checks
+   * while they are in use.
+   */
   readonly endsAt?: number;
 }
 
-/** Proof of identity of a client, wherever it was sent. */
+/** Secret that a client sent, and the transport and address from which it came. */
 export interface Credentials {
   /** API key or signed token. */
   secret: string | undefined;
   transport: Transport;
-  /** Address of the client after trusted proxies. */
+  /** Client address, from behind the trusted proxies. */
   address: string;
 }
 

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** Parts of a request or handshake that can hold a key. */
+/** Parts of a request or handshake that can contain a key. */
 export interface RequestParts {
   headers: IncomingHttpHeaders;
-  /** Parsed query of the address. */
+  /** Parsed query parameters. */
   query?: Readonly<Record<string, unknown>>;
 }
 
@@ -13,13 +13,17 @@ export function secretFromHeaders(headers: IncomingHttpHeaders): string | undefi
 }
 
 /**
- * Returns the secret of the header, else of `?apiKey=`: for EventSource, which cannot send headers, and for plain WebSocket.
+ * Returns the secret from the `Authorization` header; without one, from `?apiKey=`, which EventSource and browsers'
+ * WebSocket need because they cannot send headers.
  */
 export function secretFromRequest({ headers, query }: RequestParts): string | undefined {
   return secretFromHeaders(headers) ?? text(query?.['apiKey']);
 }
 
-/** Returns the secret of a Socket.IO handshake: `auth.apiKey`, else the header, else `apiKey` of its query. */
+/**
+ * Returns the secret of a Socket.IO handshake, from the first of `auth.apiKey`, the `Authorization` header and the query
+ * parameter `apiKey` that is present.
+ */
 export function secretFromHandshake(handshake: RequestParts & { auth?: unknown }): string | undefined {
   const auth = handshake.auth;
   const given = typeof auth === 'object' && auth !== null && 'apiKey' in auth ? text(auth.apiKey) : undefined;

@@ -27,7 +27,7 @@ const STATE_SQL: Record<KeyState, string> = {
   revoked: 'k.revoked_at IS NOT NULL',
 };
 
-/** Keys as administrators see and change them. */
+/** Administration of API keys: creating, rotating, listing, changing and revoking. */
 @Injectable()
 export class ApiKeyAdmin {
   private readonly recent = new RecentAnswers<CreatedKeyView>();
@@ -130,12 +130,15 @@ export class ApiKeyAdmin {
   }
 }
 
-/** Returns the limits without the prototype of their DTO class, and without fields that were not given. */
+/** Returns the limits as a plain object without absent fields: the DTO class has all fields. */
 function plain(limits: KeyLimits): Partial<Limits> {
   return Object.fromEntries(Object.entries(limits));
 }
 
-/** Returns the creation of a request: an Idempotency-Key is bound to one route. */
+/**
+ * Returns the creation for a request. The route is part of its idempotency key, so that the same Idempotency-Key can be used
+ * on another route.
+ */
 function creationOf(caller: Caller, route: string, idempotencyKey: string | undefined): Creation {
   const actor = actorOf(caller);
   return idempotencyKey === undefined ? { actor } : { actor, idempotencyKey: `${route} ${idempotencyKey}` };

@@ -26,7 +26,7 @@ import { PageInfo, PageQuery } from './page.dto.js';
 
 /** Validates a value that may be absent; unlike IsOptional it does not accept null. */
 export const IfGiven = (): PropertyDecorator => ValidateIf((_, value: unknown) => value !== undefined);
-/** Validates a whole number that may be absent; 0 is no limit. */
+/** Validates a whole number that may be absent; 0 means no limit. */
 const LimitNumber = (): PropertyDecorator =>
   applyDecorators(
     IfGiven(),
@@ -35,39 +35,39 @@ const LimitNumber = (): PropertyDecorator =>
     Max(1_000_000_000),
     ApiProperty({ type: 'integer', required: false, minimum: 0 }),
   );
-/** Longest overlap of a rotation: 30 days. */
+/** Longest time for which a rotated key may stay valid: 30 days. */
 const MAX_OVERLAP_SECONDS = 2_592_000;
 
-/** Limits of one key in place of its tier's; 0 is no limit. */
+/** Limits of one key that replace the limits of its tier; 0: no limit. */
 export class KeyLimits {
-  /** Open connections. */
+  /** Maximum number of open connections. */
   @LimitNumber()
   connections?: number;
 
-  /** Client messages per minute. */
+  /** Maximum number of client messages per minute. */
   @LimitNumber()
   messages?: number;
 
-  /** API requests per minute. */
+  /** Maximum number of API requests per minute. */
   @LimitNumber()
   apiRequests?: number;
 
-  /** Alert rules of the user. */
+  /** Maximum number of alert rules of the key's user. */
   @LimitNumber()
   alertRules?: number;
 
-  /** Subscription changes per minute and connection. */
+  /** Maximum number of subscription changes per connection and minute. */
   @LimitNumber()
   subscriptionChanges?: number;
 
-  /** New connections per minute and address. */
+  /** Maximum number of new connections per address and minute. */
   @LimitNumber()
   connectsPerAddress?: number;
 }
 
-/** Changeable parts of a key. */
+/** Fields of a key that can be changed. */
 export class KeyRightsBody {
-  /** Name for people; up to 200 characters. */
+  /** Descriptive name; up to 200 characters. */
   @IfGiven()
   @IsString()
   @MaxLength(200)
@@ -84,13 +84,13 @@ export class KeyRightsBody {
   @IsIn(TIERS)
   tier?: Tier;
 
-  /** End of its validity, ISO 8601 with time zone, before the year 10000. null: never. */
+  /** Time at which the key expires, ISO 8601 with time zone, before the year 3000. null: never. */
   @ApiProperty({ type: String, format: 'date-time', nullable: true, required: false })
   @IsOptional()
   @IsTime()
   expiresAt?: string | null;
 
-  /** Subscription types that it may use. null: all. */
+  /** Subscription types that the key may use. null: all. */
   @ApiProperty({ enum: SUBSCRIPTION_TYPES, isArray: true, nullable: true, required: false })
   @IsOptional()
   @IsArray()
@@ -100,7 +100,7 @@ export class KeyRightsBody {
   @IsIn(SUBSCRIPTION_TYPES, { each: true })
   subscriptionTypes?: string[] | null;
 
-  /** Transports that it may use. null: all. */
+  /** Transports that the key may use. null: all. */
   @ApiProperty({ enum: TRANSPORTS, isArray: true, nullable: true, required: false })
   @IsOptional()
   @IsArray()
@@ -121,7 +121,7 @@ export class KeyRightsBody {
 export class ChangeKeyBody extends PartialType(KeyRightsBody, { skipNullProperties: false }) {}
 
 export class CreateKeyBody extends KeyRightsBody {
-  /** Owner of the key and of everything made with it; 1 to 255 characters. */
+  /** User who owns the key and everything created with it; 1 to 255 characters. */
   @IsString()
   @Length(1, 255)
   @Matches(PRINTABLE, { message: '$property must not have control characters' })
@@ -130,7 +130,7 @@ export class CreateKeyBody extends KeyRightsBody {
 }
 
 export class RotateKeyBody {
-  /** Time for which the old key stays valid, seconds; 0 ends it at once. */
+  /** Time for which the old key stays valid, seconds; 0 ends its validity immediately. */
   @ApiProperty({ type: 'integer', required: false, default: 0, minimum: 0, maximum: MAX_OVERLAP_SECONDS })
   @IfGiven()
   @IsInt()
@@ -143,7 +143,7 @@ const STATES = ['active', 'expired', 'revoked'] as const;
 export type KeyState = (typeof STATES)[number];
 
 export class ListKeysQuery extends PageQuery {
-  /** User whose keys are listed. */
+  /** Lists only the keys of this user. */
   @IsOptional()
   @IsString()
   @Length(1, 255)
@@ -166,7 +166,7 @@ export class ListKeysQuery extends PageQuery {
   state?: KeyState;
 }
 
-/** Key as it is shown: never with its secret. */
+/** Key without its secret. */
 export class KeyView {
   id!: string;
   userId!: string;
@@ -187,7 +187,7 @@ export class KeyView {
   @ApiProperty({ enum: TRANSPORTS, isArray: true, nullable: true })
   transports!: Transport[] | null;
 
-  /** Limits in place of the tier's. */
+  /** Limits of this key that replace the limits of its tier. */
   limits!: KeyLimits;
   createdAt!: string;
   createdBy!: string;
@@ -198,13 +198,13 @@ export class KeyView {
   @ApiProperty({ type: String, nullable: true })
   revokedAt!: string | null;
 
-  /** Id of the key that replaced it. */
+  /** Id of the key that replaced this key; null if it was not rotated. */
   @ApiProperty({ type: String, nullable: true })
   rotatedTo!: string | null;
 }
 
 export class CreatedKeyView extends KeyView {
-  /** Key text. It is shown only once and stored nowhere. */
+  /** Complete key. It is shown only in this answer; the server stores a hash of its secret. */
   key!: string;
 }
 

@@ -24,13 +24,13 @@ import { IdempotencyKey } from './idempotency-key.decorator.js';
 export class ApiKeysController {
   constructor(private readonly keys: ApiKeyAdmin) {}
 
-  /** Creates a key. The answer is the only place where it is ever shown. */
+  /** Creates a key. Only this answer shows the complete key. */
   @Post()
   @Audited('api_key.create')
   @ApiHeader({
     name: 'Idempotency-Key',
     required: false,
-    description: 'A repeat within 10 minutes gets the same answer.',
+    description: 'A request repeated with this key within 10 minutes gets the same answer.',
   })
   create(
     @Body() body: CreateKeyBody,
@@ -40,7 +40,7 @@ export class ApiKeysController {
     return this.keys.create(body, caller, idempotencyKey);
   }
 
-  /** Lists keys, newest first. */
+  /** Lists keys in descending order of creation. */
   @Get()
   @Audited('api_key.list')
   @CsvList<KeyView>('api-keys', [
@@ -70,14 +70,17 @@ export class ApiKeysController {
     return this.keys.get(id);
   }
 
-  /** Changes the rights of a key, which its open connections have from then on. `limits` replaces all of its own limits. */
+  /**
+   * Changes the rights of a key; its open connections get the new rights, too. `limits` replaces all limits that the key
+   * overrides.
+   */
   @Patch(':id')
   @Audited('api_key.change')
   change(@Param('id') id: string, @Body() body: ChangeKeyBody): Promise<KeyView> {
     return this.keys.change(id, body);
   }
 
-  /** Revokes a key: it is refused at once and its connections end within 5 s. */
+  /** Revokes a key: it is refused from now on, and its connections end within 5 s. */
   @Delete(':id')
   @HttpCode(204)
   @Audited('api_key.revoke')
@@ -85,7 +88,7 @@ export class ApiKeysController {
     return this.keys.revoke(id);
   }
 
-  /** Replaces a key with a new one of the same user and rights; the old one stays valid for the overlap. */
+  /** Replaces a key with a new key of the same user and rights; the old key stays valid for the overlap. */
   @Post(':id/rotate')
   @Audited('api_key.rotate')
   @ApiHeader({ name: 'Idempotency-Key', required: false })

@@ -7,7 +7,7 @@ import { AuditEntryEntity } from '../audit/audit-entry.entity.js';
 import type { AuditView, ListAuditQuery } from './audit.dto.js';
 import { PAGE_ROWS, pageOf, type Paged } from './page.js';
 
-/** Reads the audit trail, newest first. */
+/** Reads the audit trail, the latest entries first. */
 @Injectable()
 export class AuditTrail {
   constructor(

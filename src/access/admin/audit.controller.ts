@@ -13,7 +13,7 @@ import { AuditTrail } from './audit-trail.js';
 export class AuditController {
   constructor(private readonly trail: AuditTrail) {}
 
-  /** Lists the audit trail, newest first. */
+  /** Lists the entries of the audit trail, the latest first. */
   @Get()
   @Audited('audit.list')
   @CsvList<AuditView>('audit', ['id', 'at', 'actor', 'action', 'subject', 'outcome', 'detail', 'address', 'requestId'])

@@ -8,19 +8,19 @@ const OUTCOMES = ['ok', 'refused'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 export class ListAuditQuery extends PageQuery {
-  /** Actor: `key:<id>`, `cli`, `system`. */
+  /** Actor of the entries: `key:<id>`, `cli`, `system` or `unknown`. */
   @IsOptional()
   @IsString()
   @Length(1, 512)
   @Matches(PRINTABLE, { message: '$property must not have control characters' })
   actor?: string;
 
-  /** Action, such as `api_key.create`; a prefix with a trailing dot: `api_key.` */
+  /** Action, such as `api_key.create`, or a prefix of actions with a trailing dot, such as `api_key.` */
   @IsOptional()
   @Matches(/^[a-z0-9_.]{1,100}$/)
   action?: string;
 
-  /** Subject of the action. */
+  /** Subject of the action, such as the id of a key. */
   @IsOptional()
   @IsString()
   @Length(1, 512)
@@ -32,18 +32,20 @@ export class ListAuditQuery extends PageQuery {
   @IsIn(OUTCOMES)
   outcome?: Outcome;
 
-  /** Earliest time: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w). */
+  /**
+   * Start of the time range, included: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w).
+   */
   @IsOptional()
   @IsMoment()
   from?: string;
 
-  /** End of the time range, excluded, in the same forms. */
+  /** End of the time range, excluded; formats as for `from`. */
   @IsOptional()
   @IsMoment()
   to?: string;
 }
 
-/** Line of the audit trail. */
+/** Entry of the audit trail. */
 export class AuditView {
   id!: string;
   at!: string;
@@ -62,7 +64,7 @@ export class AuditView {
   @ApiProperty({ type: String, nullable: true })
   address!: string | null;
 
-  /** X-Request-Id of the request, as in the log. */
+  /** X-Request-Id of the request; its log lines have the same id. */
   @ApiProperty({ type: String, nullable: true })
   requestId!: string | null;
 }

@@ -21,15 +21,15 @@ export class MeController {
     private readonly keys: ApiKeyAdmin,
   ) {}
 
-  /** Returns the owner of the key, its rights, and the used part of its limits. */
+  /** Returns the user, rights and limits of the caller's key, and how much of the limits is used. */
   @Get()
   async read(@CurrentCaller() caller: Caller): Promise<MeView> {
     return viewOf(caller, await this.limits.used(caller), this.settings.userStorageMb * 1_000_000);
   }
 
   /**
-   * Replaces the caller's key with a new one of the same rights, shown only once; the old one stays valid for the grace period.
-   * Ten times a minute for a user at most.
+   * Replaces the caller's key with a new key of the same rights, which is shown only once; the old key stays valid for the
+   * grace period. A user may do this ten times a minute.
    */
   @Post('rotate')
   @Rare()

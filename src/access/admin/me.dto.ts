@@ -6,25 +6,27 @@ import { IfGiven, KeyLimits } from './api-key.dto.js';
 export class UsageView {
   /** Open connections of the key. */
   connections!: number;
-  /** Client messages in the current minute; null without a limit: they are not counted. */
+  /** Client messages in the current minute; null if there is no limit, because they are then not counted. */
   @ApiProperty({ type: Number, nullable: true })
   messages!: number | null;
-  /** API requests in the current minute, this one included; null without a limit: they are not counted. */
+  /**
+   * API requests in the current minute, including this one; null if there is no limit, because they are then not counted.
+   */
   @ApiProperty({ type: Number, nullable: true })
   apiRequests!: number | null;
-  /** Alert rules of the user, over all keys. */
+  /** Alert rules of the user, created with any of the user's keys. */
   alertRules!: number;
-  /** Bytes of the user's stored messages and alerts, over all keys. */
+  /** Stored messages and alerts of the user, from all of the user's keys, bytes. */
   storedBytes!: number;
 }
 
-/** Limits of the key, and of its user. */
+/** Limits of the key and of its user; 0: no limit. */
 export class MeLimits extends KeyLimits {
-  /** Maximum bytes of stored messages and alerts of a user; beyond it messages are not sent. */
+  /** Limit of a user's stored messages and alerts, bytes; at the limit messages are not sent. */
   storedBytes!: number;
 }
 
-/** Caller, as the server sees it. */
+/** Caller of this request. */
 export class MeView {
   userId!: string;
   keyId!: string;
@@ -35,7 +37,7 @@ export class MeView {
   @ApiProperty({ enum: TIERS })
   tier!: Tier;
 
-  /** End of the key's or token's validity. */
+  /** Time at which the key or token expires; null: never. */
   @ApiProperty({ type: String, nullable: true })
   expiresAt!: string | null;
 
@@ -45,20 +47,23 @@ export class MeView {
   @ApiProperty({ enum: TRANSPORTS, isArray: true, nullable: true })
   transports!: readonly Transport[] | null;
 
-  /** Limits; 0: none. */
   limits!: MeLimits;
   used!: UsageView;
 }
 
-/** Longest time for which a key stays valid after its owner rotated it: 7 days, minutes. */
+/** Longest grace period of a rotated key: 7 days, in minutes. */
 const MAX_GRACE_MINUTES = 10_080;
 /**
- * Default of that time, within which a client that lost the answer can repeat the request with its Idempotency-Key, minutes.
+ * Default grace period of a rotated key, minutes. In this time, a client that did not receive the answer can repeat the
+ * request with its Idempotency-Key.
  */
 export const DEFAULT_GRACE_MINUTES = 10;
 
 export class RotateOwnKeyBody {
-  /** Time for which the old key stays valid, minutes; 0 ends it at once, and a lost answer then cannot be repeated. */
+  /**
+   * Time for which the old key stays valid, minutes. With 0 it ends immediately, and a lost answer cannot be requested
+   * again.
+   */
   @ApiProperty({
     type: 'integer',
     required: false,

@@ -8,8 +8,8 @@ export interface Paged<T> {
 }
 
 /**
- * Makes a page from one row more than it shows; `position` of the last shown row is where the next one begins. `found`: number
- * of matching rows where fewer are given, because they are large.
+ * Makes a page from up to `limit` + 1 rows: the additional row only shows that there is a next page. `position` of the last
+ * row in the page becomes the cursor. `found`: number of matching rows if fewer are given because they are large.
  */
 export function pageOf<Row, T>(
   rows: readonly Row[],

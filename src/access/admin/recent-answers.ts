@@ -10,8 +10,8 @@ interface Answer<T> {
 }
 
 /**
- * Answers a repeated request like the first. In memory only, for 10 minutes: the answers hold keys, which are stored nowhere.
- * Later repeats find the created key and are refused.
+ * Returns the first answer to a repeated request for 10 minutes. Answers are kept in memory only, because they contain
+ * complete keys, which must not be stored. A later repetition is refused, because the key was already created.
  */
 export class RecentAnswers<T> {
   private readonly answers = new ExpiringCache<string, Answer<T>>(MOST, REMEMBERED_MS);
@@ -19,12 +19,15 @@ export class RecentAnswers<T> {
   async once(name: string, question: string, now: number, work: () => Promise<T>): Promise<T> {
     const known = this.answers.get(name, now);
     if (known !== undefined && known.question !== question) {
-      throw new DomainError('conflict', 'This Idempotency-Key was used with another body; choose another one.');
+      throw new DomainError(
+        'conflict',
+        'This Idempotency-Key was used with another body; use another Idempotency-Key.',
+      );
     }
     if (known !== undefined) return known.answer;
     const answer = work();
     this.answers.set(name, { question, answer }, now);
-    // Failed attempts may be repeated.
+    // A failed request may be repeated.
     answer.catch(() => this.answers.delete(name));
     return answer;
   }

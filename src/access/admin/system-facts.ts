@@ -9,16 +9,16 @@ import { Settings } from '../../platform/settings/settings.js';
 import type { Setting } from '../../platform/settings/setting.js';
 import { Connections } from '../limits/connections.js';
 
-/** Function that returns one fact of the running system, without secrets. */
+/** Function that returns one part of the system overview, without secrets. */
 export type Fact = () => unknown;
 
 /**
- * Longest wait for a fact, ms; then it is reported as unavailable, so that the overview answers when parts of the system do
- * not.
+ * Longest wait for a fact, ms. A slower fact is reported as unavailable, so that the overview is returned even if parts of
+ * the system hang.
  */
 const FACT_TIMEOUT_MS = 2_000;
 
-/** Facts of /v1/admin/system. Modules add theirs once, when they start. */
+/** Facts shown by /v1/admin/system. Modules add theirs at the start. */
 @Injectable()
 export class SystemFacts {
   private readonly logger = new Logger(SystemFacts.name);
@@ -38,7 +38,7 @@ export class SystemFacts {
     this.add('connections', () => ({ open: connections.total, keys: connections.keyIds().length }));
   }
 
-  /** Adds a fact; `name` becomes a field of the answer; the last one added under a name wins. */
+  /** Adds a fact, or replaces the fact of this name; `name` becomes a field of the answer. */
   add(name: string, fact: Fact): void {
     this.facts.set(name, fact);
   }
@@ -54,7 +54,7 @@ export class SystemFacts {
     try {
       return await Promise.race([Promise.resolve().then(fact), promise]);
     } catch (error) {
-      this.logger.warn({ err: error, fact: name }, 'part of the system overview unavailable');
+      this.logger.warn({ err: error, fact: name }, 'fact of the system overview unavailable');
       return { status: 'unavailable' };
     } finally {
       clearTimeout(timer);
@@ -88,7 +88,8 @@ async function databaseFacts(database: Database): Promise<object> {
 }
 
 /**
- * Returns every setting by its name; for secret ones only whether they are set, and any text that looks like a secret redacted.
+ * Returns every setting by its name. For secret settings only whether they are set; in other settings, text that looks like
+ * a secret is redacted.
  */
 function shownSettings(settings: Settings): Record<string, unknown> {
   const values = new Map<string, unknown>(Object.entries(settings));
@@ -99,13 +100,13 @@ function shownSettings(settings: Settings): Record<string, unknown> {
   return Object.fromEntries(shown);
 }
 
-/** Removes passwords from other settings: `https://user:password@…` may stand in a list of origins, for example. */
+/** Redacts passwords in settings that are not secret as a whole, such as `https://user:password@…` in a list of origins. */
 function withoutPasswords(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutPasswords);
   return typeof value === 'string' ? redact(value) : value;
 }
 
-/** Reads the version of package.json, which is above both src/ and dist/src/. */
+/** Reads the version from package.json, which is in a parent directory of both src/ and dist/src/. */
 function productVersion(): string {
   for (let folder = import.meta.dirname; folder !== join(folder, '..'); folder = join(folder, '..')) {
     try {

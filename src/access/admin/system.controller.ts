@@ -11,7 +11,7 @@ import { SystemFacts } from './system-facts.js';
 export class SystemController {
   constructor(private readonly facts: SystemFacts) {}
 
-  /** Returns the state of this process: versions, settings without secrets, database, log, connections. */
+  /** Returns the state of this process: versions, settings without secrets, database, event log and connections. */
   @Get()
   @Audited('system.read')
   @ApiOkResponse({ schema: { type: 'object', additionalProperties: true } })

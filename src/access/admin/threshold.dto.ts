@@ -9,19 +9,19 @@ export class ThresholdParams {
   @IsIn(METRICS)
   metric!: ThresholdMetric;
 
-  /** Protocol (tvl) or token (price); `*` for all without a threshold of their own. */
+  /** Protocol (for tvl) or token (for price); `*`: all subjects without a threshold of their own. */
   @Matches(/^(?:\*|[^\s\p{Cc}*]{1,128})$/u, { message: 'subject must be *, a protocol or a token, without spaces' })
   subject!: string;
 }
 
 export class ThresholdBody {
-  /** Least change to publish, as a fraction: 0.01 is 1 %. */
+  /** Smallest change that is published, as a fraction of the last published value: 0.01 is 1 %. */
   @IsNumber({ allowNaN: false, allowInfinity: false })
   @Min(0)
   @Max(1_000_000)
   minChangeRatio!: number;
 
-  /** Least change to publish, in US dollars; both must hold. */
+  /** Smallest change that is published, in US dollars. A change must reach both minimums. */
   @ApiProperty({ required: false, default: 0 })
   @ValidateIf((_, value: unknown) => value !== undefined)
   @IsNumber({ allowNaN: false, allowInfinity: false })

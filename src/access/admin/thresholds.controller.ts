@@ -13,7 +13,7 @@ import { Thresholds } from './thresholds.js';
 export class ThresholdsController {
   constructor(private readonly thresholds: Thresholds) {}
 
-  /** Lists the changes from which values are published. */
+  /** Lists the thresholds: the smallest changes of a value that are published. */
   @Get()
   @Audited('threshold.list')
   @CsvList<ThresholdView>('thresholds', ['metric', 'subject', 'minChangeRatio', 'minChangeAbsolute'])
@@ -21,14 +21,17 @@ export class ThresholdsController {
     return this.thresholds.list();
   }
 
-  /** Sets a threshold. Values that are now outside their band are published at once. */
+  /**
+   * Sets a threshold. Values that differ from their last published value by the new threshold or more are published
+   * immediately.
+   */
   @Put(':metric/:subject')
   @Audited('threshold.put')
   put(@Param() params: ThresholdParams, @Body() body: ThresholdBody): Promise<ThresholdView> {
     return this.thresholds.put(params, body);
   }
 
-  /** Removes a threshold; its subjects then use the next wider one. */
+  /** Removes a threshold. Its subject then uses the threshold of `*`; without one, the built-in default applies. */
   @Delete(':metric/:subject')
   @HttpCode(204)
   @Audited('threshold.delete')

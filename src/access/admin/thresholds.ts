@@ -4,16 +4,16 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import type { ThresholdBody, ThresholdList, ThresholdParams, ThresholdView } from './threshold.dto.js';
 
 const COLUMNS = `metric, subject, min_change_ratio AS "minChangeRatio", min_change_absolute AS "minChangeAbsolute"`;
-/**
- * Longest wait for the lock: a change waits for writers and judges every key of its metric again, so it may take as long as
- * they do.
- */
+/** Longest wait for the lock. A change of a threshold waits for all writers and compares every key of the metric again. */
 const LOCK_TIMEOUT = '20s';
-/** Codes of PostgreSQL: value refused by the table, and timeout of a lock. */
+/** SQLSTATEs of PostgreSQL: value refused by a CHECK, and timeout of a lock. */
 const CHECK_VIOLATION = '23514';
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** Changes from which values become events. A new threshold holds for statements that start after it. */
+/**
+ * Thresholds from which a changed value becomes an event. A new threshold applies to statements that start after it was
+ * committed.
+ */
 @Injectable()
 export class Thresholds {
   constructor(private readonly database: Database) {}
@@ -34,7 +34,7 @@ export class Thresholds {
     return row;
   }
 
-  /** Removes a threshold: its key then uses `*`, and without that the built-in one. */
+  /** Removes a threshold. Its subject then uses the threshold of `*`; without one, the built-in default applies. */
   async remove({ metric, subject }: ThresholdParams): Promise<void> {
     const statement = `DELETE FROM change_thresholds WHERE metric = $1
       AND subject = CASE $1 WHEN 'tvl' THEN lower($2) ELSE canonical_token($2) END RETURNING ${COLUMNS}`;
@@ -57,13 +57,13 @@ export class Thresholds {
 function refusalOf(error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === CHECK_VIOLATION) {
-    return new DomainError('invalid_request', 'The subject must be a possible name of a protocol or a token.', {
+    return new DomainError('invalid_request', 'The subject must have the form of a protocol or token name.', {
       field: 'subject',
       cause: error,
     });
   }
   if (code === LOCK_NOT_AVAILABLE) {
-    return new DomainError('unavailable', 'The tables are busy with writes; try again.', {
+    return new DomainError('unavailable', 'The tables are locked by writers; try again.', {
       retryAfterMs: 5_000,
       cause: error,
     });

@@ -6,12 +6,14 @@ import { Settings } from '../../platform/settings/settings.js';
 
 const RETENTION_INTERVAL_MS = 3_600_000;
 /**
- * Statements that delete some rows each and return their number. Only the database can delete them, and none that is too young.
+ * Statements that each delete a batch of rows and return their number. The database functions refuse to delete rows that are
+ * too young; the application has no other right to delete them.
  */
 const ENDS = ['SELECT end_audit_lines($1) AS rows', 'SELECT end_api_keys($1) AS rows'] as const;
 
 /**
- * Deletes lines of the audit trail and ended keys after AUDIT_DAYS; of very many ended keys of a user only the newest are kept.
+ * Deletes audit entries and ended keys that are older than AUDIT_DAYS. If a user has very many ended keys, only the most
+ * recent of them are kept.
  */
 @Injectable()
 export class AccessRetention implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -19,7 +21,7 @@ export class AccessRetention implements OnApplicationBootstrap, BeforeApplicatio
   private readonly recurring = new Recurring(
     RETENTION_INTERVAL_MS,
     (stop) => this.forget(stop),
-    (err) => this.logger.warn({ err }, 'old lines of the audit trail or ended keys could not be deleted; retrying'),
+    (err) => this.logger.warn({ err }, 'deletion of old audit entries or ended keys failed; retrying in 1 h'),
   );
 
   constructor(

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** Line of the audit trail. Rows are only ever added: the database refuses everything else. */
+/** Entry of the audit trail. The application can only insert entries: the database refuses to change or delete them. */
 @Entity('audit_log')
 export class AuditEntryEntity {
   @PrimaryColumn({ type: 'bigint', insert: false })

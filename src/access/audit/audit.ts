@@ -7,8 +7,8 @@ import { withoutSecrets } from '../keys/api-key-text.js';
 import { AuditEntryEntity } from './audit-entry.entity.js';
 
 /**
- * Actor of an entry, with its class: a key or token, the command line, the process itself, or a caller without a valid key.
- * Names that a client can choose stand behind a colon, so that no client looks like the system.
+ * Actor of an entry: a key or token, the command line, the process itself, or a caller without a valid key. Names that
+ * clients can choose follow a colon, so that no client can appear as `cli` or `system`.
  */
 export type Actor = `key:${string}` | 'cli' | 'system' | 'unknown';
 
@@ -20,10 +20,10 @@ export interface AuditRecord {
   actor: Actor;
   /** Name of the action, `<thing>.<verb>`. */
   action: string;
-  /** Subject of the action. */
+  /** Object of the action, such as the id of a key. */
   subject?: string;
   outcome: 'ok' | 'refused';
-  /** Details for the reader, never a secret. */
+  /** Further details; must not contain secrets. */
   detail?: object;
   address?: string;
 }
@@ -31,7 +31,7 @@ export interface AuditRecord {
 const MAX_TEXT_LENGTH = 512;
 const MAX_DETAIL_LENGTH = 8_192;
 
-/** Audit trail: actor, action, time, address, and outcome. */
+/** Writes entries of the audit trail: actor, action, time, address and outcome. */
 @Injectable()
 export class Audit {
   constructor(
@@ -52,8 +52,8 @@ export class Audit {
   }
 }
 
-// Removes keys, and replaces characters that PostgreSQL cannot store (NUL, half surrogates): an attacker must not be able to
-// prevent an entry.
+// Removes secrets, and replaces characters that PostgreSQL cannot store (NUL, half surrogates): an attacker must not be able
+// to make the insert fail.
 function clean(text: string): string {
   return withoutSecrets(text).toWellFormed().replaceAll('\0', '\uFFFD').slice(0, MAX_TEXT_LENGTH).toWellFormed();
 }

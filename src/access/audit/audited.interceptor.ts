@@ -18,11 +18,10 @@ import { Audit } from './audit.js';
 
 const ACTION = 'access:audited';
 
-/** Records the handler's action in the audit trail, success and failure, before the answer is sent. */
+/** Records each call of the handler in the audit trail before the answer is sent, whether it succeeds or fails. */
 export const Audited = (action: string): MethodDecorator =>
   applyDecorators(SetMetadata(ACTION, action), UseInterceptors(AuditedInterceptor));
 
-/** Interceptor of @Audited. */
 @Injectable()
 export class AuditedInterceptor implements NestInterceptor {
   constructor(
@@ -55,14 +54,16 @@ export class AuditedInterceptor implements NestInterceptor {
   }
 }
 
-/** Returns the subject in the address, else that of the created object. */
+/** Returns the route parameters as the subject; without route parameters, the id of the created object. */
 function subjectOf(request: Request, answer: unknown): string | undefined {
   const named = Object.values(request.params).flat().join('/');
   if (named !== '') return named;
   return typeof answer === 'object' && answer !== null && 'id' in answer ? String(answer.id) : undefined;
 }
 
-/** Returns the body of a successful action; for a refused one only the reason, because its body may be anything. */
+/**
+ * Returns the request body of a successful action. For a refused action only the error's code: the body was not validated.
+ */
 function detailOf(request: Request, error: unknown): object {
   if (error !== undefined) return { code: requestError(error).code };
   const body: unknown = request.body;

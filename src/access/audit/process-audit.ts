@@ -16,7 +16,7 @@ export class ProcessAudit implements OnApplicationBootstrap, BeforeApplicationSh
     return this.record('system.start', {});
   }
 
-  /** Records the stop before the last phase, in which the database closes. */
+  /** Records the stop in this phase, because the database is closed in the next one. */
   beforeApplicationShutdown(signal?: string): Promise<void> {
     return this.record('system.stop', signal === undefined ? {} : { signal });
   }
@@ -24,8 +24,8 @@ export class ProcessAudit implements OnApplicationBootstrap, BeforeApplicationSh
   private async record(action: string, more: { signal?: string }): Promise<void> {
     const detail = { role: this.settings.role, pid: process.pid, node: process.version, ...more };
     await this.audit.record({ actor: 'system', action, outcome: 'ok', detail }).catch((error: unknown) => {
-      // Logged only: a stop because of a lost database must not fail.
-      this.logger.warn({ err: error, action }, 'audit trail could not be written');
+      // Not thrown: the loss of the database must not make the stop fail.
+      this.logger.warn({ err: error, action }, 'audit entry of a start or stop could not be written');
     });
   }
 }

@@ -3,18 +3,18 @@ import { Clock } from '../../platform/clock/clock.js';
 import { addressGroup } from '../../platform/http/connections/address-group.js';
 import { actorOf, Audit } from './audit.js';
 
-/** Time for which repeats of one refusal are collected into one entry, ms. */
+/** Time in which repeated refusals are combined into one audit entry, ms. */
 const WINDOW_MS = 60_000;
-/** Maximum number of distinct refusals in one window; the rest is counted together. */
+/** Maximum number of distinct refusals per window; further ones share one entry. */
 const MAX_KINDS = 50;
 
 export interface Refusal {
   code: string;
-  /** Id of the key, if it exists: invented ids would make every refusal distinct. */
+  /** Id of the key, if the key exists: with ids that a client invents, every refusal would be distinct. */
   keyId?: string;
   address: string;
   transport: string;
-  /** Requested route, where the key was valid and the role was not sufficient. */
+  /** Requested route, if the key was valid but its role was not sufficient. */
   route?: string;
 }
 
@@ -24,9 +24,9 @@ interface Kind {
 }
 
 /**
- * Audits refused uses of keys so that a flood cannot fill the disk: the first with the same code, key and address is written at
- * once, repeats within the minute become one entry with their number. At most 102 entries a minute (about 30 MB a day),
- * whatever the load.
+ * Audits refused authentication such that a flood cannot fill the disk. The first refusal with the same code, key, address,
+ * transport and route is written immediately; repetitions within a minute become one entry with their number. At most 102
+ * entries a minute (about 30 MB a day) are written, whatever the load.
  */
 @Injectable()
 export class Refusals implements OnApplicationShutdown {
@@ -40,7 +40,7 @@ export class Refusals implements OnApplicationShutdown {
     private readonly clock: Clock,
   ) {}
 
-  /** Records a refusal. Never fails, even if the trail cannot be written. */
+  /** Records a refusal. Never throws, even if the entry cannot be written. */
   async note(refusal: Refusal): Promise<void> {
     if (this.clock.now() >= this.windowEnds) await this.flush();
     const kind = this.kindOf(refusal);

@@ -15,7 +15,7 @@ import { UserEntity } from '../keys/user.entity.js';
 import { HELP, parseArguments, UsageError, type Command } from './arguments.js';
 import { listKeys } from './list-keys.js';
 
-/** Output of the command: results to `out`, messages to `err`. */
+/** Output streams of the command: results go to `out`, messages to `err`. */
 export interface Output {
   out(line: string): void;
   err(line: string): void;
@@ -23,7 +23,7 @@ export interface Output {
 
 const ACTOR = 'cli';
 
-/** Runs `npm run apikey -- …` and returns the exit code: 0 done, 1 refused or failed, 2 not understood. */
+/** Runs `npm run apikey -- …` and returns the exit code. 0: done; 1: refused or failed; 2: invalid arguments. */
 export async function runApiKeyCommand(
   args: readonly string[],
   settings: () => Settings,
@@ -65,7 +65,7 @@ async function run(command: Command, keys: ApiKeys, source: DataSource, audit: A
   }
 }
 
-/** Returns what was asked for beside the subject, as the audit of REST requests has it. */
+/** Returns the arguments of the command for the audit entry, in the form that audited REST requests have. */
 function requestOf(command: Command): object | undefined {
   if (command.name === 'create') return command.key;
   return command.name === 'rotate' ? { overlapSeconds: command.overlapSeconds } : undefined;
@@ -88,7 +88,9 @@ async function perform(
       command.name === 'create'
         ? await keys.create(command.key, { actor: ACTOR })
         : await keys.rotate(command.id, command.overlapSeconds, { actor: ACTOR });
-    output.err(`Key ${made.key.id} of user ${made.key.userId} (${made.key.role}, ${made.key.tier}). Shown this once:`);
+    output.err(
+      `Key ${made.key.id} of user ${made.key.userId} (${made.key.role}, ${made.key.tier}). Shown only this once:`,
+    );
     output.out(made.text);
     return made.key.id;
   }

@@ -12,15 +12,15 @@ export const HELP = `Creates, lists, rotates and revokes API keys.
   npm run apikey -- rotate <id> [--overlap 1h]
   npm run apikey -- revoke <id>
 
-  --user        who owns the key and everything made with it, up to 255 characters
-  --role        ${ROLES.join(' | ')}; each includes the one before
+  --user        user who owns the key and everything created with it, up to 255 characters
+  --role        ${ROLES.join(' | ')}; each includes those before it
   --tier        ${TIERS.join(' | ')}
   --expires     from now: 90s, 15m, 12h, 30d; or a time such as 2027-01-31T12:00:00Z; default: never
-  --types       the only subscription types it may use: ${SUBSCRIPTION_TYPES.join(', ')}
-  --transports  the only transports it may use: ${TRANSPORTS.join(', ')}
-  --overlap     how long the old key stays valid after a rotation, up to 30d; default: it ends at once
+  --types       subscription types that the key may use; default: all of ${SUBSCRIPTION_TYPES.join(', ')}
+  --transports  transports that the key may use; default: all of ${TRANSPORTS.join(', ')}
+  --overlap     how long the old key stays valid after a rotation, up to 30d; default: not at all
 
-The new key goes to standard output alone, so KEY=$(npm run -s apikey -- create --user alice) works. It is shown once.
+Only the new key is written to standard output, so KEY=$(npm run -s apikey -- create --user alice) works. It is shown once.
 Works on DATABASE_URL, or on the embedded database while the server runs.`;
 
 export type Command =
@@ -30,7 +30,7 @@ export type Command =
   | { name: 'revoke'; id: string }
   | { name: 'rotate'; id: string; overlapSeconds: number };
 
-/** Error of an invalid command line, with the reason. */
+/** Error of an invalid command line; its message names the reason and the help. */
 export class UsageError extends Error {
   constructor(message: string, see = '\nSee npm run apikey -- --help') {
     super(`${message}${see}`);
@@ -125,7 +125,7 @@ function oneOf<T extends string>(what: string, allowed: readonly T[], word: stri
 
 function printable(option: string, text: string, min: number, max: number): string {
   if (text.length >= min && text.length <= max && /^\P{Cc}*$/u.test(text)) return text;
-  throw new UsageError(`--${option} takes ${min} to ${max} printable characters.`);
+  throw new UsageError(`--${option} must have ${min} to ${max} printable characters.`);
 }
 
 function overlap(text: string | undefined): number {
@@ -146,7 +146,7 @@ function expiry(text: string, now: number): Date {
 
 const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
 
-/** Returns the seconds of a text such as `90s` or `30d`. */
+/** Returns a duration such as `90s` or `30d` in seconds; undefined for other text. */
 function duration(text: string): number | undefined {
   const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   const factor = Object.entries(SECONDS).find(([name]) => name === unit)?.[1];

@@ -6,7 +6,7 @@ interface Listing {
   json: boolean;
 }
 
-/** Returns keys as lines: a table, or one JSON object per line. Newest first. */
+/** Returns keys in descending order of creation, as lines of a table or one JSON object per line. */
 export async function listKeys(source: DataSource, { userId, json }: Listing): Promise<string[]> {
   const keys = await source.getRepository(ApiKeyEntity).find({
     ...(userId === undefined ? {} : { where: { userId } }),

@@ -28,9 +28,10 @@ import {
 type Targets = Parameters<Reflector['getAllAndOverride']>[1];
 
 /**
- * Admits REST requests, the only place to do so: checks key, request limit, role, the turn among the caller's costly requests,
- * and the body, in this order. No body is read before, and none is parsed that is too large for its route. Handlers without
- * @Roles need any valid key. Sockets pass: their transports authenticate on connect.
+ * Admits REST requests. Checks in this order: the key, the request limit, the role, the number of the caller's costly
+ * requests in progress, and the body. A body is read only after the other checks, and parsed only if its size is within the
+ * route's limit. Handlers without @Roles accept any valid key. WebSocket messages pass: their transports authenticate at the
+ * connection.
  */
 @Injectable()
 export class AccessGuard implements CanActivate {
@@ -86,8 +87,8 @@ export class AccessGuard implements CanActivate {
   }
 
   /**
-   * Whether a request is served without a key. A key in the request is checked even where none is needed: its limits apply, and
-   * its end is reported.
+   * Whether the request is served without a key. If the request contains a key, it is checked even on such a route: the
+   * key's limits apply, and its expiry is reported.
    */
   private isAnonymous(request: Request, targets: Targets): boolean {
     const allowed = this.reflector.getAllAndOverride<Anonymous | undefined>(ANONYMOUS_METADATA, targets);
@@ -104,7 +105,8 @@ export class AccessGuard implements CanActivate {
       await this.countRequest(caller, request, response);
       return caller;
     } catch (error) {
-      // 403: a valid key over a transport that it may not use; there is no caller against whose limit it could count.
+      // A 403 here is a valid key on a transport that it may not use. Like a 401 it yields no caller, so it counts for the
+      // address.
       const isRefusal = error instanceof DomainError && [401, 403].includes(error.status);
       if (isRefusal) await this.limits.countKeyless(address, response);
       throw error;
@@ -125,7 +127,7 @@ export class AccessGuard implements CanActivate {
     const address = this.addressOf(request);
     const route = `${request.method} ${request.path}`.slice(0, 200);
     await this.refusals.note({ code: 'forbidden', keyId: caller.keyId, address, transport: 'rest', route });
-    throw new DomainError('forbidden', `This needs the role ${needed}; the key has the role ${caller.role}.`);
+    throw new DomainError('forbidden', `This request needs the role ${needed}; the key has the role ${caller.role}.`);
   }
 
   private addressOf(request: Request): string {

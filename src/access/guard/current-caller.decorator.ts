@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { Caller } from '../caller.js';
 
-/** Callers of admitted requests. Kept beside the request, so that client input cannot set them. */
+/** Callers of admitted requests. Not stored as members of the request, where client input could set them. */
 const callers = new WeakMap<object, Caller>();
 
 export function setCaller(request: Request, caller: Caller): void {
@@ -17,6 +17,6 @@ export function callerOf(request: Request): Caller | undefined {
 /** Injects the caller of the request. Throws on a public route, which has none. */
 export const CurrentCaller = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
   const caller = callerOf(context.switchToHttp().getRequest<Request>());
-  if (caller === undefined) throw new DomainError('missing_api_key', 'This needs an API key.');
+  if (caller === undefined) throw new DomainError('missing_api_key', 'This request needs an API key.');
   return caller;
 });

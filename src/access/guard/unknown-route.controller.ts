@@ -6,10 +6,10 @@ import { TakesBody } from '../../platform/http/bodies/body-limit.js';
 import { UNKNOWN_ROUTE } from '../../platform/http/unknown-route.js';
 import { AnonymousAllowed } from './roles.decorator.js';
 
-/** Maximum characters of an address that an answer repeats. */
+/** Maximum characters of a path that the answer repeats. */
 const MAX_SHOWN = 200;
 
-/** Answers requests that match no other route: admitted and counted like all others, then not found. */
+/** Answers requests that match no other route with 404, after they were admitted and counted like all others. */
 @ApiExcludeController()
 @AnonymousAllowed('always')
 @TakesBody('none')
@@ -21,6 +21,9 @@ export class UnknownRouteController {
   }
 }
 
-/** Module whose route matches everything; routes are registered by specificity, so it comes last. */
+/**
+ * Module of the route that matches every path. Nest registers routes in the order of their specificity, so this route is the
+ * last.
+ */
 @Module({ controllers: [UnknownRouteController] })
 export class UnknownRouteModule {}

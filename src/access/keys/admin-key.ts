@@ -9,18 +9,18 @@ import { formatApiKey, hashSecret, newApiKey, parseApiKey, secretMatches, type A
 import { UserEntity } from './user.entity.js';
 
 const ADMIN_USER = 'admin';
-/** Length below which secrets from the settings are accepted with a warning, characters. */
+/** Length below which a secret of BOOTSTRAP_ADMIN_KEY causes a warning, characters. */
 const SHORT_SECRET = 24;
 
 /**
- * Ensures the key of the first administrator: that of BOOTSTRAP_ADMIN_KEY, or, with an embedded database and none given, one
- * that is made once and kept in DATA_DIR/admin.key, readable by its owner only.
+ * Ensures that an administrator's key exists: the key in BOOTSTRAP_ADMIN_KEY. If it is not set and the database is embedded,
+ * a key is generated once and kept in DATA_DIR/admin.key, readable by its owner only.
  */
 @Injectable()
 export class AdminKey implements OnModuleInit {
-  /** Key made by this start, shown once in the start message. */
+  /** Key that this start generated; shown once in the start message. */
   newAdminKey: string | undefined;
-  /** File of the generated key. */
+  /** File that contains the generated key. */
   adminKeyFile: string | undefined;
   private readonly logger = new Logger(AdminKey.name);
 
@@ -38,14 +38,16 @@ export class AdminKey implements OnModuleInit {
 
   private async ensureGiven(given: string): Promise<void> {
     const parts = parseApiKey(given);
-    if (!parts) throw new Error('BOOTSTRAP_ADMIN_KEY: the id may have 64 characters and the secret 128.');
+    if (!parts)
+      throw new Error('BOOTSTRAP_ADMIN_KEY: the id must have at most 64 characters and the secret at most 128.');
     if (parts.secret.length < SHORT_SECRET)
-      this.logger.warn({ characters: SHORT_SECRET }, 'BOOTSTRAP_ADMIN_KEY is short');
+      this.logger.warn({ characters: SHORT_SECRET }, 'secret of BOOTSTRAP_ADMIN_KEY is shorter than recommended');
     const key = await this.ensure(parts);
     if (!secretMatches(parts.secret, key.secretHash)) {
       throw new Error('BOOTSTRAP_ADMIN_KEY: a key with this id and another secret exists; choose another id.');
     }
-    if (isOver(key)) this.logger.warn({ keyId: key.id }, 'BOOTSTRAP_ADMIN_KEY has been revoked; set another one');
+    if (isOver(key))
+      this.logger.warn({ keyId: key.id }, 'BOOTSTRAP_ADMIN_KEY has been revoked or has expired; set another key');
   }
 
   private async ensureGenerated(file: string): Promise<void> {
@@ -96,6 +98,6 @@ async function contentOf(file: string): Promise<string> {
 
 async function writePrivate(file: string, text: string): Promise<void> {
   await writeFile(file, `${text}\n`, { mode: 0o600 });
-  // Set again: the mode above holds for new files only.
+  // `mode` above applies only when the file is created.
   await chmod(file, 0o600);
 }

@@ -1,11 +1,11 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** Form of a key. The id holds no underscore, so a key splits in one way only. */
+/** Format of a key. The id contains no underscore, so the format can be parsed in one way only. */
 const FORM = /^rta_([A-Za-z0-9]{1,64})_([A-Za-z0-9_-]{1,128})$/;
 
-/** Pattern of text without control characters and half surrogates, which a database would store as other characters. */
+/** Pattern of text without control characters and half surrogates, which PostgreSQL cannot store unchanged. */
 export const PRINTABLE = /^[^\p{Cc}\p{Cs}]*$/u;
-/** Pattern of text with a visible character. */
+/** Pattern of text with at least one character that is not white space. */
 export const NOT_BLANK = /\S/;
 
 export interface ApiKeyParts {
@@ -13,7 +13,7 @@ export interface ApiKeyParts {
   secret: string;
 }
 
-/** Makes a new key: 64 random bits name it, 256 protect it. */
+/** Generates a key: an id of 64 random bits and a secret of 256. */
 export function newApiKey(): ApiKeyParts {
   return { id: randomBytes(8).toString('hex'), secret: randomBytes(32).toString('base64url') };
 }
@@ -27,27 +27,27 @@ export function parseApiKey(text: string): ApiKeyParts | undefined {
   return id === undefined || secret === undefined ? undefined : { id, secret };
 }
 
-/** Whether a text can be the id of a key; anything else need not be looked up. */
+/** Whether a text has the format of a key's id; no other text needs a look-up. */
 export function isKeyId(text: string): boolean {
   return /^[A-Za-z0-9]{1,64}$/.test(text);
 }
 
 /**
- * Hashes a secret with one round of SHA-256, without salt or work factor: those slow down guessing of secrets that people
- * choose. A secret of 256 random bits cannot be guessed at any speed, and every request needs the hash (about 1 µs; bcrypt
- * would take 100 ms, which a flood of keys could exploit).
+ * Hashes a secret with one round of SHA-256, without salt or work factor, which protect secrets that people choose. A secret
+ * of 256 random bits cannot be guessed at any speed, and every request needs the hash: it takes about 1 µs; bcrypt would
+ * take 100 ms, which a flood of keys could exploit.
  */
 export function hashSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }
 
-/** Compares in constant time, so that the response time does not reveal how much of a hash was right. */
+/** Compares in constant time, so that the response time does not reveal how many bytes of a hash match. */
 export function secretMatches(secret: string, hash: Buffer): boolean {
   const shown = hashSecret(secret);
   return shown.length === hash.length && timingSafeEqual(shown, hash);
 }
 
-/** Returns a text with the secret of every key removed. */
+/** Returns the text with the secret of each key in it replaced by `***`. */
 export function withoutSecrets(text: string): string {
   return text.replaceAll(/rta_([A-Za-z0-9]{1,64})_[A-Za-z0-9_-]+/g, 'rta_$1_***');
 }

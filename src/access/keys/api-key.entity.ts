@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Limits, Role, Tier, Transport } from '../caller.js';
 
-/** API key without its secret: only a hash of it exists. */
+/** API key. Of its secret only a hash is stored. */
 @Entity('api_keys')
 export class ApiKeyEntity {
   @PrimaryColumn({ type: 'text' })
@@ -32,7 +32,7 @@ export class ApiKeyEntity {
   @Column({ type: 'text', array: true, nullable: true })
   transports!: Transport[] | null;
 
-  /** Limits that replace single limits of the tier. */
+  /** Limits that replace those of the key's tier. */
   @Column({ type: 'jsonb' })
   limits!: Partial<Limits>;
 
@@ -48,11 +48,11 @@ export class ApiKeyEntity {
   @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
   revokedAt!: Date | null;
 
-  /** Id of the key that replaced this one; it may have been deleted since. */
+  /** Id of the key that replaced this key; that key may have been deleted since. */
   @Column({ name: 'rotated_to', type: 'text', nullable: true })
   rotatedTo!: string | null;
 
-  /** Hash of creator and Idempotency-Key, so that a repeated request cannot create a second key. */
+  /** Hash of actor and Idempotency-Key, so that a repeated request cannot create a second key. */
   @Column({ name: 'creation_hash', type: 'bytea', update: false, nullable: true, select: false })
   creationHash!: Buffer | null;
 }

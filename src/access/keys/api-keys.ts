@@ -10,7 +10,7 @@ import { formatApiKey, hashSecret, isKeyId, newApiKey } from './api-key-text.js'
 import { KeyChanges } from './key-changes.js';
 import { UserEntity } from './user.entity.js';
 
-/** Rights of a key, and their expiry. */
+/** Changeable fields of a key. */
 export interface KeyRights {
   name: string;
   role: Role;
@@ -25,20 +25,20 @@ export interface NewKey extends KeyRights {
   userId: string;
 }
 
-/** New key; `text` is the whole key, which is shown only once. */
+/** New key; `text` is the complete key, which is shown only once. */
 export interface CreatedKey {
   key: ApiKeyEntity;
   text: string;
 }
 
 export interface Creation {
-  /** Actor who creates it, as in the audit trail. */
+  /** Actor who creates the key, as in the audit trail. */
   actor: Actor;
   /** Idempotency-Key of the client. */
   idempotencyKey?: string;
 }
 
-/** Creates, changes and ends keys. The database deletes those that ended long ago. */
+/** Creates, changes and revokes keys. Keys that ended long ago are deleted by `AccessRetention`. */
 @Injectable()
 export class ApiKeys {
   constructor(
@@ -62,13 +62,13 @@ export class ApiKeys {
 
   async change(id: string, rights: Partial<KeyRights>): Promise<ApiKeyEntity> {
     const key = await this.get(id);
-    if (key.revokedAt !== null) throw new DomainError('conflict', 'The key has been revoked; create another one.');
+    if (key.revokedAt !== null) throw new DomainError('conflict', 'The key has been revoked; create another key.');
     if (Object.keys(rights).length > 0) await this.source.getRepository(ApiKeyEntity).update({ id }, rights);
     this.changes.changed(id);
     return this.get(id);
   }
 
-  /** Ends the key for good. A further call has no effect. */
+  /** Revokes the key permanently. A repeated call has no effect. */
   async revoke(id: string): Promise<void> {
     const key = await this.get(id);
     if (key.revokedAt === null) {
@@ -78,8 +78,8 @@ export class ApiKeys {
   }
 
   /**
-   * Makes a key with the same owner and rights. The old one stays valid for `overlapSeconds`, but not beyond its own
-   * expiry; with 0 it ends at once.
+   * Creates a key with the same owner and rights. The old key stays valid for `overlapSeconds`, but not beyond its own
+   * expiry; with 0 it is revoked immediately.
    */
   async rotate(id: string, overlapSeconds: number, creation: Creation): Promise<CreatedKey> {
     await this.get(id);
@@ -104,17 +104,17 @@ export class ApiKeys {
   private refuseEnded(key: ApiKeyEntity): void {
     const expired = key.expiresAt !== null && key.expiresAt.getTime() <= this.clock.now();
     if (key.revokedAt !== null || key.rotatedTo !== null || expired) {
-      throw new DomainError('conflict', 'The key has been revoked or rotated or has expired; create another one.');
+      throw new DomainError('conflict', 'The key was revoked or rotated, or has expired; create another key.');
     }
   }
 
-  /** Creates a key in one transaction, only once per creation. */
+  /** Creates a key in one transaction, once per Idempotency-Key. */
   private async once(creation: Creation, work: (tx: EntityManager) => Promise<CreatedKey>): Promise<CreatedKey> {
     await this.refuseRepeated(creation);
     try {
       return await this.source.transaction(work);
     } catch (error) {
-      // Another process may have been faster with the same creation.
+      // The transaction may have failed because another process created the key with the same Idempotency-Key.
       await this.refuseRepeated(creation);
       throw error;
     }
@@ -127,7 +127,7 @@ export class ApiKeys {
     if (earlier !== null) {
       throw new DomainError(
         'conflict',
-        `This Idempotency-Key made the key ${earlier.id}, which cannot be shown again; rotate it, or use another one.`,
+        `This Idempotency-Key created the key ${earlier.id}, which cannot be shown again; rotate that key, or use another Idempotency-Key.`,
       );
     }
   }

@@ -3,7 +3,7 @@ import type { Caller } from '../caller.js';
 import { TierLimits } from '../limits/tier-limits.js';
 import type { ApiKeyEntity } from './api-key.entity.js';
 
-/** Turns keys into callers; the same version of a key is always the same object. */
+/** Converts keys to callers. The same entity object always gives the same caller object. */
 @Injectable()
 export class Callers {
   private readonly known = new WeakMap<ApiKeyEntity, Caller>();
@@ -30,7 +30,7 @@ export class Callers {
   }
 }
 
-/** Whether two callers have the same rights. Expiry is not compared: it is watched. */
+/** Whether two callers have the same rights. The expiry is not compared: `KeyWatch` checks it itself. */
 export function sameRights(a: Caller, b: Caller): boolean {
   return a === b || rights(a) === rights(b);
 }

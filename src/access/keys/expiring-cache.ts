@@ -1,4 +1,7 @@
-/** Map of at most `capacity` entries that each live `ttlMs`; when full, the least recently used entry is dropped. */
+/**
+ * Map of at most `capacity` entries, each of which expires after `ttlMs`; when the map is full, the least recently used
+ * entry is removed.
+ */
 export class ExpiringCache<K, V> {
   private readonly entries = new Map<K, { value: V; until: number }>();
 
@@ -20,7 +23,7 @@ export class ExpiringCache<K, V> {
     return entry.value;
   }
 
-  /** Adds an entry; `until` ends it before its time to live. */
+  /** Adds an entry. It expires at `until` if that is before the end of its `ttlMs`. */
   set(key: K, value: V, now: number, until = Number.POSITIVE_INFINITY): void {
     this.entries.delete(key);
     this.entries.set(key, { value, until: Math.min(now + this.ttlMs, until) });

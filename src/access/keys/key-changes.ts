@@ -3,12 +3,12 @@ import { PodChannel } from '../../platform/redis/pod-channel.js';
 
 const MESSAGE = 'key-changed';
 
-/** Notifies the caches of keys, in this process and the others, of changes. */
+/** Notifies caches of keys, in all processes, that a key has changed. */
 @Injectable()
 export class KeyChanges {
   private readonly listeners = new Set<(keyId: string) => void>();
 
-  /** Creates the notifier; without a channel, as on the command line, only this process is notified. */
+  /** Creates the notifier. Without a channel, as on the command line, only this process is notified. */
   constructor(@Optional() private readonly channel?: PodChannel) {
     channel?.on(MESSAGE, ({ keyId }) => {
       if (typeof keyId === 'string') this.tell(keyId);

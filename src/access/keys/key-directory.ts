@@ -7,7 +7,10 @@ import { ApiKeyEntity } from './api-key.entity.js';
 import { ExpiringCache } from './expiring-cache.js';
 import { KeyChanges } from './key-changes.js';
 
-/** Maximum age of an answer, ms. A change made by this process holds at once, one made elsewhere after this time. */
+/**
+ * Time for which a look-up is cached, ms. A change is visible immediately if this process made it, or another process while
+ * Redis is available; after this time in all other cases, such as plain SQL.
+ */
 const REMEMBERED_MS = 2_000;
 const MAX_KNOWN = 10_000;
 const MAX_UNKNOWN = 10_000;
@@ -21,14 +24,14 @@ interface Waiter {
 }
 
 /**
- * Keys by id, from memory where possible. All requests for a key share one look-up: ids are read in batches, one statement at a
- * time. So a flood of invented keys takes one connection, never the pool, and a valid key that arrives amid the flood waits for
- * two statements at most until the queue is full.
+ * Looks up keys by id, from a cache if possible. All requests for the same key share one look-up. Ids are read in batches,
+ * one statement at a time, so a flood of invented keys occupies one connection only, and a valid key in the flood waits for
+ * at most two statements as long as the queue is not full.
  */
 @Injectable()
 export class KeyDirectory {
   private readonly known = new ExpiringCache<string, ApiKeyEntity>(MAX_KNOWN, REMEMBERED_MS);
-  // Kept apart from the known ones, so that a flood of invented ids cannot displace these.
+  // A cache of its own, so that a flood of invented ids cannot displace existing keys.
   private readonly unknown = new ExpiringCache<string, true>(MAX_UNKNOWN, REMEMBERED_MS);
   private readonly waiting = new Map<string, Waiter>();
   private readonly changedWhileReading = new Set<string>();
@@ -56,7 +59,7 @@ export class KeyDirectory {
     this.changedWhileReading.add(id);
   }
 
-  /** Returns the look-up in progress, unless the key was changed since it began. */
+  /** Returns the look-up in progress; undefined if the key has changed since the look-up began. */
   private underWay(id: string): Waiter | undefined {
     return this.changedWhileReading.has(id) ? undefined : this.beingRead?.get(id);
   }
@@ -64,7 +67,7 @@ export class KeyDirectory {
   private read(id: string): Promise<ApiKeyEntity | undefined> {
     if (this.waiting.size >= MAX_WAITING) {
       return Promise.reject(
-        new DomainError('unavailable', 'Too many keys are being checked; try again.', { retryAfterMs: 1_000 }),
+        new DomainError('unavailable', 'Too many keys are waiting to be checked; try again.', { retryAfterMs: 1_000 }),
       );
     }
     const waiter = Promise.withResolvers<ApiKeyEntity | undefined>();

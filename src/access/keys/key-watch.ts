@@ -12,9 +12,9 @@ const POLL_MS = 2_000;
 const BATCH = 1_000;
 
 /**
- * Detects that a key with open connections was revoked, expired or changed: at once when this process did it, within 2 s when
- * another process, the command line or plain SQL did. It reads the state of exactly the keys in use, so it needs no change log
- * and cannot miss a transaction that commits late.
+ * Detects that a key with open connections was revoked, expired or changed: immediately if this process changed it, or
+ * another process while Redis is available; within 2 s in all other cases, such as the command line or plain SQL. Reads the
+ * rows of the keys in use, so it needs no change log and cannot miss a transaction that commits late.
  */
 @Injectable()
 export class KeyWatch implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -42,7 +42,7 @@ export class KeyWatch implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.polling;
   }
 
-  /** Checks every key in use; a slow poll is not overtaken by the next. */
+  /** Checks every key in use, unless the previous check is still running. */
   private poll(): void {
     this.polling ??= this.checkAll().finally(() => (this.polling = undefined));
   }
@@ -59,7 +59,7 @@ export class KeyWatch implements OnApplicationBootstrap, OnApplicationShutdown {
       const found = new Map((await this.keys.findBy({ id: In(inUse) })).map((key) => [key.id, key]));
       for (const id of inUse) this.judge(id, found.get(id));
     } catch (error) {
-      this.logger.warn({ err: error }, 'keys in use could not be checked');
+      this.logger.warn({ err: error }, 'check of the keys in use failed; retrying in 2 s');
     }
   }
 

@@ -1,6 +1,6 @@
 import { CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
 
-/** Owner of keys and of everything made with them. */
+/** User: owner of keys and of everything created with them. */
 @Entity('users')
 export class UserEntity {
   @PrimaryColumn({ type: 'text' })

@@ -10,21 +10,22 @@ import type { Caller } from '../caller.js';
 import { Connections, type LateConnections, type SlotHolder } from './connections.js';
 import { SharedSlots } from './shared-slots.js';
 
-/** Shortest time between two writes of changed counts, ms. */
+/** Shortest time between two writes of changed counts to Redis, ms. */
 const WRITE_INTERVAL_MS = 50;
-/** Interval at which every count is written again, ms; it would expire after two minutes. */
+/** Interval at which every count is written to Redis again, ms; a count expires there after two minutes. */
 const REPEAT_INTERVAL_MS = 30_000;
 
 /**
- * Connections that a key may hold, over all processes: Redis decides when one opens, and is updated when one closes. Without
- * Redis each process allows the whole limit; when Redis is available again, every process writes its counts.
+ * Limit of a key's connections over all processes. Redis decides whether a connection may open, and is updated after one
+ * closes. Without Redis, each process allows the whole limit; when Redis is available again, every process writes its
+ * counts.
  */
 @Injectable()
 export class ConnectionSlots<T extends SlotHolder = Caller>
   implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown
 {
   private readonly logger = new Logger(ConnectionSlots.name);
-  /** Keys whose count in Redis may differ from the one here. */
+  /** Keys whose count in Redis may differ from the count in this process. */
   private readonly changed = new Set<string>();
   private writing: NodeJS.Timeout | undefined;
   private repeating: NodeJS.Timeout | undefined;
@@ -37,7 +38,8 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
   ) {}
 
   onModuleInit(): void {
-    // Writes changes made while Redis was unavailable, and everything after Redis was emptied or this process counted as ended.
+    // Writes the changes made while Redis was unavailable. Writes all counts after Redis was emptied or other processes
+    // treated this one as ended.
     this.ends.push(
       this.shared.onUp(() => this.writeSoon()),
       this.pods.onLapse(() => this.writeAll()),
@@ -56,7 +58,7 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
     clearTimeout(this.writing);
   }
 
-  /** Opens a connection like `Connections.open`, over all processes. */
+  /** Opens a connection like `Connections.open`, with the limit applied over all processes. */
   async open(caller: T, connectionId: string, resuming: boolean): Promise<boolean> {
     const { keyId, limits } = caller;
     if (!this.shared.isUp || limits.connections === 0 || this.here.has(keyId, connectionId)) {
@@ -64,12 +66,12 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
       this.writeSoon(keyId);
       return isOpen;
     }
-    // Counted before the request, so that two that open at the same moment are both counted.
+    // Counted before the request to Redis, so that two connections that open at the same moment are both counted.
     this.here.enter(caller, connectionId);
     try {
       return await this.openShared(caller, connectionId, resuming);
     } catch (error) {
-      this.logger.debug({ reason: String(error) }, 'Redis unavailable; connections are counted in this process only');
+      this.logger.debug({ reason: String(error) }, 'Redis unavailable; the connection is counted in this process only');
       this.here.close(keyId, connectionId);
       this.writeSoon(keyId);
       return this.here.open(caller, connectionId, resuming);
@@ -81,13 +83,16 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
     this.writeSoon(keyId);
   }
 
-  /** Counts the open connections of a key. */
+  /** Returns the number of a key's open connections in all processes. */
   async count(keyId: string): Promise<number> {
     const others = this.shared.isUp ? await this.shared.others(keyId).catch(() => 0) : 0;
     return this.here.count(keyId) + others;
   }
 
-  /** Returns connections of this process whose grace period is over while their key is still beyond its limit. */
+  /**
+   * Returns the connections of this process that must end: their grace period is over and their key is still beyond its
+   * limit.
+   */
   async overstayed(): Promise<string[]> {
     if (!this.shared.isUp) return this.here.overstayed();
     const ended = await Promise.all(this.here.late().map((late) => this.endedOf(late)));
@@ -129,7 +134,7 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
     this.changed.clear();
     await this.shared.write(counts).catch((error: unknown) => {
       for (const keyId of counts.keys()) this.changed.add(keyId);
-      this.logger.debug({ reason: String(error) }, 'could not report the number of open connections');
+      this.logger.debug({ reason: String(error) }, 'open connections could not be written to Redis; retrying');
     });
   }
 }

@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import type { Caller, Limits } from '../caller.js';
 
-/** Time for which a key may hold more connections than its limit, when they resume, ms. */
+/** Time for which resumed connections may exceed a key's limit, ms. */
 const GRACE_MS = 60_000;
 
-/** Owner of counted connections: a key, or an address. */
+/** Holder of counted connections: a key, or an address. */
 export interface SlotHolder {
   readonly keyId: string;
   readonly limits: Pick<Limits, 'connections'>;
@@ -13,7 +13,7 @@ export interface SlotHolder {
 
 interface Opened<T extends SlotHolder> {
   caller: T;
-  /** Time until which a connection beyond the limit may stay, Unix milliseconds. */
+  /** End of the grace period of a connection beyond the limit, Unix milliseconds. */
   graceUntil?: number;
 }
 
@@ -31,8 +31,8 @@ export class Connections<T extends SlotHolder = Caller> {
   constructor(private readonly clock: Clock) {}
 
   /**
-   * Counts a connection; false: beyond the limit. A resuming one may go up to twice the limit for 60 s: after a network failure
-   * the server may not have noticed the end of the old ones yet.
+   * Counts a connection; returns false if it would exceed the limit. Resuming connections may go up to twice the limit for
+   * 60 s: after a network failure the server may not yet have detected the end of the previous connections.
    */
   open(caller: T, connectionId: string, resuming: boolean): boolean {
     const limit = caller.limits.connections;
@@ -44,13 +44,13 @@ export class Connections<T extends SlotHolder = Caller> {
     return true;
   }
 
-  /** Counts a connection whatever the limit: the caller has checked it elsewhere, or is about to. */
+  /** Counts a connection without a check of the limit, which the calling code does itself. */
   enter(caller: T, connectionId: string): void {
     const open = this.byKey.get(caller.keyId) ?? new Map<string, Opened<T>>();
     this.byKey.set(caller.keyId, open.set(connectionId, { caller }));
   }
 
-  /** Marks a connection as beyond the limit. */
+  /** Starts the grace period of a connection beyond the limit. */
   grace(keyId: string, connectionId: string): void {
     const opened = this.byKey.get(keyId)?.get(connectionId);
     if (opened) opened.graceUntil = this.clock.now() + GRACE_MS;
@@ -80,22 +80,25 @@ export class Connections<T extends SlotHolder = Caller> {
     return [...this.byKey.keys()];
   }
 
-  /** Returns the callers of a key's connections: several after the key was changed. */
+  /** Returns the callers of a key's connections. There are several if the key has changed since some of them opened. */
   callersOf(keyId: string): Set<T> {
     return new Set([...(this.byKey.get(keyId)?.values() ?? [])].map((opened) => opened.caller));
   }
 
-  /** Applies other rights or limits to the open connections of a key. */
+  /** Applies changed rights and limits to the open connections of a key. */
   changeCaller(caller: T): void {
     for (const opened of this.byKey.get(caller.keyId)?.values() ?? []) opened.caller = caller;
   }
 
-  /** Returns connections whose grace period is over while their key is still beyond its limit, the newest first. */
+  /**
+   * Returns the connections that must end: their grace period is over and their key is still beyond its limit. The latest
+   * connections first.
+   */
   overstayed(): string[] {
     return this.late().flatMap(({ keyId, limit, ids }) => ids.slice(0, Math.max(this.count(keyId) - limit, 0)));
   }
 
-  /** Returns connections whose grace period is over, by key, the newest first. */
+  /** Returns the connections whose grace period is over, by key, the latest connections first. */
   late(): LateConnections[] {
     const now = this.clock.now();
     const late: LateConnections[] = [];

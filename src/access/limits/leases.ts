@@ -1,30 +1,30 @@
 import type { Count } from './minute-counters.js';
 
-/** Number of slices of a minute's budget; a process takes one at a time. */
+/** Number of slices into which a minute's budget is divided; a process takes one slice at a time. */
 const SLICES = 20;
 const SWEEP_MS = 60_000;
 
 interface Lease {
-  /** Uses taken from the shared count and not spent yet. */
+  /** Uses that were taken from the shared count and are not spent yet. */
   left: number;
-  /** End of the shared count's minute, ms. */
+  /** End of the shared count's minute, on the clock of `now`, ms. */
   until: number;
-  /** Whether nothing is left to take in this minute. */
+  /** Whether the shared budget of this minute is used up. */
   spent: boolean;
   refill?: Promise<void>;
 }
 
 /**
- * Lets a process spend a shared budget without a request for every use: it takes a twentieth of the minute's limit at a time
- * and spends that in memory, so a key costs at most 21 round trips a minute and process. All processes together never allow
- * more than the limit. They may allow less: uses that others took and did not spend are lost for the minute, at most a
- * twentieth of the limit (at least one use) for each other process.
+ * Lets a process spend a shared budget without a round trip for every use. A process takes a twentieth of the minute's limit
+ * at a time and spends it in memory, so a key costs at most 21 round trips per minute and process. All processes together
+ * never allow more than the limit. They may allow less: uses that another process has taken but not spent are lost for the
+ * minute, at most a twentieth of the limit (at least one use) per process.
  */
 export class Leases {
   private readonly leases = new Map<string, Lease>();
   private swept: number;
 
-  /** Creates the leases; `take` counts uses in the shared count. `now` in ms. */
+  /** Creates the leases. `take` adds uses to the shared count; `now` returns ms. */
   constructor(
     private readonly take: (who: string, uses: number) => Promise<Count>,
     private readonly now: () => number,
@@ -32,7 +32,7 @@ export class Leases {
     this.swept = now();
   }
 
-  /** Spends one use; synchronous unless the current slice is used up. */
+  /** Spends one use and returns whether it is within the limit. Synchronous unless the current slice is used up. */
   spend(who: string, limit: number): boolean | Promise<boolean> {
     const lease = this.current(who);
     if (lease.left > 0) {
@@ -42,7 +42,7 @@ export class Leases {
     return lease.spent ? false : this.refillAndSpend(lease, who, limit);
   }
 
-  /** Returns the uses that this process took and has not spent. */
+  /** Returns the number of uses that this process has taken and not spent. */
   unused(who: string): number {
     const lease = this.leases.get(who);
     return lease && lease.until > this.now() ? lease.left : 0;

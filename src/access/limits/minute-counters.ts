@@ -8,7 +8,7 @@ import { Leases } from './leases.js';
 /** Length of the counting window, seconds. */
 export const WINDOW_SECONDS = 60;
 
-/** Counted uses. `stranger_…`: by callers without a key, per address, apart from those of keys. */
+/** Kinds of counted uses. `stranger_…`: uses by callers without a key, counted per address. */
 export type Counted =
   | 'requests'
   | 'refusals'
@@ -18,21 +18,21 @@ export type Counted =
   | 'connects'
   | 'stranger_connects'
   | 'stranger_messages'
-  // Requests of an address to routes that need no key.
+  // Requests to routes that need no key, per address.
   | 'pages'
   | 'probes';
 type Counters = Readonly<Record<Counted, RateLimiterAbstract>>;
 
 export interface Count {
   used: number;
-  /** Time until the window ends and counting starts at zero, ms. */
+  /** Time until the window ends and the count returns to zero, ms. */
   resetMs: number;
 }
 
 /**
- * Counters of the current minute. Only this class knows where they are: in Redis for all processes, or in this process when
- * there is no Redis or it does not answer; each process then allows the whole limit. The counters do not know the limits,
- * because these differ from key to key.
+ * Counters of the current minute. They are in Redis for all processes together; while Redis is unavailable or not
+ * configured, in each process, which then allows the whole limit. The calling code compares with the limit, which differs
+ * from key to key.
  */
 @Injectable()
 export class MinuteCounters {
@@ -63,7 +63,7 @@ export class MinuteCounters {
     const isShared = (): boolean => redis.state === 'up';
     this.gauge = new Gauge({
       name: 'limits_shared',
-      help: 'Whether limits are counted over all processes: 1 yes, in Redis; 0 no, in this process only',
+      help: '1 if limits are counted in Redis over all processes; 0 if each process counts for itself.',
       registers: [metrics.registry],
       collect() {
         this.set(isShared() ? 1 : 0);
@@ -71,17 +71,19 @@ export class MinuteCounters {
     });
   }
 
-  /** Counts one more use. */
+  /** Counts one use. */
   hit(what: Counted, who: string): Promise<Count> {
     return this.count(what, who, 1);
   }
 
-  /** Takes back one use that `hit` counted in this minute. */
+  /** Subtracts one use that `hit` counted in this minute. */
   async giveBack(what: Counted, who: string): Promise<void> {
     await this.counters()[what].reward(who, 1);
   }
 
-  /** Counts one message and returns whether it is within the limit; with Redis from a slice taken before. */
+  /**
+   * Counts one message and returns whether it is within the limit. With Redis, the use is spent from a slice (see `Leases`).
+   */
   message(who: string, limit: number): boolean | Promise<boolean> {
     if (this.redis.state === 'up') return this.leases.spend(who, limit);
     return this.count('messages', who, 1).then(({ used }) => used <= limit);
@@ -121,10 +123,10 @@ export class MinuteCounters {
       connects: inRedis('connects'),
       stranger_connects: inRedis('stranger_connects'),
       stranger_messages: inRedis('stranger_messages'),
-      // In memory: frequent and cheap requests need no round trip, each process counts those it serves.
+      // In memory: these requests are frequent and cheap, so they are counted per process without a round trip to Redis.
       pages: this.local.pages,
       probes: this.local.probes,
-      // In memory: counted per connection, and a connection lives in one process, so the count is exact.
+      // In memory: the count is per connection, and a connection belongs to one process.
       subscription_changes: this.local.subscription_changes,
     };
   }

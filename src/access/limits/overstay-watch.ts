@@ -4,7 +4,7 @@ import { ConnectionSlots } from './connection-slots.js';
 
 const POLL_MS = 2_000;
 
-/** Reports when a connection admitted beyond the limit has used up its time. */
+/** Reports connections that were admitted beyond the limit and whose grace period is over. */
 @Injectable()
 export class OverstayWatch implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;

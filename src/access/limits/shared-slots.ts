@@ -3,10 +3,10 @@ import { PODS_TAG } from '../../platform/redis/cluster-subscriber.js';
 import { Pods, SILENCE_MS } from '../../platform/redis/pods.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
 
-/** Lifetime of a key's counts without a write of any process, ms; each repeats them more often. */
+/** Time after which a key's counts expire if no process writes them, ms; each process repeats its counts more often. */
 const KEPT_MS = 120_000;
 
-/** Counts the key's connections in the other live processes; removes those of dead ones. */
+/** Sums the key's connections in other live processes; removes the counts of ended processes. */
 const OTHERS = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -20,7 +20,10 @@ for i = 1, #counts, 2 do
   end
 end
 `;
-/** ARGV: pod, its count with the new one, the maximum. Returns the total, or -1 when it would exceed the maximum. */
+/**
+ * ARGV: id of the pod, its count including the new connection, the maximum. Returns the total, or -1 if it would exceed the
+ * maximum.
+ */
 const TAKE = `${OTHERS}
 local total = others + tonumber(ARGV[2])
 if total > tonumber(ARGV[3]) then return -1 end
@@ -28,8 +31,8 @@ redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[2], ${KEPT_MS})
 return total`;
 /**
- * ARGV: pod, its count, limit, number that it could end. Returns the number that it must end: two processes never end the same
- * excess.
+ * ARGV: id of the pod, its count, the limit, number of connections that the pod could end. Returns the number that it must
+ * end, so that two processes never both end connections for the same excess.
  */
 const GIVE_UP = `${OTHERS}
 local own = tonumber(ARGV[2])
@@ -40,8 +43,8 @@ const COUNT = `${OTHERS}
 return others`;
 
 /**
- * Connections of each key in Redis: one hash per key with the count of each process, written by that process alone and always
- * in full, so that nothing can drift. Counts of a dead process are ignored.
+ * Connection counts in Redis: one hash per key with a count per process. Only the process itself writes its count, always as
+ * a whole, so that errors cannot accumulate. Counts of ended processes are ignored.
  */
 @Injectable()
 export class SharedSlots {
@@ -54,31 +57,31 @@ export class SharedSlots {
     return this.redis.state === 'up';
   }
 
-  /** Whether Redis is configured, available or not. */
+  /** Whether Redis is configured, even if it is unavailable. */
   get isConfigured(): boolean {
     return this.redis.configured;
   }
 
-  /** Calls the listener whenever Redis answers again. Returns the function that unsubscribes. */
+  /** Calls the listener whenever Redis becomes available again. Returns the function that unsubscribes it. */
   onUp(listener: () => void): () => void {
     return this.redis.onState((state) => state === 'up' && listener());
   }
 
   /**
-   * Writes `own` if all processes together have at most `most`, in one step. Returns the total, or undefined if it was not
-   * written.
+   * Atomically writes `own` as this process's count, if all processes together have at most `most` connections. Returns the
+   * total, or undefined if the count was not written.
    */
   async take(keyId: string, own: number, most: number): Promise<number | undefined> {
     const total = await this.run(TAKE, keyId, [own, most]);
     return total < 0 ? undefined : total;
   }
 
-  /** Returns the number of `late` connections of this process that have to end for the key to be within its limit. */
+  /** Returns how many of this process's `late` connections must end so that the key is within its limit. */
   giveUp(keyId: string, own: number, limit: number, late: number): Promise<number> {
     return this.run(GIVE_UP, keyId, [own, limit, late]);
   }
 
-  /** Counts the key's connections in the other processes. */
+  /** Returns the number of the key's connections in other processes. */
   others(keyId: string): Promise<number> {
     return this.run(COUNT, keyId, []);
   }
@@ -99,7 +102,7 @@ export class SharedSlots {
     return Number(await this.redis.commands().eval(script, 2, ...keys, this.pods.id, ...values));
   }
 
-  /** Returns a key in the same slot of a cluster as the pods. */
+  /** Returns a Redis key that is in the same cluster slot as the list of pods. */
   private keyOf(keyId: string): string {
     return this.redis.key(`${PODS_TAG}:connections:${keyId}`);
   }

@@ -6,17 +6,20 @@ import type { SlotHolder } from './connections.js';
 import { MinuteCounters } from './minute-counters.js';
 import { StrangerSlots } from './stranger-slots.js';
 
-/** Place of one connection that has not shown a valid key. */
+/** Place of one connection that has not yet presented a valid key. */
 export interface StrangerPlace {
-  /** Frees the place and its count after the connection has shown a valid key. */
+  /**
+   * Frees the place and subtracts the connection from the minute's count. Called after the connection has presented a valid
+   * key.
+   */
   known(): void;
-  /** Frees the place after the connection ended, or is counted elsewhere; its count stays for the minute. */
+  /** Frees the place after the connection has ended or is counted elsewhere; it stays in the minute's count. */
   leave(): void;
 }
 
 /**
- * Limits of callers without a key, by address (a /64 of IPv6 is one). Keys are never counted here, so unauthenticated callers
- * at an address do not block its keys.
+ * Limits of callers without a key, per address (an IPv6 /64 counts as one address). Uses of valid keys are not counted here,
+ * so callers without a key cannot block keys at the same address.
  */
 @Injectable()
 export class StrangerLimits {
@@ -26,7 +29,10 @@ export class StrangerLimits {
     private readonly settings: Settings,
   ) {}
 
-  /** Takes a place for a connection that has yet to show a key; undefined: the address has none left, or too many new ones. */
+  /**
+   * Takes a place for a connection that has not yet presented a key. Returns undefined if the address has no free place or
+   * too many new connections in this minute.
+   */
   async enter(address: string): Promise<StrangerPlace | undefined> {
     const group = addressGroup(address);
     if (!(await this.mayConnect(group))) return undefined;
@@ -36,20 +42,20 @@ export class StrangerLimits {
     return isOpen ? this.placeOf(group, id) : undefined;
   }
 
-  /** Counts one connection that showed no valid key and took no place; false beyond the limit. */
+  /** Counts one connection that presented no valid key and took no place; returns false beyond the limit. */
   connect(address: string): Promise<boolean> {
     return this.mayConnect(addressGroup(address));
   }
 
-  /** Counts one message of a connection without a key; false beyond the limit. */
+  /** Counts one message of a connection without a key; returns false beyond the limit. */
   async message(address: string): Promise<boolean> {
     const limit = this.settings.limitMessages.none;
     return limit === 0 || (await this.counters.hit('stranger_messages', addressGroup(address))).used <= limit;
   }
 
   /**
-   * Counts one connect. A refused one is taken back, so that a client that retries in a few seconds finds the places that
-   * others freed.
+   * Counts one new connection. A refused one is subtracted again, so that a client that retries some seconds later can use a
+   * place that others have freed.
    */
   private async mayConnect(group: string): Promise<boolean> {
     const limit = this.settings.limitConnectsPerAddress.none;

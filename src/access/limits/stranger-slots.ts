@@ -5,7 +5,7 @@ import { ConnectionSlots } from './connection-slots.js';
 import { Connections, type SlotHolder } from './connections.js';
 import { SharedSlots } from './shared-slots.js';
 
-/** Connections that have not shown a valid key yet, by address: counted like those of keys, and apart from them. */
+/** Connections that have not yet presented a valid key, limited per address like the connections of a key. */
 @Injectable()
 export class StrangerSlots extends ConnectionSlots<SlotHolder> {
   constructor(clock: Clock, shared: SharedSlots, pods: Pods) {

@@ -6,14 +6,14 @@ import { MinuteCounters } from './minute-counters.js';
 
 export interface Usage {
   connections: number;
-  /** Null: not counted, as there is no limit. */
+  /** Null if there is no limit: messages are then not counted. */
   messages: number | null;
   apiRequests: number | null;
   alertRules: number;
   storedBytes: number;
 }
 
-/** Remaining limits of a key: every method counts one use and returns whether it is within the limit. A limit of 0 is none. */
+/** Limits of a key. Each method counts one use and returns whether it is within the limit; a limit of 0 means no limit. */
 @Injectable()
 export class UsageLimits {
   private rulesOf: (userId: string) => Promise<number> = () => Promise.resolve(0);
@@ -24,25 +24,31 @@ export class UsageLimits {
     private readonly slots: ConnectionSlots,
   ) {}
 
-  /** Counts one message of a client. Called for every frame: in memory, but for one request per twentieth of the limit. */
+  /**
+   * Counts one client message. Called for every frame, so it works in memory; a round trip to Redis is needed once per
+   * twentieth of the limit.
+   */
   async message(caller: Caller): Promise<boolean> {
     const limit = caller.limits.messages;
     return limit === 0 || this.counters.message(caller.keyId, limit);
   }
 
-  /** Counts one subscribe, unsubscribe or change of filters, per connection, in the process that holds it. */
+  /** Counts one subscribe, unsubscribe or change of filters of a connection. */
   async subscriptionChange(caller: Caller, connectionId: string): Promise<boolean> {
     const limit = caller.limits.subscriptionChanges;
     return limit === 0 || (await this.counters.hit('subscription_changes', connectionId)).used <= limit;
   }
 
-  /** Counts one new connection of a key from an address; those without a valid key are counted by `StrangerLimits`. */
+  /** Counts one new connection of a key from an address. `StrangerLimits` counts connections without a valid key. */
   async connect(address: string, caller: Caller): Promise<boolean> {
     const limit = caller.limits.connectsPerAddress;
     return limit === 0 || (await this.counters.hit('connects', addressGroup(address))).used <= limit;
   }
 
-  /** Takes one of the key's connections; every granted one must be returned with closeConnection. */
+  /**
+   * Takes one of the key's connections; returns false beyond the limit. Each one taken must be returned with
+   * `closeConnection`.
+   */
   openConnection(caller: Caller, connectionId: string, options: { resuming: boolean }): Promise<boolean> {
     return this.slots.open(caller, connectionId, options.resuming);
   }
@@ -51,12 +57,14 @@ export class UsageLimits {
     this.slots.close(caller.keyId, connectionId);
   }
 
-  /** Registers the counter of a user's alert rules; called by the module that stores them. */
+  /** Registers the function that counts a user's alert rules; called by the module that stores them. */
   countAlertRules(count: (userId: string) => Promise<number>): void {
     this.rulesOf = count;
   }
 
-  /** Registers the counter of bytes stored for a user; called by the module that stores messages and alerts. */
+  /**
+   * Registers the function that returns the bytes stored for a user; called by the module that stores messages and alerts.
+   */
   countStored(count: (userId: string) => Promise<number>): void {
     this.storedOf = count;
   }

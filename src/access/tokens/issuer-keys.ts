@@ -2,16 +2,20 @@ import { Logger } from '@nestjs/common';
 import { createRemoteJWKSet, type RemoteJWKSet } from 'jose';
 
 /**
- * Shortest time between two requests for the key set because of an unknown key id, ms; a new key may be refused for so long.
+ * Shortest time between two requests for the key set because of an unknown key id, ms. A newly issued key may be refused for
+ * this long.
  */
 const MIN_REQUEST_INTERVAL_MS = 5_000;
-/** Age after which the key set is read again, ms, while the old one is used: a withdrawn key is refused from then on. */
+/**
+ * Age after which the key set is fetched again in the background, ms. A key that the issuer has withdrawn is refused after
+ * that.
+ */
 const REFRESH_MS = 600_000;
-/** Longest use of the last key set of an issuer that cannot be reached, ms; then its tokens are refused. */
+/** Longest use of the last fetched key set while the issuer is unavailable, ms; after that its tokens are refused. */
 const KEPT_MS = 86_400_000;
 const FETCH_TIMEOUT_MS = 5_000;
 
-/** Public keys of an issuer of tokens, read from its address. */
+/** Public keys of a token issuer, fetched from JWKS_URL. */
 export class IssuerKeys {
   private readonly logger = new Logger(IssuerKeys.name);
   private readonly keys: RemoteJWKSet;
@@ -19,7 +23,7 @@ export class IssuerKeys {
 
   constructor(address: string) {
     const url = new URL(address);
-    // Moved to a header: the client refuses user and password in the address.
+    // Moved to a header, because `fetch` refuses user and password in a URL.
     const login = [url.username, url.password].map(decodeURIComponent).join(':');
     url.username = url.password = '';
     this.keys = createRemoteJWKSet(url, {
@@ -30,7 +34,7 @@ export class IssuerKeys {
     });
   }
 
-  /** Last known keys; they are read at the first use, and again in the background. */
+  /** Last fetched keys. They are fetched at the first use, and again in the background. */
   get known(): RemoteJWKSet {
     const now = performance.now();
     this.readAt ??= now;
@@ -38,7 +42,7 @@ export class IssuerKeys {
       this.readAt = now;
       this.keys
         .reload()
-        .catch((err: unknown) => this.logger.warn({ err }, 'keys of the token issuer could not be refreshed'));
+        .catch((err: unknown) => this.logger.warn({ err }, 'key set of the token issuer could not be refreshed'));
     }
     return this.keys;
   }

@@ -11,20 +11,23 @@ import { ExpiringCache } from '../keys/expiring-cache.js';
 import { TierLimits } from '../limits/tier-limits.js';
 import { IssuerKeys } from './issuer-keys.js';
 
-/** Tolerated difference between the clocks of issuer and server, seconds. */
+/** Tolerated difference between the clocks of the issuer and this server, seconds. */
 const SKEW_SECONDS = 30;
 const MAX_USER_ID_LENGTH = 255;
 /**
- * End of the year 9999, Unix milliseconds. Issuers name later times for tokens that never end, or when they count in
- * milliseconds.
+ * End of the year 9999, Unix milliseconds; later expiries are cut to this time. Issuers set such times for tokens that never
+ * expire, or because they count in milliseconds.
  */
 const LATEST_MS = Date.UTC(10_000, 0) - 1;
-/** Time for which checked tokens are remembered, ms, so that a busy client costs one signature check every 2 s. */
+/** Time for which a verified token is cached, ms, so that a busy client costs one signature check every 2 s. */
 const REMEMBERED_MS = 2_000;
 
 const DEFAULT_CLAIMS: JwtClaims = { userId: 'userId', tier: 'tier', role: 'role' };
 
-/** Asymmetric algorithms: public keys verify only these, so a token cannot pass off a public key as a shared secret. */
+/**
+ * Algorithms accepted for keys of JWKS_URL. HMAC is not among them: an attacker could otherwise sign a token with the public
+ * key as the shared secret.
+ */
 const ASYMMETRIC = [
   'RS256',
   'RS384',
@@ -39,7 +42,10 @@ const ASYMMETRIC = [
   'Ed25519',
 ];
 
-/** Checks signed tokens: HS256 with JWT_SECRET, asymmetric ones with the keys behind JWKS_URL. All others are refused. */
+/**
+ * Verifies signed tokens: HS256 with JWT_SECRET, asymmetric algorithms with the keys of JWKS_URL. Tokens of other algorithms
+ * are refused.
+ */
 @Injectable()
 export class TokenVerifier {
   private readonly secret: Uint8Array | undefined;
@@ -47,8 +53,8 @@ export class TokenVerifier {
   private readonly expected: Pick<JWTVerifyOptions, 'issuer' | 'audience'>;
   private readonly claims: JwtClaims;
   /**
-   * Whether role and tier are read from tokens of the key set: anyone may hold a token of a shared identity provider, so only
-   * if JWT_CLAIMS names the claims.
+   * Whether role and tier are taken from tokens of the key set. Only if JWT_CLAIMS is set: in a shared identity provider,
+   * anyone may hold a token with such claims.
    */
   private readonly keySetGrants: boolean;
   private readonly checked = new ExpiringCache<string, Caller>(5_000, REMEMBERED_MS);
@@ -68,7 +74,7 @@ export class TokenVerifier {
     this.issuer = settings.jwksUrl === undefined ? undefined : new IssuerKeys(settings.jwksUrl);
   }
 
-  /** Whether a text looks like a token: these have three parts between dots, and keys have no dots. */
+  /** Whether a text has the format of a token: three parts separated by dots. Keys contain no dots. */
   static looksLikeToken(text: string): boolean {
     return /^[\w-]+\.[\w-]*\.[\w-]*$/.test(text);
   }
@@ -117,11 +123,12 @@ export class TokenVerifier {
     const tier = grants ? nameIn(TIERS, payload[this.claims.tier], 'free') : 'free';
     if (!isUserId(userId) || !isUserId(subject) || role === undefined || tier === undefined) {
       throw invalid(
-        `Its claims need ${this.claims.userId} (or sub) as plain text, and role and tier must be known ones.`,
+        `The claim ${this.claims.userId} (or sub) must be plain text, and role and tier must be names that this server knows.`,
       );
     }
     const expiresAt = Math.min((payload.exp ?? 0) * 1_000, LATEST_MS);
-    // Token accepted just after its end, because clocks differ: its connection stays as long as the token would be accepted.
+    // A token may be accepted shortly after its expiry, because clocks differ. Its connection then ends when the token would
+    // no longer be accepted.
     const endsAt = expiresAt > now ? expiresAt : expiresAt + SKEW_SECONDS * 1_000;
     return { userId, keyId: `jwt:${subject}`, role, tier, limits: this.tiers.of(tier), expiresAt, endsAt };
   }
@@ -129,11 +136,11 @@ export class TokenVerifier {
 
 interface SignedClaims {
   payload: JWTPayload;
-  /** Whether role and tier are read from the token. */
+  /** Whether role and tier are taken from the token. */
   grants: boolean;
 }
 
-/** Returns the given name if it is known; `fallback` if none is given, undefined for another. */
+/** Returns the given name if it is in `names`, `fallback` if none is given, and undefined if it is not in `names`. */
 function nameIn<T extends string>(names: readonly T[], given: unknown, fallback: T): T | undefined {
   return given === undefined ? fallback : names.find((name) => name === given);
 }
@@ -154,7 +161,7 @@ function invalid(why: string): DomainError {
   return new DomainError('invalid_api_key', `The token is not valid. ${why}`);
 }
 
-/** Codes of faults of the token itself; every other error means that the issuer's key set could not be read. */
+/** Errors that mean a fault of the token; any other error means that the issuer's key set could not be fetched. */
 const FAULTS_OF_THE_TOKEN = [
   errors.JWTInvalid,
   errors.JWSInvalid,
@@ -168,10 +175,10 @@ const FAULTS_OF_THE_TOKEN = [
 function refusalOf(error: unknown): DomainError {
   if (error instanceof errors.JWTExpired) return new DomainError('api_key_expired', 'The token has expired.');
   if (error instanceof errors.JWTClaimValidationFailed) {
-    return invalid(`Its claim ${error.claim} is missing or is not what this server expects.`);
+    return invalid(`The claim ${error.claim} is missing or does not have the value that this server requires.`);
   }
   if (FAULTS_OF_THE_TOKEN.some((fault) => error instanceof fault)) {
-    return invalid('Its form, key or signature does not fit.');
+    return invalid('Its format, key or signature is not valid.');
   }
   return new DomainError('unavailable', 'Tokens cannot be checked at the moment.', {
     retryAfterMs: 5_000,
