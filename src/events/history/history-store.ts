@@ -13,6 +13,16 @@ export interface SeriesPoint {
   seq: number;
 }
 
+/** Point of an event. A sample taken between the observation and the log's knowledge of it holds the value before. */
+export interface LoggedPoint extends SeriesPoint {
+  /** Unix milliseconds. */
+  loggedAt: number;
+}
+
+const HOUR_MS = 3_600_000;
+/** Delay from which a point may be older than a sample of the same hour, taken right after a stop; ms. */
+const LATE_MS = 1_000;
+
 /**
  * Writes points as rows. Both ways of writing mark the hours they touch, in the caller's transaction. Points older than the
  * kept raw history go into their hour's aggregate only: its points are deleted, so it can be added to, not recomputed.
@@ -32,6 +42,25 @@ export class HistoryStore {
     await tx.query(ADD_SERIES, columns.slice(0, 3));
     await tx.query(ADD_POINTS, columns);
   }
+
+  /** Corrects the hourly samples that were taken after a point's observation and before its event was logged. */
+  async correctSamples(tx: PoolClient, points: readonly LoggedPoint[]): Promise<void> {
+    const late = points.filter(mayPrecedeSample);
+    if (late.length === 0) return;
+    await tx.query(CORRECT_SAMPLES, [
+      late.map((point) => point.metric),
+      late.map((point) => point.subject),
+      late.map((point) => point.chain),
+      late.map((point) => point.at),
+      late.map((point) => point.value),
+      late.map((point) => point.seq),
+      late.map((point) => point.loggedAt),
+    ]);
+  }
+}
+
+function mayPrecedeSample({ at, loggedAt }: LoggedPoint): boolean {
+  return loggedAt - at > LATE_MS || Math.floor(at / HOUR_MS) !== Math.floor(loggedAt / HOUR_MS);
 }
 
 // Adds series, in two statements, since a series that a concurrent transaction made is invisible to the statement that
@@ -57,14 +86,34 @@ WITH given AS MATERIALIZED (
   ON CONFLICT (series_id, at, seq) DO NOTHING
 ), late AS (
   INSERT INTO metric_hourly AS h (series_id, bucket, open, high, low, close, sum, samples, opened_at, closed_at)
-  SELECT series_id, bucket, (array_agg(value ORDER BY at, seq))[1], max(value), min(value),
+  SELECT series_id, bucket, (array_agg(value ORDER BY at, seq DESC))[1], max(value), min(value),
          (array_agg(value ORDER BY at DESC, seq DESC))[1], sum(value), count(*), min(at), max(at)
   FROM given WHERE at < raw_from GROUP BY series_id, bucket
   ON CONFLICT (series_id, bucket) DO UPDATE SET
-    open = CASE WHEN excluded.opened_at < h.opened_at THEN excluded.open ELSE h.open END,
+    open = CASE WHEN excluded.opened_at <= h.opened_at THEN excluded.open ELSE h.open END,
     high = greatest(h.high, excluded.high), low = least(h.low, excluded.low),
     close = CASE WHEN excluded.closed_at >= h.closed_at THEN excluded.close ELSE h.close END,
     sum = h.sum + excluded.sum, samples = h.samples + excluded.samples,
     opened_at = least(h.opened_at, excluded.opened_at), closed_at = greatest(h.closed_at, excluded.closed_at)
 )
 INSERT INTO history_dirty (series_id, bucket) SELECT DISTINCT series_id, bucket FROM given`;
+
+// A sample takes the value of the newest event observed at or before its moment. Points of seq 0 in hours that were not
+// sampled are back-filled ones: they stay.
+const CORRECT_SAMPLES = `
+WITH given AS MATERIALIZED (
+  SELECT s.id AS series_id, to_timestamp(p.at / 1000) AS at, p.value, p.seq, to_timestamp(p.logged_at / 1000) AS logged_at
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::float8[], $6::bigint[], $7::float8[])
+         AS p (metric, subject, chain, at, value, seq, logged_at)
+  JOIN metric_series s USING (metric, subject, chain)
+), corrected AS (
+  UPDATE metric_points sample SET value = given.value
+  FROM given
+  WHERE sample.series_id = given.series_id AND sample.seq = 0 AND sample.at > given.at AND sample.at <= given.logged_at
+    AND sample.value <> given.value
+    AND date_trunc('hour', sample.at, 'UTC') IN (SELECT hour FROM history_sampled_hours)
+    AND NOT EXISTS (SELECT FROM metric_points newer WHERE newer.series_id = given.series_id AND newer.seq > 0
+      AND newer.at <= sample.at AND newer.at >= given.at AND (newer.at, newer.seq) > (given.at, given.seq))
+  RETURNING sample.series_id, date_trunc('hour', sample.at, 'UTC') AS bucket
+)
+INSERT INTO history_dirty (series_id, bucket) SELECT DISTINCT series_id, bucket FROM corrected`;

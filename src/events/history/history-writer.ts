@@ -60,8 +60,14 @@ export class HistoryWriter implements OnApplicationBootstrap, BeforeApplicationS
       const change = publishedChange(event);
       return change ? [{ event, change }] : [];
     });
-    const points = published.map(({ event, change }) => ({ ...change, at: pointTime(event), seq: event.seq }));
+    const points = published.map(({ event, change }) => ({
+      ...change,
+      at: pointTime(event),
+      seq: event.seq,
+      loggedAt: event.loggedAt,
+    }));
     await this.store.write(tx, points);
+    await this.store.correctSamples(tx, points);
     const newest = new Map(published.map((entry) => [keyOf(entry.change), entry]));
     if (newest.size > 0) await tx.query(PROJECT, columns([...newest.values()]));
     const removed = batch.flatMap((event) => {

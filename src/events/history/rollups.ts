@@ -60,9 +60,9 @@ SELECT (SELECT count(*) FROM taken)::int AS marks, coalesce(array_agg(series_id)
        coalesce(array_agg(bucket), '{}') AS buckets
 FROM buckets`;
 
-/** Aggregate columns over points `p` in the order of the tables' columns. */
+/** Aggregate columns over points `p` in the order of the tables' columns. Of values of one instant the newest counts. */
 export const OF_POINTS = `
-(array_agg(p.value ORDER BY p.at, p.seq))[1] AS open, max(p.value) AS high, min(p.value) AS low,
+(array_agg(p.value ORDER BY p.at, p.seq DESC))[1] AS open, max(p.value) AS high, min(p.value) AS low,
 (array_agg(p.value ORDER BY p.at DESC, p.seq DESC))[1] AS close, sum(p.value) AS sum, count(*)::int AS samples,
 min(p.at) AS opened_at, max(p.at) AS closed_at`;
 

@@ -51,7 +51,7 @@ export class HistoryRow {
    */
   value!: number;
 
-  /** First value of an hour or day; this and the following fields only there. */
+  /** First value of an hour or day, of several of one instant the last; this and the following fields only there. */
   open?: number;
 
   /** Highest value; null for a total over several chains, whose highs need not coincide. */

@@ -3,6 +3,7 @@ import { DeadLetters } from '../../../src/events/dead-letters/dead-letters.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { HistoryStore } from '../../../src/events/history/history-store.js';
 import { HistoryWriter } from '../../../src/events/history/history-writer.js';
+import { HourlySamples } from '../../../src/events/history/hourly-samples.js';
 import { waitFor } from '../../support/wait-for.js';
 import { HOUR_MS, historyFixture, sequence, tvlEvent, type HistoryFixture } from './history-fixture.js';
 
@@ -167,6 +168,39 @@ describe('the history writer', () => {
     await fixture.database.transaction((tx) => writer.write(tx, [tvlEvent(ahead)]));
     const [point] = await rows<{ at: Date }>('SELECT at FROM metric_points');
     expect(point?.at.getTime()).toBe(loggedAt);
+  });
+
+  test('corrects samples taken between the observation of a value and its arrival, and nothing else', async () => {
+    const writer = newWriter();
+    const samples = new HourlySamples(fixture.database);
+    const hour = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 2 * HOUR_MS;
+    const minute = (n: number) => hour + n * 60_000;
+    const write = (...batch: LogEvent[]) => fixture.database.transaction((tx) => writer.write(tx, batch));
+    const value = (current: number, observed: number, logged: number) =>
+      tvlEvent({ current, observedAt: minute(observed), loggedAt: minute(logged) });
+    await fixture.test.pool.query(
+      `INSERT INTO protocol_tvl (protocol, chain, tvl, observed_at) VALUES ('aave', 'ethereum', 100, $1)`,
+      [new Date(minute(-30))],
+    );
+    await write(value(100, -30, -30), value(90, -70, -20));
+    for (const at of [minute(0), minute(60) + 70_000, minute(120)]) await samples.take(at);
+    await fixture.test.pool.query(
+      'INSERT INTO metric_points (series_id, at, seq, value) SELECT id, $1, 0, 1 FROM metric_series',
+      [new Date(minute(-2))],
+    );
+    await fixture.test.pool.query('DELETE FROM history_dirty');
+    await write(value(150, -1, 1), value(170, 61, 62), value(160, 62, 119), value(300, -10, 130));
+    const points = await rows<{ minute: number; value: number }>(`
+      SELECT ((extract(epoch FROM at) * 1000 - ${hour}) / 60000)::float8 AS minute, value FROM metric_points
+      WHERE seq = 0 ORDER BY at`);
+    expect(points.map(({ minute: at, value: held }) => [Math.round(at * 100) / 100, held])).toEqual([
+      [-2, 1],
+      [0, 150],
+      [61.17, 170],
+      [120, 100],
+    ]);
+    const dirty = await rows<{ bucket: Date }>('SELECT DISTINCT bucket FROM history_dirty ORDER BY bucket');
+    expect(dirty.map(({ bucket }) => (bucket.getTime() - hour) / HOUR_MS)).toEqual([-1, 0, 1]);
   });
 
   test('opens a gap after the last value at a removal, and ends or deletes the gap at a new value', async () => {
