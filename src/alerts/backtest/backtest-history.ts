@@ -8,16 +8,16 @@ export interface BacktestHistory {
 }
 
 /**
- * Maximum number of points: with more the hourly ones are taken, and more hourly ones are refused, as are more series, each of
- * which has at least one. Bounds memory and the seconds of an answer.
+ * Maximum number of points of a backtest. If there are more raw points, the hourly ones are read instead; if there are
+ * more hourly points or more series, the backtest is refused. Bounds memory and the duration of the request.
  */
 export const MAX_POINTS = 150_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * Returns the series between two times (Unix ms), by time: every published value, or one an hour; undefined: too many of either.
- * Uses a connection of its own, which ends with the worker thread that reads.
+ * Returns the values of the series between two times (Unix ms), sorted by time: every published value, or one per hour;
+ * undefined if both exceed MAX_POINTS. Uses a separate connection, which ends with the worker thread.
  */
 export async function readHistory(
   databaseUrl: string,
@@ -60,7 +60,7 @@ interface SeriesRow {
   metric: 'tvl' | 'price';
   subject: string;
   chain: string;
-  /** Category at present: history keeps neither it nor the tags. */
+  /** Current category; history contains neither past categories nor past tags. */
   category: string | null;
   tags: string[];
 }
@@ -78,8 +78,8 @@ function seriesOfRow({ metric, subject, chain, category, tags }: SeriesRow): Ser
 }
 
 /**
- * Reads the points. Rows bring only the number of the series: names for each of 150,000 points took most of the memory. They are
- * put in order here, so that the database stops at the first one too many instead of sorting millions.
+ * Reads the points. A row has only the id of its series: with names in each of 150,000 rows, these took most of the
+ * memory. Rows are sorted here, so that the database can stop after MAX_POINTS + 1 rows instead of sorting millions.
  */
 async function pointsOf(
   client: pg.Client,
@@ -101,7 +101,7 @@ async function pointsOf(
 
 type PointRow = [id: number, value: number, at: number, isHourly: boolean, seq: number];
 
-/** Compares by time, then by place in the log. */
+/** Compares by time, then by position in the log. */
 function byTime([id, , at, , seq]: PointRow, [otherId, , otherAt, , otherSeq]: PointRow): number {
   return at - otherAt || seq - otherSeq || id - otherId;
 }
@@ -118,13 +118,17 @@ WHERE EXISTS (
   WHERE s.metric = f.metric AND (f.subject IS NULL OR s.subject = f.subject) AND (f.chain IS NULL OR s.chain = f.chain)
 ) LIMIT $2`;
 
-/** First hour to read of a series: that of its last value before the period, which holds at the start. */
+/**
+ * First hour to read of a series: the hour of its last value before the period, which is the value at the start of the
+ * period.
+ */
 const firstHour = `coalesce(
   (SELECT max(bucket) FROM metric_hourly WHERE series_id = s.id AND bucket < ${time('$2')} AND closed_at < ${time('$2')}),
   ${time('$2')} - interval '1 hour')`;
 
-// Before the period only the values at its start and the references of its windows are read, of an hour where no single value is
-// kept. Hourly samples of rows that had not left their dead band (0, in hours that were sampled) made no event and fired nothing.
+// Before the period, only the value at its start and the references of windows are read, from hourly values if the raw
+// ones have been deleted. Hourly samples (seq 0) are left out for hours that were sampled: these rows had not left their
+// dead band, so no event was published and no rule fired.
 const RAW = `
 SELECT s.id, p.value, ${millis('p.at')} AS at, p.is_hourly, p.seq::float8
 FROM metric_series s

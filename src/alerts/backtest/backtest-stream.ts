@@ -6,8 +6,9 @@ import type { BacktestAnswer } from './backtest.dto.js';
 const REPORT_INTERVAL_MS = 500;
 
 /**
- * Returns a backtest as an event stream: `progress {done, of}` (passes of the history; of 0 while it waits for its turn) until
- * `result` with the answer, or `error {code, message, retryable}`.
+ * Returns a backtest as an event stream: `progress {done, of}` with the numbers of completed and of all passes over the
+ * history (`of` is 0 while the backtest waits for its turn), and finally `result` with the answer, or `error {code,
+ * message, retryable}`.
  */
 export async function* backtestEvents(
   run: (progress: SharedArrayBuffer) => Promise<BacktestAnswer>,

@@ -9,21 +9,21 @@ import { variants } from './threshold-curve.js';
 
 const WEEK_MS = 7 * 86_400_000;
 const MAX_ALERTS = 200;
-/** Interval of the log's clock in the curve, ms: it counts firings and need not place them to the second. */
+/** Interval of ticks in the curve, ms: the curve counts firings and does not need their exact times. */
 const CURVE_TICK_INTERVAL_MS = 60_000;
 
 export interface BacktestInput {
   databaseUrl: string;
-  /** Rule as it would have been stored. */
+  /** Rule in the form in which it would be stored. */
   rule: Rule;
   /** Start of the period, Unix ms. */
   from: number;
   to: number;
-  /** Time before the period that the conditions look back on, ms. */
+  /** Time before the period to which the windows of conditions reach back, ms. */
   lookBackMs: number;
   deadBands: readonly DeadBandRow[];
   preferences: UserPreferences;
-  /** Two shared 32-bit numbers: passes of the history that are done, and all. */
+  /** Two shared 32-bit numbers: completed passes over the history, and all passes. */
   progress: SharedArrayBuffer;
 }
 
@@ -35,11 +35,14 @@ export interface BacktestFindings {
   firingsPerWeek: number;
   alerts: BacktestAlert[];
   curve: CurvePoint[];
-  /** Subjects of conditions (`subjectKey`) of which the history has a value. */
+  /** Subjects of conditions (`subjectKey`) for which the history has a value. */
   recorded: string[];
 }
 
-/** Returns the firings and messages of a rule over stored history; runs in a worker thread. Undefined: too many stored values. */
+/**
+ * Returns the firings and messages of a rule over stored history; undefined if there are too many stored values. Runs in
+ * a worker thread.
+ */
 export async function runBacktest(input: BacktestInput): Promise<BacktestFindings | undefined> {
   const { rule, from, to } = input;
   const families = historyFamilies(rule);
@@ -67,8 +70,8 @@ export async function runBacktest(input: BacktestInput): Promise<BacktestFinding
 }
 
 /**
- * Returns the first alerts, and the messages of all: a rule that fires at every value has a hundred thousand, and only the first
- * are kept.
+ * Returns the first alerts, and the number of messages of all alerts: a rule that fires at every value has a hundred
+ * thousand alerts, so only the first are stored.
  */
 function plan(
   rule: Rule,
@@ -125,7 +128,7 @@ const isFiring = ({ silenced, reason, to }: Transition): boolean =>
 
 const perWeek = (count: number, ms: number): number => Number(((count * WEEK_MS) / ms).toFixed(2));
 
-/** Returns the subject of a condition with a number: its token, or protocol and chain. */
+/** Returns the subject of a condition on a number: its token, or its protocol and chain. */
 export function subjectKey({ token, protocol, chain }: NumberCondition): string {
   return JSON.stringify([token ?? null, protocol ?? null, chain ?? null]);
 }

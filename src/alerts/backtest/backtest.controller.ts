@@ -23,9 +23,10 @@ export class BacktestController {
 
   /**
    * Backtests a rule over a stored period.
-   * @remarks The evaluator and the plan of messages are those of live rules: throttle, hysteresis, quiet hours and digests
-   * included. `curve` shows how often other thresholds would have fired. It ends with its request. With `Accept:
-   * text/event-stream` the answer is a stream of `progress {done, of}` and, last, `result` or `error`.
+   * @remarks The same code evaluates live rules and plans their messages, including throttle, hysteresis, quiet hours and
+   * digests. `curve` shows how often other thresholds would have fired. If the client ends the request, the backtest
+   * ends, too. With `Accept: text/event-stream` the answer is a stream of `progress {done, of}` and finally `result` or
+   * `error`.
    */
   @Post()
   @HttpCode(200)

@@ -19,14 +19,15 @@ export class BacktestBody {
   rule!: RuleBody;
 
   /**
-   * Start of the period: ISO 8601, a date, or now-<number><m|h|d|w>; at most 90 days before its end. Default: 30 days before.
+   * Start of the period: ISO 8601, a date, or now-<number><m|h|d|w>; at most 90 days before the end of the period.
+   * Default: 30 days before that end.
    * @example now-7d
    */
   @IfGiven()
   @IsMoment()
   from?: string;
 
-  /** End of the period, in the same forms. Default: now. */
+  /** End of the period, in the same forms as its start. Default: now. */
   @IsOptional()
   @IsMoment()
   to?: string;
@@ -50,7 +51,7 @@ export class BacktestAlert {
   @ApiProperty({ type: 'object', additionalProperties: true })
   explanation!: object;
 
-  /** Outcome that it would have had. */
+  /** Outcome that the alert would have had. */
   outcome!: OutcomeView;
 
   /** Messages, one for each action. */
@@ -61,18 +62,18 @@ export class BacktestMessage {
   @ApiProperty({ enum: CHANNEL_NAMES })
   channel!: string;
 
-  /** Time of sending: later than the alert in quiet hours and digests. Null: never sent. */
+  /** Time of sending: quiet hours and digests send later than the alert. Null: the message is never sent. */
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
   sentAt!: string | null;
 
-  /** Reason for which it is never sent. */
+  /** Reason why the message is never sent. */
   @ApiProperty({ type: String, required: false, example: 'channel_off' })
   suppressed?: string;
 }
 
-/** Number of firings at another threshold. */
+/** Number of firings that the rule would have at one threshold. */
 export class CurvePoint {
-  /** Threshold of the rule's first condition with a number. */
+  /** Threshold in place of that of the rule's first condition on a number. */
   threshold!: number;
   firingsPerWeek!: number;
 }
@@ -84,29 +85,29 @@ export class BacktestAnswer {
   @ApiProperty({ format: 'date-time' })
   to!: string;
 
-  /** Stored values that the rule was evaluated on. */
+  /** Number of stored values over which the rule was evaluated. */
   points!: number;
 
   /**
-   * Resolution of the values. `raw`: every published value; `hourly`: one an hour, if there are too many or the raw ones are no
-   * longer kept.
+   * Resolution of the values. `raw`: every published value; `hourly`: one per hour, if there are too many raw values or
+   * they have been deleted.
    */
   @ApiProperty({ enum: ['raw', 'hourly'] })
   resolution!: 'raw' | 'hourly';
 
-  /** Alerts that would have been sent: after throttle, hysteresis and mode. */
+  /** Number of alerts that would have been sent, with throttle, hysteresis and mode applied. */
   fired!: number;
 
-  /** Messages that would have been sent. */
+  /** Number of messages that would have been sent. */
   sent!: number;
   firingsPerWeek!: number;
 
   /** First 200 alerts. */
   alerts!: BacktestAlert[];
 
-  /** Firings per week against the threshold, lowest first; empty for rules without a number. */
+  /** Firings per week by threshold, lowest threshold first; empty for rules without a condition on a number. */
   curve!: CurvePoint[];
 
-  /** Warnings as on creating the rule, and facts that the backtest could not take from history. */
+  /** Warnings that creating the rule would give, and warnings about data that history does not contain. */
   warnings!: FindingView[];
 }

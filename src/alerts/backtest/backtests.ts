@@ -28,8 +28,8 @@ const RUN = workerTask<BacktestInput, BacktestFindings | undefined>(import.meta.
 });
 
 /**
- * Backtests of rules over a stored period: the live evaluator, the live plan of messages, nothing stored. Reads and computes in a
- * worker thread, for seconds if a rule watches everything.
+ * Backtests of rules over a stored period. They use the live evaluator and the live planning of messages, and store
+ * nothing. Reading and computing run in a worker thread; they take seconds for a rule that watches everything.
  */
 @Injectable()
 export class Backtests {
@@ -42,7 +42,7 @@ export class Backtests {
     private readonly clock: Clock,
   ) {}
 
-  /** Runs a backtest; ends when `signal` aborts. `progress` is readable at once. */
+  /** Runs a backtest; stops when `signal` aborts. `progress` can be read during the run. */
   async run(
     { userId }: Caller,
     body: BacktestBody,
@@ -91,7 +91,7 @@ export class Backtests {
   }
 }
 
-/** Returns the rule of the request; refuses a faulty one with the pointers into the request. */
+/** Returns the rule of the request. An invalid rule is refused with JSON pointers into the request. */
 function draftIn({ rule }: BacktestBody, deadBand: DeadBand): ReturnType<typeof draftOf> {
   try {
     return draftOf(rule, undefined, deadBand);
@@ -119,7 +119,7 @@ function candidate(userId: string, draft: RuleDraft): Rule {
   };
 }
 
-/** Returns the time before the period that the conditions look back on, ms. */
+/** Returns the time before the period to which the windows of conditions reach back, ms. */
 function lookBack(leaves: readonly Condition[]): number {
   const windows = leaves.map((leaf) => {
     if (!isComparison(leaf)) return 0;
@@ -128,7 +128,7 @@ function lookBack(leaves: readonly Condition[]): number {
   return Math.max(0, ...windows);
 }
 
-/** Warns of data that history does not keep: some metrics, and observations that were not published. */
+/** Warns of data that history does not contain: some metrics, and observations that were not published. */
 function unknowable(leaves: readonly Condition[]): RuleFinding[] {
   return [...unkeptMetrics(leaves), ...unkeptObservations(leaves)];
 }
@@ -145,11 +145,11 @@ function unkeptMetrics(leaves: readonly Condition[]): RuleFinding[] {
   return unknown.slice(0, 1).map((leaf) => ({
     pointer: '/conditions',
     code: 'no_history',
-    detail: `History keeps TVL and prices only; conditions on ${leaf.metric} do not hold in a backtest.`,
+    detail: `History contains only TVL and prices; conditions on ${leaf.metric} never hold in a backtest.`,
   }));
 }
 
 function tooMany(): DomainError {
-  const detail = `More than ${MAX_POINTS} stored values lie in this period; name a protocol or token, or shorten it.`;
+  const detail = `The period has more than ${MAX_POINTS} stored values; name a protocol or token, or shorten the period.`;
   return new DomainError('limit_exceeded', detail, { field: 'from' });
 }

@@ -1,8 +1,8 @@
 import { isComparison, type RuleDefinition, type ValueCondition, type Where } from '../core/index.js';
 
-/** Thresholds of the curve, as factors of the rule's own. */
+/** Thresholds of the curve, as factors of the rule's threshold. */
 const FACTORS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5] as const;
-/** Factors for levels, which differ less from their neighbours than changes do. */
+/** Factors for conditions on levels; closer together, because levels vary by smaller factors than changes do. */
 const LEVEL_FACTORS = [0.8, 0.9, 0.95, 0.98, 1, 1.02, 1.05, 1.1, 1.2] as const;
 
 export interface Variant {
@@ -10,7 +10,7 @@ export interface Variant {
   rule: RuleDefinition;
 }
 
-/** Returns the rule with other thresholds in its first condition that has a number, lowest first. */
+/** Returns the rule with different thresholds in its first condition on a number, lowest threshold first. */
 export function variants(rule: RuleDefinition): Variant[] {
   const chosen = firstNumber(rule);
   if (chosen === undefined || chosen.threshold === 0) return [];

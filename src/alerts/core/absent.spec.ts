@@ -117,7 +117,7 @@ describe('an alert rule for missing observations', () => {
         .map(named),
     ).toEqual(['first_fire protocol=aave']);
     const restarted = new Evaluator();
-    // The last two values of each key: nothing is left of the total that was published first.
+    // Seeds the last two values of each key, so the total that was published first is missing.
     const last = rows.slice(1).map(({ protocol, chain, loggedAt, observedAt }): HistoryPoint => {
       return { metric: 'tvl', protocol, chain, token: null, value: 5, at: observedAt, loggedAt };
     });

@@ -4,18 +4,22 @@ import type { RuleDefinition } from './rule.js';
 import type { Transition } from './transition.js';
 
 export interface BacktestOptions extends EvaluatorOptions {
-  /** Start of the period, Unix ms; the rule counts as created then. Earlier history only gives present values and references. */
+  /**
+   * Start of the period, Unix ms; the rule counts as created at this time. Earlier history only sets values and
+   * references.
+   */
   readonly from: number;
   readonly to: number;
-  /** Interval between ticks, ms; default 10,000. 0: the history brings its own ticks. */
+  /** Interval between ticks, ms; default 10,000. 0: the history contains its own ticks. */
   readonly tickEveryMs?: number;
 }
 
 const TICK_INTERVAL_MS = 10_000;
 
 /**
- * Returns the transitions of a rule over a period: the live evaluator, fed from stored history. `history` is rows of the log in
- * their order, or points by time, from far enough before `from` for the rule's windows. Snoozes do not count.
+ * Returns the transitions of a rule over a period, computed by the live evaluator from stored history. `history` is rows
+ * of the log in log order, or points sorted by time, from far enough before `from` for the windows of the rule. Snoozes
+ * are ignored.
  */
 export function backtest(
   rule: RuleDefinition,
@@ -35,7 +39,7 @@ export function backtest(
     evaluator.loadHistory(before);
     evaluator.addRule({ ...rule, snoozedUntil: null, createdAt: new Date(from) });
   };
-  // A value of the same instant counts in it: its row comes before the tick.
+  // A value observed at the time of a tick counts in that tick, because the value's row precedes the tick.
   const tickBefore = (time: number): void => {
     if (tickEveryMs === 0) return;
     for (let next = clock + tickEveryMs; next < time; next += tickEveryMs) {

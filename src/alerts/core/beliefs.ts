@@ -8,21 +8,23 @@ import type { Moment } from './transition-judge.js';
 import type { TransitionList } from './transition-list.js';
 import { kindOf } from './watched.js';
 
-/** Number that represents an instance: the first that holds, else the first of its rule. */
+/** Number that represents an instance: that of the first condition that holds, otherwise of the rule's first condition. */
 interface Lead {
   readonly series: Series;
   readonly kind: ReturnType<typeof kindOf>;
 }
 
-/** State of an instance when its rule is edited. */
+/** State of an instance when its rule is edited, as its owner knows it from notifications. */
 export interface Belief {
   readonly saved: SavedInstance;
   readonly lead: Lead | undefined;
-  /** Resolution to send, by its last values, if its owner believes that it fires. */
+  /**
+   * Resolution to send with the instance's last values, if the owner was notified of a firing that has not been resolved.
+   */
   readonly farewell: Farewell | undefined;
 }
 
-/** Beliefs of a rule's owner about its instances, and whether an edited rule still watches what they are about. */
+/** State of a rule's instances as its owner knows it from notifications, and its transfer to an edited rule. */
 export class Beliefs {
   constructor(
     private readonly rules: RuleTable,
@@ -31,7 +33,7 @@ export class Beliefs {
     private readonly list: TransitionList,
   ) {}
 
-  /** Returns the belief of every instance that is not at rest, and of the base; to be called before the rule is removed. */
+  /** Returns the belief for the base and every instance that is not at rest; to be called before the rule is removed. */
   of(rule: number): Belief[] {
     return this.instances.all(rule).map((row) => {
       const saved = this.instances.table.saved(row, this.rules.id(rule));
@@ -40,7 +42,7 @@ export class Beliefs {
     });
   }
 
-  /** Whether the edited rule watches the same subject in the same instance as the belief. */
+  /** Whether the edited rule still watches the same number in the same instance. */
   isWatched(rule: number, { saved, lead }: Belief): boolean {
     if (!lead || !this.instances.isKeyOf(rule, saved.instanceKey)) return false;
     for (const leaf of this.leaves.of(rule)) {
@@ -51,8 +53,8 @@ export class Beliefs {
   }
 
   /**
-   * Carries a belief over an edit of the rule: a notified firing continues if the rule still watches its subject (`isWatched`)
-   * and holds, else it is resolved with its last values.
+   * Applies a belief after an edit of the rule: a notified firing continues if the rule still watches its subject
+   * (`isWatched`) and holds; otherwise it is resolved with its last values.
    */
   carryOver(rule: number, { saved, farewell }: Belief, isWatched: boolean, moment: Moment): void {
     if (!farewell) return;
@@ -74,7 +76,10 @@ export class Beliefs {
     }
   }
 
-  /** Resolves firings that edits ended while their rules were snoozed, before any other transition of them. */
+  /**
+   * Sends resolutions of firings that an edit ended while the rule was snoozed, before any other transition of these
+   * rules.
+   */
   notifyFarewells(moment: Moment): void {
     if (this.rules.farewells.isEmpty) return;
     for (const rule of this.rules.farewells.rows) {

@@ -5,21 +5,21 @@ import { Variable } from './watched.js';
 
 export interface LocatedCondition {
   readonly condition: Condition;
-  /** JSON pointer. */
+  /** JSON pointer to the condition. */
   readonly pointer: string;
 }
 
 const FILTERS = ['categories', 'tags', 'minTvl'] as const;
 const SUBJECTS = ['protocol', 'chain', 'token'] as const;
 
-/** Returns the wildcards (bits) whose subject no event of the type names. */
+/** Returns the wildcards, as bits, whose subject is missing in every event of the type. */
 export function neverNamed(eventType: RuleEventType, variables: number): number {
   return eventSpec(eventType).subjects.reduce((rest, subject) => rest & ~Variable[subject], variables);
 }
 
 export const FRACTIONS = 'Changes are fractions: 0.1 is 10 %.';
 
-/** Returns the faults of a condition by itself. */
+/** Returns the errors of a single condition, regardless of the other conditions. */
 export function conditionErrors({ condition, pointer }: LocatedCondition): RuleFinding[] {
   const findings: RuleFinding[] = [];
   const fail = (field: string, code: string, detail: string): void => {
@@ -29,7 +29,7 @@ export function conditionErrors({ condition, pointer }: LocatedCondition): RuleF
     if (condition.chain === '*') fail('chain', 'not_applicable', 'Must be absent for events of every chain.');
     for (const subject of SUBJECTS) {
       if (condition[subject] === undefined || neverNamed(condition.eventType, Variable[subject]) === 0) continue;
-      fail(subject, 'not_applicable', `A ${condition.eventType} names no ${subject}: this would never hold.`);
+      fail(subject, 'not_applicable', `A ${condition.eventType} has no ${subject}: the condition would never hold.`);
     }
     return findings;
   }
@@ -90,7 +90,7 @@ export function conditionErrors({ condition, pointer }: LocatedCondition): RuleF
   return findings;
 }
 
-/** Returns the warnings of a condition: it works, but perhaps not as its owner expects. */
+/** Returns the warnings of a condition that is valid but may not do what its owner expects. */
 export function conditionWarnings(
   { condition, pointer }: LocatedCondition,
   hysteresis: number,
@@ -100,7 +100,7 @@ export function conditionWarnings(
   const { metric, operator, threshold, tolerance, protocol, token } = condition;
   if (metric === 'points') {
     return [
-      { pointer: `${pointer}/metric`, code: 'no_data_yet', detail: 'No points are recorded yet: it cannot fire.' },
+      { pointer: `${pointer}/metric`, code: 'no_data_yet', detail: 'No points are recorded yet: the condition cannot hold.' },
     ];
   }
   const findings: RuleFinding[] = [];

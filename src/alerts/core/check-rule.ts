@@ -14,16 +14,16 @@ import { RULE_LIMITS, type RuleDefinition, type RuleFinding, type Where } from '
 export interface RuleCheck {
   /** Contradictions, conditions that are never true or out of range, wildcards that cannot be joined. */
   readonly errors: RuleFinding[];
-  /** Conditions that work, but perhaps not as their owner expects. */
+  /** Conditions that are valid but may not do what their owner expects. */
   readonly warnings: RuleFinding[];
 }
 
 type CheckedRule = Omit<RuleDefinition, 'ruleId' | 'version'>;
 
-/** Checks whether a well-formed rule makes sense. Only rules without errors may be given to the evaluator. */
+/** Checks whether a syntactically valid rule makes sense. Only rules without errors may be given to the evaluator. */
 export function checkRule(rule: CheckedRule, deadBand: DeadBand = defaultDeadBand): RuleCheck {
   const located = locatedConditions(rule);
-  // Nobody reads the faults of each of a million conditions.
+  // A rule may have a million conditions; errors of the first ones are enough.
   const checked = located.slice(0, RULE_LIMITS.leaves);
   const shape = [...shapeErrors(rule, located.length), ...checked.flatMap(conditionErrors)];
   if (shape.length > 0) return { errors: shape, warnings: [] };
@@ -46,7 +46,7 @@ export function checkRule(rule: CheckedRule, deadBand: DeadBand = defaultDeadBan
   };
 }
 
-/** Returns every condition of a rule with its pointer. */
+/** Returns all conditions of a rule, each with its JSON pointer. */
 export function locatedConditions({
   conditions,
   where,
@@ -113,7 +113,7 @@ function shapeErrors(rule: CheckedRule, leaves: number): RuleFinding[] {
   return findings;
 }
 
-/** Refuses a rule whose wildcards do not say which subject each of its conditions is about. */
+/** Refuses a rule whose wildcards leave open which subject each condition is about. */
 function joinErrors({ leaves, program, variables }: CompiledRule, pointers: readonly string[]): RuleFinding[] {
   if (variables === 0) return [];
   const findings: RuleFinding[] = [];
@@ -134,7 +134,10 @@ function joinErrors({ leaves, program, variables }: CompiledRule, pointers: read
   return findings;
 }
 
-/** Refuses filters on changes of prices if the other conditions make them that: tokens have neither category nor TVL. */
+/**
+ * Refuses filters on changes if the rule's other conditions make these changes of prices: tokens have neither category
+ * nor TVL.
+ */
 function filterErrors({ leaves }: CompiledRule, pointers: readonly string[]): RuleFinding[] {
   return leaves.flatMap((leaf, position) => {
     if (!('number' in leaf) || leaf.number.measure === 'tvl') return [];
@@ -146,7 +149,7 @@ function filterErrors({ leaves }: CompiledRule, pointers: readonly string[]): Ru
   });
 }
 
-/** Refuses what an event, being a moment, cannot satisfy: its negation and a duration. */
+/** Refuses negations of event conditions and `forSeconds` with them: an event is a moment without duration. */
 function eventErrors(
   { leaves, program }: CompiledRule,
   pointers: readonly string[],
@@ -169,7 +172,7 @@ function eventErrors(
     findings.push({
       pointer: '/forSeconds',
       code: 'never_true',
-      detail: 'Must be 0 for events: an event is a moment.',
+      detail: 'Must be 0 for events: an event has no duration.',
     });
   }
   return findings;
@@ -180,7 +183,7 @@ function contradictions(rule: CompiledRule, located: readonly LocatedCondition[]
   const findings = conflicts.map(({ first, second }): RuleFinding => {
     const { pointer = '', condition } = located[second] ?? {};
     if (first === second) {
-      // Nothing falls by more than all of it: such a threshold most likely means percent.
+      // No value falls by more than 100 %: such a threshold is most likely meant as percent.
       const hint = condition && isChange(condition) ? ` ${FRACTIONS}` : '';
       return { pointer, code: 'never_true', detail: `No value can ever satisfy this.${hint}` };
     }

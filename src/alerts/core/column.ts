@@ -1,31 +1,32 @@
-/** Rows reserved at first. */
+/** Number of rows reserved at first. */
 const FIRST_ROWS = 64;
-/** Growth factor of a table. Room that was never written takes up addresses, but no memory. */
+/** Growth factor of a table. Reserved rows that were never written use address space but no memory. */
 const GROWTH = 1.5;
 const BYTES_PER_WORD = 4;
-/** Words of a cache line of the processor. */
+/** Number of 32-bit words in a cache line of the processor. */
 const LINE_WORDS = 16;
 /**
- * Offset of the first record, bytes: large memory begins 16 bytes behind the start of a page (glibc). With records from the next
- * line on, a record whose size divides a line never lies across two: a third fewer lines to fetch.
+ * Offset of the first record, bytes. glibc places large memory blocks 16 bytes after the start of a page. With this
+ * offset records start at a cache line, so a record whose size divides a line never spans two lines, which saves a third
+ * of the cache lines fetched.
  */
 const FIRST_BYTE = 48;
 
 /**
- * Growing memory of records of numbers, 0 where nothing was set. A million rules as objects would be gigabytes and seconds of
- * garbage collection; as records they are some hundred bytes each that the collector never visits. Values that are read together
- * lie side by side, because the cost of tables of this size is cache misses.
+ * Growing memory for records of numbers, initially 0. A million rules as objects would take gigabytes, and garbage
+ * collection would take seconds; as records they take some hundred bytes each, which the collector never visits. Values
+ * that are read together are adjacent, because cache misses dominate the cost of tables of this size.
  */
 export class Records {
   ints: Int32Array;
   floats: Float64Array;
-  /** Words of one record. */
+  /** Number of 32-bit words in one record. */
   readonly words: number;
   private nextFloat = 0;
   private nextInt: number;
   private memory: ArrayBuffer;
 
-  /** Creates records with as many columns as given. */
+  /** Creates records with the given numbers of columns. */
   constructor({ floats = 0, ints = 0 }: { floats?: number; ints?: number }) {
     this.words = recordWords(2 * floats + ints);
     this.nextInt = 2 * floats;
@@ -44,7 +45,7 @@ export class Records {
     return new IntColumn(this, this.words, this.nextInt++);
   }
 
-  /** Makes room for a row. */
+  /** Reserves memory up to and including a row. */
   reserve(row: number): void {
     const needed = (row + 1) * this.words;
     if (needed <= this.ints.length) return;
@@ -55,12 +56,15 @@ export class Records {
   }
 }
 
-/** Returns the words of a record that needs so many: whole floats, and a whole line for a record that nearly fills one. */
+/**
+ * Returns the number of words of a record: rounded up to whole floats, or to a whole cache line if the record nearly
+ * fills one.
+ */
 function recordWords(needed: number): number {
   return needed > LINE_WORDS - 4 && needed < LINE_WORDS ? LINE_WORDS : needed + (needed % 2);
 }
 
-/** One integer of every record. Rows must be reserved before they are set. */
+/** One integer column of all records. Rows must be reserved before they are set. */
 export class IntColumn {
   constructor(
     private readonly records: Records,
@@ -77,7 +81,7 @@ export class IntColumn {
   }
 }
 
-/** One float of every record, as `IntColumn`. A class of its own, so that the compiler knows the type that either reads. */
+/** One float column of all records. Separate from `IntColumn`, so that the compiler knows the element type of each. */
 export class FloatColumn {
   constructor(
     private readonly records: Records,
@@ -94,7 +98,7 @@ export class FloatColumn {
   }
 }
 
-/** Row numbers: returned ones are assigned first. */
+/** Assigns row numbers, released ones first. */
 export class RowNumbers {
   private readonly free: number[] = [];
   private next = 0;

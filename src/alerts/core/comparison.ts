@@ -1,4 +1,7 @@
-/** Comparison of a condition; `ne` only comes from a negated `eq`. Numbers, because a million of them are stored in a column. */
+/**
+ * Comparison of a condition; `ne` results only from a negated `eq`. Stored as numbers, because a column stores millions
+ * of them.
+ */
 export const Comparison = { gt: 1, gte: 2, lt: 3, lte: 4, eq: 5, ne: 6 } as const;
 export type Comparison = (typeof Comparison)[keyof typeof Comparison];
 
@@ -6,13 +9,13 @@ export interface Test {
   /** Number of a `Comparison`. */
   readonly comparison: number;
   readonly threshold: number;
-  /** Hysteresis of an inequality; half the width of the band of `eq` and `ne`; in units of the threshold. */
+  /** For an inequality the hysteresis, for `eq` and `ne` half the width of the band; in units of the threshold. */
   readonly slack: number;
 }
 
 /**
- * Whether the condition holds at `value`, given whether it `held` before: an inequality that holds continues to hold until the
- * value has moved back by its slack. A missing value (NaN) satisfies nothing.
+ * Whether the condition holds at `value`; `held` is whether it held before. An inequality that held continues to hold
+ * until the value has moved back past the threshold by the slack. A missing value (NaN) never satisfies a condition.
  */
 export function holds(comparison: number, threshold: number, slack: number, held: boolean, value: number): boolean {
   const allowance = held ? slack : 0;
@@ -32,12 +35,12 @@ export function holds(comparison: number, threshold: number, slack: number, held
   }
 }
 
-/** Whether a value passed the threshold: `eq` holds for a moment then, even if no event showed that value. */
+/** Whether a value passed the threshold: `eq` then holds for this event, even if no event had exactly that value. */
 export function crosses(threshold: number, before: number, after: number): boolean {
   return (before < threshold && after > threshold) || (before > threshold && after < threshold);
 }
 
-/** Returns the values at which the condition can begin or cease to hold: one or two. */
+/** Returns the one or two values at which the condition can begin or cease to hold. */
 export function turningPoints({ comparison, threshold, slack }: Test): readonly number[] {
   if (slack === 0) return [threshold];
   switch (comparison) {
@@ -70,7 +73,8 @@ export function negated(comparison: Comparison): Comparison {
 }
 
 /**
- * Whether an inequality that holds does so by its hysteresis alone: the value is moving back and no longer beyond the threshold.
+ * Whether an inequality holds only because of its hysteresis: the value has moved back across the threshold, but not by
+ * the slack.
  */
 export function holdsBySlack(comparison: Comparison, threshold: number, noise: number, value: number): boolean {
   if (comparison === Comparison.eq || comparison === Comparison.ne) return false;

@@ -26,7 +26,7 @@ import {
   type WatchedNumber,
 } from './watched.js';
 
-/** Condition in the form of the index. */
+/** Condition in the form that the index uses. */
 export type CompiledLeaf =
   | { readonly number: WatchedNumber; readonly test: Test; readonly variables: number }
   | {
@@ -37,16 +37,16 @@ export type CompiledLeaf =
     };
 
 export interface CompiledRule {
-  /** Conditions by position: those of `conditions` first, then those of `where` in reading order. */
+  /** Conditions by position: first those of `conditions`, then those of `where` in reading order. */
   readonly leaves: readonly CompiledLeaf[];
   readonly program: Program;
-  /** Wildcards of the rule, which tell its instances apart. */
+  /** Wildcards of the rule, as bits: the subject of each names an instance. */
   readonly variables: number;
 }
 
 export type DeadBand = (metric: 'tvl' | 'price', subject: string) => number;
 
-/** Default dead bands, as `change_thresholds` is delivered. */
+/** Default dead bands, equal to the initial rows of `change_thresholds`. */
 export const defaultDeadBand: DeadBand = (metric) => (metric === 'tvl' ? 0.01 : 0.001);
 
 const CHANGE_WINDOWS_MS: Partial<Record<ValueMetric, number>> = {
@@ -66,7 +66,7 @@ function leavesOf(where: Where): Condition[] {
   return 'not' in where ? leavesOf(where.not) : [where];
 }
 
-/** Compiles any well-formed rule; check-rule.ts decides whether it makes sense. */
+/** Compiles any syntactically valid rule; check-rule.ts decides whether the rule makes sense. */
 export function compileRule(
   rule: Pick<RuleDefinition, 'conditions' | 'where' | 'hysteresis'>,
   deadBand: DeadBand = defaultDeadBand,
@@ -108,7 +108,9 @@ export function compileRule(
   return { leaves, program: combine(true, parts), variables };
 }
 
-/** Combines parts into one node; a part of the same sense, or a single condition, is merged into it. */
+/**
+ * Combines parts into one node. A part with the same operator (and, or) and a single condition are merged into the node.
+ */
 function combine(all: boolean, parts: readonly Program[]): Program {
   let bits = 0;
   const children: Program[] = [];
@@ -127,8 +129,8 @@ function isAboutToken(condition: Condition): boolean {
 }
 
 /**
- * Returns the measure of a condition: `change_*` is of a price if a token is named, or if the rule's other conditions are about
- * tokens only.
+ * Returns the measure of a condition. `change_*` is of a price if a token is named or all other conditions of the rule
+ * are about tokens; otherwise of TVL.
  */
 function measureOf({ metric, protocol, chain, token }: NumberCondition, aboutTokens: boolean): Measure {
   if (metric !== 'change_1h' && metric !== 'change_24h' && metric !== 'change_7d') return metric;
@@ -166,8 +168,8 @@ function filterOf({ categories, tags, minTvl }: NumberCondition): { filter?: Sub
 }
 
 /**
- * Returns the leaf of an event condition: of several variables an event must bind all, since the event of a rule about the same
- * protocol is about that protocol.
+ * Returns the leaf of an event condition. An event must name the subject of every wildcard of the rule, because all
+ * conditions of the rule are about the same subject.
  */
 function eventLeaf(condition: EventCondition, negate: boolean, variables: number): CompiledLeaf {
   const { eventType, protocol = null, chain = null, token = null } = condition;

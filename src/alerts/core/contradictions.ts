@@ -3,28 +3,28 @@ import type { CompiledLeaf, CompiledRule } from './compile-rule.js';
 import { alternatives } from './program.js';
 import { LEVEL, numberKey, type WatchedEvent, type WatchedNumber } from './watched.js';
 
-/** Two conditions (positions) that cannot hold together; equal if one can never hold by itself. */
+/** Positions of two conditions that cannot hold together; both are the same if one condition can never hold by itself. */
 export interface Conflict {
   readonly first: number;
   readonly second: number;
 }
 
 export interface Satisfiability {
-  /** Number of alternatives that make the rule true. */
+  /** Number of sets of conditions that each make the rule true. */
   readonly alternatives: number;
-  /** Conflicts of the impossible alternatives. */
+  /** Conflicts in those sets that can never hold. */
   readonly conflicts: readonly Conflict[];
 }
 
-/** Finds alternatives of the rule that no state of the market satisfies. */
+/** Finds the sets of conditions that make the rule true but that no market state satisfies. */
 export function satisfiability(rule: CompiledRule): Satisfiability {
   const ways = alternatives(rule.program);
   return { alternatives: ways.length, conflicts: ways.flatMap((way) => conflictIn(rule.leaves, way) ?? []) };
 }
 
 /**
- * Returns conditions (positions) that every possible number satisfies, and conditions that hysteresis never releases once they
- * hold.
+ * Returns the positions of conditions that every possible number satisfies (`always`), and of conditions that never cease
+ * to hold because their hysteresis exceeds the threshold (`held`).
  */
 export function endless({ leaves }: CompiledRule): { always: number[]; held: number[] } {
   const always: number[] = [];
@@ -44,10 +44,10 @@ export function endless({ leaves }: CompiledRule): { always: number[]; held: num
 interface Range {
   low: number;
   high: number;
-  /** Whether the ends belong to the range. */
+  /** Whether the bounds belong to the range. */
   lowIn: boolean;
   highIn: boolean;
-  /** Condition that narrowed the range last. */
+  /** Position of the condition that last narrowed the range. */
   by: number;
 }
 
@@ -72,8 +72,8 @@ function conflictIn(leaves: readonly CompiledLeaf[], way: number): Conflict | un
 }
 
 /**
- * Returns the possible range of a number: money is never negative, nothing falls by more than all of it, the size of a change is
- * never negative.
+ * Returns the possible range of a number: money is never negative, nothing falls by more than 100 %, and the absolute
+ * value of a change is never negative.
  */
 function possible({ windowMs, absolute }: WatchedNumber, by: number): Range {
   const low = windowMs === LEVEL || absolute ? 0 : -1;
@@ -99,7 +99,7 @@ function isEmpty({ low, high, lowIn, highIn }: Range): boolean {
   return low > high || (low === high && !(lowIn && highIn));
 }
 
-/** Whether a single event can match both. */
+/** Whether a single event can match both conditions. */
 function canBeOne(a: WatchedEvent, b: WatchedEvent): boolean {
   const agree = (x: string | null, y: string | null): boolean => x === null || y === null || x === y;
   return (

@@ -1,4 +1,4 @@
-/** Items by the time they fall due, the earliest first; a binary heap. Items are numbers, times Unix ms. */
+/** Binary heap of items by due time, earliest first. Items are numbers, times are Unix ms. */
 export class DueHeap {
   private readonly times: number[] = [];
   private readonly items: number[] = [];

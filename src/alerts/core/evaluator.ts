@@ -22,7 +22,10 @@ import { ABSENCE, TOTAL } from './watched.js';
 export interface EvaluatorOptions {
   /** Ratio of the dead band of a key (`change_thresholds`); `subject` `*` is the metric's default. */
   readonly deadBand?: DeadBand;
-  /** Value observed longer than this before it was logged is stale: it is kept as history and fires nothing. Unit: ms. */
+  /**
+   * Maximum time from the observation of a value to its row in the log, ms. A later value is stale: it is stored in
+   * history but fires no rule.
+   */
   readonly staleAfterMs?: number;
   readonly flapLimits?: FlapLimits;
 }
@@ -30,9 +33,9 @@ export interface EvaluatorOptions {
 const STALE_AFTER_MS = 3_600_000;
 
 /**
- * Evaluator of the rules of one shard: turns rows of the event log, in order, into transitions. Pure: no clock but the rows, no
- * I/O. Restored from the values as of its position (`seed`), the history its windows need (`loadHistory`) and each rule's saved
- * state (`addRule`), it continues exactly as if it had never stopped.
+ * Evaluator of the rules of one shard: turns rows of the event log, in order, into transitions. Pure: the rows are its
+ * only clock, and it does no I/O. Restored from the values at its position (`seed`), the history of its windows
+ * (`loadHistory`) and the saved state of each rule (`addRule`), it continues exactly as if it had never stopped.
  */
 export class Evaluator {
   private readonly deadBand: DeadBand;
@@ -70,7 +73,7 @@ export class Evaluator {
     return this.rules.size;
   }
 
-  /** Time of the last tick, Unix ms; 0 before the first. To be stored with the position. */
+  /** Time of the last tick, Unix ms; 0 before the first tick. Must be stored with the position. */
   get clock(): number {
     return this.market.clock;
   }
@@ -80,35 +83,38 @@ export class Evaluator {
   }
 
   /**
-   * Seeds the evaluator at start, before any rule, with the last two published values of every key up to the position, in the
-   * order of the log, and the `clock` that was stored with it; in any number of parts.
+   * Seeds the evaluator at its start, before any rule is added, with the last two published values of every key up to the
+   * position, in log order, and with the stored `clock`. May be called several times with parts of the values.
    */
   seed(points: Iterable<HistoryPoint>, clock: number): void {
     this.market.clock = clock;
     this.market.seed(points);
   }
 
-  /** Returns the history that `loadHistory` needs before `addRule`; empty if all that the rule looks back on is held. */
+  /**
+   * Returns the history that must be given to `loadHistory` before `addRule`; empty if the rule's windows find it in
+   * memory.
+   */
   historyNeeds(rule: RuleDefinition): HistoryNeed[] {
     return historyNeeds(compileRule(rule, this.deadBand), (number) => this.market.looksBack(number));
   }
 
   /**
-   * Loads published values up to the position, in the order of the log, for rules that are added right after: all values of their
-   * series from the last one at or before `from` on, and of every chain of a protocol, because its total is made of them.
-   * Repeated values do no harm. Causes no transition.
-   * @param start of the longest window, Unix ms; default: everything
+   * Loads published values up to the position, in log order, for rules that are added right after: for each of their
+   * series, all values from the last one at or before `from`; for a protocol total, those of all its chains, from which
+   * the total is computed. Values may be loaded repeatedly. Causes no transition.
+   * @param from start of the longest window, Unix ms; default: everything
    */
   loadHistory(points: readonly HistoryPoint[], from = -Infinity): void {
     this.market.loadHistory(points, from);
   }
 
   /**
-   * Adds a rule that passed `checkRule`. Without a saved state it starts from the present values: if it holds already, it fires
-   * with the next tick or event (`crossing`: once it has ceased to hold and holds again).
+   * Adds a rule that passed `checkRule`. Without a saved state it starts from the current values: if it already holds, it
+   * fires at the next tick or event, or in mode `crossing` after it has ceased to hold and holds again.
    */
   addRule(rule: RuleDefinition, saved?: SavedState): void {
-    if (this.has(rule.ruleId)) throw new Error(`Rule ${rule.ruleId} is held already`);
+    if (this.has(rule.ruleId)) throw new Error(`Rule ${rule.ruleId} was already added`);
     const row = this.register.add(rule, compileRule(rule, this.deadBand));
     if (saved) this.restore(row, saved);
     else this.start(row, Math.max(this.clock, rule.madeAt?.getTime() ?? 0));
@@ -116,14 +122,14 @@ export class Evaluator {
   }
 
   /**
-   * Replaces the rule with the same id by an edited one. Its state stays if it still watches for the same (conditions, where,
-   * mode, hysteresis, forSeconds); else it starts anew, except for its throttle and for its owner's belief: a notified firing
-   * continues if the rule still watches its subject and holds, and else is resolved.
+   * Replaces the rule with the same id by an edited one. The state is retained if conditions, where, mode, hysteresis and
+   * forSeconds mean the same. Otherwise the rule starts with a new state but keeps its throttle, and a notified firing
+   * continues if the rule still watches its subject and holds; if not, it is resolved.
    * @param at time of the edit, Unix ms
    */
   updateRule(rule: RuleDefinition, at = this.clock): Transition[] {
     const row = this.rules.row(rule.ruleId);
-    if (row === undefined) throw new Error(`Rule ${rule.ruleId} is not held`);
+    if (row === undefined) throw new Error(`Rule ${rule.ruleId} was not added`);
     if (this.register.isLike(row, rule, compileRule(rule, this.deadBand))) {
       this.editInPlace(row, rule);
       return [];
@@ -142,14 +148,14 @@ export class Evaluator {
     return this.list.take();
   }
 
-  /** Removes a rule; false if the rule is not held. */
+  /** Removes a rule; returns false if the evaluator does not have it. */
   removeRule(ruleId: string): boolean {
     const row = this.rules.row(ruleId);
     if (row !== undefined) this.register.release(this.register.remove(row));
     return row !== undefined;
   }
 
-  /** Applies one row of the log, ticks included. `isLate`: the evaluator is catching up after it was stopped. */
+  /** Applies one row of the log, including ticks. `isLate`: the evaluator is catching up after it was stopped. */
   apply(row: MarketRow, isLate = false): Transition[] {
     if (row.type === 'tick') return this.tick(row.loggedAt, isLate);
     if (row.type === 'alert') return [];
@@ -168,7 +174,7 @@ export class Evaluator {
     return this.list.take();
   }
 
-  /** Applies a tick: references of windows move, `forSeconds` and throttles run out. */
+  /** Applies a tick: the references of windows advance, and `forSeconds` and throttles expire. */
   tick(time: number, isLate = false): Transition[] {
     const moment = { at: time, event: null, isStale: false, isLate };
     this.beliefs.notifyFarewells(moment);
@@ -181,14 +187,15 @@ export class Evaluator {
   }
 
   /**
-   * Returns keys that conditions on absence would miss at a tick, as far as is known here: the caller looks them up in the
-   * tables, because a move within the dead band is observed and not published, and gives them to `observe` before the tick.
+   * Returns the keys that, by the values known here, would count as absent at a tick. A move within the dead band is an
+   * observation but is not published, so the caller reads these keys from the tables and passes the result to `observe`
+   * before the tick.
    */
   unobserved(at: number): Observed[] {
     return Array.from(this.market.overdue(at), ({ series }) => observedOf(series));
   }
 
-  /** Returns the same keys for a rule that is about to be added or edited. */
+  /** Returns the keys to look up, as for `unobserved`, for a rule that is about to be added or edited. */
   unobservedBy(rule: RuleDefinition): Observed[] {
     const found: Observed[] = [];
     if (!conditionsOf(rule).some(isAbsent)) return found;
@@ -199,15 +206,15 @@ export class Evaluator {
     return found;
   }
 
-  /** Takes the answers to `unobserved`; resulting transitions come with the next row. */
+  /** Applies the observations found for `unobserved`; resulting transitions are returned with the next row. */
   observe(observations: Iterable<Observation>): void {
     for (const observation of observations) this.market.observe(observation, this.moved);
     this.matcher.keepChanged();
   }
 
-  /** Returns the changes since the last call, to be stored in the transaction that stores the position, removals first. */
+  /** Returns the changes since the last call. They must be stored with the position in one transaction, removals first. */
   takeChanges(): StateChanges {
-    // Instances first: they mark their rules as changed, too.
+    // Instances first: taking their changes also marks their rules as changed.
     const changes = this.instances.takeChanges();
     return { rules: this.rules.takeDirty(), ...changes };
   }
@@ -248,7 +255,9 @@ export class Evaluator {
     for (const row of this.instances.all(rule)) this.transitionJudge.forget(row);
   }
 
-  /** Carries throttles and the owner's beliefs over to an edited rule, each as far as it concerns the same subject. */
+  /**
+   * Transfers throttles and the owner's beliefs to an edited rule, each only if the rule still watches the same subject.
+   */
   private carryOver(rule: number, beliefs: readonly Belief[], throttle: Throttle, at: number): void {
     const moment = { at, event: null, isStale: false, isLate: false };
     const watched = new Set(beliefs.filter((belief) => this.beliefs.isWatched(rule, belief)));

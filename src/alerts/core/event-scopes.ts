@@ -2,17 +2,17 @@ import { isRealChain } from '../../events/core/index.js';
 import type { MarketRow } from './market-row.js';
 import { instanceKey, Variable, type WatchedEvent } from './watched.js';
 
-/** Conditions that wait for the same events. */
+/** Conditions that are waiting for the same events. */
 export class EventScope {
   readonly leaves = new Set<number>();
 
   constructor(
     readonly watched: WatchedEvent,
-    /** Wildcards of their rules, whose subjects the event must name. */
+    /** Wildcards of the conditions' rules, as bits: an event must name the subject of each. */
     readonly variables: number,
   ) {}
 
-  /** Returns the instance that an event concerns; undefined if it lacks the rule's subject. */
+  /** Returns the instance that an event concerns; undefined if the event does not name the subject of a wildcard. */
   instanceOf({ protocol, chain, token }: MarketRow): string | undefined {
     const { variables } = this;
     if (variables & Variable.protocol && protocol === null) return undefined;
@@ -22,7 +22,10 @@ export class EventScope {
   }
 }
 
-/** Event scopes by the events they wait for: an event is looked up under the eight forms of its subject. */
+/**
+ * Event scopes by the events for which their conditions wait. An event is looked up under eight keys: each of protocol,
+ * chain and token named or not.
+ */
 export class EventScopes {
   private readonly scopes = new Map<string, EventScope[]>();
 
@@ -40,7 +43,7 @@ export class EventScopes {
     return scope;
   }
 
-  /** Drops a scope without conditions; true if it did. */
+  /** Drops a scope without conditions; returns whether it was dropped. */
   release(scope: EventScope): boolean {
     if (scope.leaves.size > 0) return false;
     const { eventType, protocol, chain, token } = scope.watched;
@@ -51,7 +54,7 @@ export class EventScopes {
     return true;
   }
 
-  /** Yields the scopes that an event belongs to. */
+  /** Yields the scopes whose conditions wait for the event. */
   *matching({ type, protocol, chain, token }: MarketRow): Generator<EventScope> {
     for (const p of named(protocol)) {
       for (const c of named(chain)) {

@@ -1,7 +1,7 @@
 import type { FieldOperator, FieldTest } from './rule.js';
 import { EQUALITY_TOLERANCE } from './tolerance.js';
 
-/** Whether the data of an event satisfies the condition. A missing value or one of another type does not. */
+/** Whether the data of an event satisfies the test. A missing value or one of another type does not satisfy it. */
 export function passesField({ field, operator, threshold }: FieldTest, data: unknown): boolean {
   const value = memberOf(data, field);
   if (typeof threshold === 'string') {
@@ -12,12 +12,12 @@ export function passesField({ field, operator, threshold }: FieldTest, data: unk
   return number !== undefined && compares(operator, number, threshold);
 }
 
-/** Returns the number that a condition compares in the data of an event; null if there is none. */
+/** Returns the number in the data of an event that a test compares; null if there is none. */
 export function comparedNumber({ field, threshold }: FieldTest, data: unknown): number | null {
   return typeof threshold === 'number' ? (numberOf(memberOf(data, field)) ?? null) : null;
 }
 
-/** Returns the member at `a.b.c`; a member whose own name has dots in it comes first. */
+/** Returns the member at the path `a.b.c`; a member whose own name contains the dots takes precedence. */
 function memberOf(data: unknown, path: string): unknown {
   if (typeof data !== 'object' || data === null) return undefined;
   if (Object.hasOwn(data, path)) return Reflect.get(data, path);
@@ -27,7 +27,10 @@ function memberOf(data: unknown, path: string): unknown {
   return Object.hasOwn(data, first) ? memberOf(Reflect.get(data, first), path.slice(dot + 1)) : undefined;
 }
 
-/** Returns the number of a value: amounts on chains are often written as text, because JSON numbers are too small for them. */
+/**
+ * Returns the number of a value. On-chain amounts are often written as text, because JSON numbers cannot represent them
+ * exactly.
+ */
 function numberOf(value: unknown): number | undefined {
   if (typeof value === 'number') return value;
   if (typeof value !== 'string' || !/^-?\d+(\.\d+)?$/.test(value)) return undefined;

@@ -95,7 +95,7 @@ describe('a wildcard rule with a filter', () => {
     const rows = [tvl('p', 100, 0, { chain: 'all' }), tvl('p', 20, 1), tvl('p', 5, 2, { chain: 'all' })];
     const [live, restarted] = [new Evaluator(), new Evaluator()];
     for (const row of rows) live.apply(row);
-    // Nothing is left of the total that was published before the chain.
+    // The total that was published before the first chain is not part of the seed.
     restarted.seed(
       rows.slice(1).map((row) => ({ ...row, metric: 'tvl', value: row.current, at: row.observedAt })),
       START,

@@ -6,7 +6,7 @@ import type { SeriesBook } from './series-book.js';
 import { ThresholdList } from './threshold-list.js';
 import { instanceKey } from './watched.js';
 
-/** Member of a family that meets other demands of its filter than before. */
+/** Member of a family for which other parts of a filter (`Gate`) are met than before. */
 export interface Regated {
   readonly scope: Scope;
   readonly instance: string;
@@ -14,13 +14,13 @@ export interface Regated {
 }
 
 /**
- * Families with a filter, and the demands that their members meet. An event is matched with them only if category or tags
- * changed, or if the size of the protocol passed one that a rule asks for.
+ * Families with a filter, and the parts of the filter that each member meets. Filters are evaluated for an event only if
+ * category or tags changed, or if the protocol's total passed a `minTvl` of a rule.
  */
 export class Filters {
   private readonly scopes = new Set<Scope>();
   private readonly profiles = new Profiles();
-  /** Sizes that rules ask for, one for each family. */
+  /** `minTvl` of each family that has one. */
   private readonly sizes = new ThresholdList();
   private regated: Regated[] = [];
 
@@ -38,13 +38,13 @@ export class Filters {
     if (this.scopes.delete(scope) && filter?.minTvl !== undefined) this.sizes.remove(filter.minTvl, 0);
   }
 
-  /** Admits a new member. */
+  /** Evaluates the filter for a new member of a family. */
   admit(scope: Scope, { series }: Quantity): void {
     const { filter } = scope.watched;
     if (filter) scope.setGate(instanceOf(scope, series), this.profiles.gate(filter, series));
   }
 
-  /** Notes facts of a protocol from an event. */
+  /** Records category, tags and size of a protocol from an event. */
   protocol(slug: string, news: ProfileNews): void {
     if (!this.profiles.note(this.profiles.ofProtocol(slug), news, this.sizes) || this.scopes.size === 0) return;
     this.regateAll(this.series.protocols.get(slug)?.series.values());
@@ -55,7 +55,7 @@ export class Filters {
     this.regateAll(this.series.tokens.get(token)?.values());
   }
 
-  /** Returns members that meet other demands since the last call. */
+  /** Returns the members whose result changed since the last call. */
   take(): readonly Regated[] {
     const { regated } = this;
     if (regated.length > 0) this.regated = [];

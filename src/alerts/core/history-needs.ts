@@ -3,11 +3,12 @@ import type { HistoryNeed } from './market-row.js';
 import type { RuleDefinition } from './rule.js';
 import { ANY, TOTAL, type WatchedNumber } from './watched.js';
 
-/** Stored series that a rule reads; null is every one. */
+/** Stored series that a rule reads; a null member matches all. */
 export type HistoryFamily = Omit<HistoryNeed, 'seconds'>;
 
 /**
- * Returns the stored history of everything that a rule reads, with and without windows. Volumes and market caps come with prices.
+ * Returns the stored history of all numbers that a rule reads, with and without windows. Volumes and market caps are
+ * stored with prices.
  */
 export function historyFamilies(rule: Pick<RuleDefinition, 'conditions' | 'where' | 'hysteresis'>): HistoryFamily[] {
   return compileRule(rule).leaves.flatMap((leaf) => {
@@ -19,8 +20,8 @@ export function historyFamilies(rule: Pick<RuleDefinition, 'conditions' | 'where
 }
 
 /**
- * Returns the stored history that the windows of a rule look back on, unless it is held already; one entry for each family of
- * series, with the longest window.
+ * Returns the stored history that the windows of a rule need and the evaluator does not have; one entry for each family
+ * of series, with the longest window.
  */
 export function historyNeeds(rule: CompiledRule, isHeld: (number: WatchedNumber) => boolean): HistoryNeed[] {
   const needs = new Map<string, HistoryNeed>();
@@ -39,7 +40,7 @@ export function historyNeeds(rule: CompiledRule, isHeld: (number: WatchedNumber)
   return [...needs.values()];
 }
 
-/** Returns the subject of the history; for a total, every chain of it. */
+/** Returns the subject of the history; for a total, all chains of the protocol. */
 function subjectOf(protocol: string, chain: string, token: string): Pick<HistoryNeed, 'protocol' | 'chain' | 'token'> {
   return { protocol: named(protocol), chain: chain === TOTAL ? null : named(chain), token: named(token) };
 }

@@ -5,10 +5,13 @@ import { variablesOfKey } from './watched.js';
 
 const NONE: ReadonlyMap<string, number> = new Map();
 
-/** Index of the instances of each rule. The base instance (empty key) always exists, others only while not at rest. */
+/**
+ * Index of the instances of each rule. The base instance (empty key) always exists, the others exist only while they are
+ * not at rest.
+ */
 export class InstanceBook {
   readonly table = new InstanceTable();
-  /** Instances of wildcard rules by key; only for rules that have some. */
+  /** Instances of wildcard rules by key; rules without instances have no entry. */
   private readonly byKey = new Map<number, Map<string, number>>();
   private removed: Pick<SavedInstance, 'ruleId' | 'instanceKey'>[] = [];
 
@@ -32,39 +35,39 @@ export class InstanceBook {
     return row;
   }
 
-  /** Returns the rows that can fire: the instances of a wildcard rule, else the base. */
+  /** Returns the rows that can fire: the instances of a wildcard rule, or the base of a rule without wildcards. */
   firingRows(rule: number): Iterable<number> {
     return this.rules.variables.get(rule) === 0 ? [this.rules.base.get(rule)] : this.keyed(rule).values();
   }
 
-  /** Returns every instance of the rule that is not at rest, and the base. */
+  /** Returns the base and every instance of the rule that is not at rest. */
   all(rule: number): readonly number[] {
     return [this.rules.base.get(rule), ...this.keyed(rule).values()];
   }
 
-  /** Whether the row is an instance of which its rule can be true. */
+  /** Whether the row is an instance that can fire, not only the base of a wildcard rule. */
   isOne(row: number): boolean {
     return this.isKeyOf(this.table.rule.get(row), this.table.key(row));
   }
 
-  /** Whether the rule can have an instance of that name of which it is true. */
+  /** Whether the key has exactly the wildcards of the rule, so that its instance can fire. */
   isKeyOf(rule: number, key: string): boolean {
     return variablesOfKey(key) === this.rules.variables.get(rule);
   }
 
-  /** Whether the row only holds the conditions without wildcard of a rule that has wildcards too. */
+  /** Whether the row is the base of a wildcard rule, which only stores the conditions without wildcards. */
   isShared(row: number): boolean {
     return this.table.key(row) === '' && this.rules.variables.get(this.table.rule.get(row)) !== 0;
   }
 
-  /** Returns the conditions that hold for the instance, as bits, including conditions without wildcard. */
+  /** Returns the conditions that hold for the instance, as bits, including the rule's conditions without wildcards. */
   held(row: number): number {
     const { table } = this;
     const own = table.held.get(row);
     return table.key(row) === '' ? own : own | table.held.get(this.baseOf(row));
   }
 
-  /** Returns the same, including conditions that hold for the moment only. */
+  /** Returns the conditions as `held` does, including those that hold only for the current event. */
   heldNow(row: number): number {
     const { table } = this;
     const own = table.held.get(row) | table.momentary.get(row);
@@ -73,7 +76,7 @@ export class InstanceBook {
     return own | table.held.get(base) | table.momentary.get(base);
   }
 
-  /** Drops an instance of a wildcard rule that is at rest: there is one for every subject with a value. */
+  /** Drops an instance of a wildcard rule that is at rest; otherwise every subject with a value would keep one. */
   dropIfAtRest(row: number): void {
     const key = this.table.key(row);
     if (key === '' || !this.table.isAtRest(row)) return;
@@ -117,7 +120,7 @@ export class InstanceBook {
     return { instances, removed };
   }
 
-  /** Returns the rows ordered so that those of one rule come in the order of their keys. */
+  /** Returns the rows sorted so that the instances of one rule are in the order of their keys. */
   inOrder(rows: readonly number[]): readonly number[] {
     if (rows.length < 2) return rows;
     const { table } = this;

@@ -16,25 +16,28 @@ const Flag = {
 } as const;
 
 /**
- * Instances of rules that are not at rest, a row of 32 bytes each: one for a rule without wildcards, one per subject for others.
- * Rows are used again, and heaps may still point to them then: an entry of a heap is only a hint to look.
+ * Instances of rules that are not at rest, 32 bytes each: one for a rule without wildcards, one per subject for a
+ * wildcard rule. Rows are reused while heaps may still contain them, so an entry of a heap must always be checked against
+ * the row.
  */
 export class InstanceTable {
   private readonly records = new Records({ floats: 1, ints: 6 });
-  /** Start of its present phase, Unix ms. */
+  /** Start of the instance's current phase, Unix ms. */
   readonly since = this.records.float64();
   readonly rule = this.records.int32();
   /** Conditions that hold, as bits. */
   readonly held = this.records.int32();
-  /** Conditions that hold for the moment of this event only. */
+  /** Conditions that hold only for the current event, as bits. */
   readonly momentary = this.records.int32();
-  /** Conditions in whose series' repeat heap the instance waits. */
+  /** Conditions, as bits, whose series have an entry for this instance in their `repeats` heap. */
   readonly waiting = this.records.int32();
   private readonly phases = this.records.int32();
   private readonly flags = this.records.int32();
-  /** Keys of wildcard instances only: a million empty strings would be eight megabytes. */
+  /**
+   * Keys of instances of wildcard rules; other instances have no entry, because a million empty strings would take 8 MB.
+   */
   private readonly keys = new Map<number, string>();
-  /** Quiet state of instances that were notified lately. */
+  /** Throttle and recent changes of instances that were recently notified. */
   private readonly quiets = new Map<number, Quiet>();
   private readonly numbers = new RowNumbers();
   private dirty: number[] = [];
@@ -113,7 +116,7 @@ export class InstanceTable {
     this.mark(row, Flag.notified, isNotified);
   }
 
-  /** Whether the owner believes that it still fires, from a firing before the present one. */
+  /** Whether the owner was notified of an earlier firing that has not been resolved. */
   isOwed(row: number): boolean {
     return this.has(row, Flag.owed);
   }
@@ -122,7 +125,7 @@ export class InstanceTable {
     this.mark(row, Flag.owed, owed);
   }
 
-  /** Whether it has fired since before its rule was made, and a `crossing` is still to come. */
+  /** Whether the rule already held when it was created, so that a `crossing` is yet to occur. */
   isAssumed(row: number): boolean {
     return this.has(row, Flag.assumed);
   }
@@ -141,7 +144,7 @@ export class InstanceTable {
     else this.quiets.delete(row);
   }
 
-  /** Whether it began to fire with the log row being processed. */
+  /** Whether the instance began to fire with the current log row. */
   began(row: number): boolean {
     return this.has(row, Flag.began);
   }
@@ -150,7 +153,7 @@ export class InstanceTable {
     this.mark(row, Flag.began, began);
   }
 
-  /** Marks the row as touched; true once until `untouch`. */
+  /** Marks the row as touched; returns true if it was not marked since the last `untouch`. */
   touch(row: number): boolean {
     return this.raise(row, Flag.touched);
   }
@@ -159,7 +162,7 @@ export class InstanceTable {
     this.mark(row, Flag.touched, false);
   }
 
-  /** Marks a timer as set; true if there was none. */
+  /** Marks a timer as set; returns true if none was set. */
   setTimer(row: number): boolean {
     return this.raise(row, Flag.timed);
   }
@@ -177,7 +180,7 @@ export class InstanceTable {
     if (this.raise(row, Flag.dirty)) this.dirty.push(row);
   }
 
-  /** Returns the rows that changed since the last call; a row assigned anew meanwhile is listed at most once. */
+  /** Returns the rows that changed since the last call; a row that was reused in the meantime appears at most once. */
   takeDirty(): number[] {
     const { dirty } = this;
     this.dirty = [];
@@ -191,7 +194,7 @@ export class InstanceTable {
     return changed;
   }
 
-  /** Notes whether the store has the row now; returns whether it had it before. */
+  /** Records whether the row is stored in the database now; returns whether it was stored before. */
   setStored(row: number, isStored: boolean): boolean {
     const wasStored = this.has(row, Flag.stored);
     this.mark(row, Flag.stored, isStored);

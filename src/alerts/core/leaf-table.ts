@@ -11,15 +11,15 @@ const COMPARISON_BITS = 3;
 const POSITION_BITS = 4;
 const WHAT_BITS = POSITION_BITS + COMPARISON_BITS;
 
-/** Conditions of all rules, a row of 32 bytes each; those of one rule are chained. */
+/** Conditions ("leaves") of all rules, 32 bytes each; the conditions of one rule are a linked list. */
 export class LeafTable {
   private readonly records = new Records({ floats: 2, ints: 4 });
   private readonly threshold = this.records.float64();
   private readonly slack = this.records.float64();
   readonly rule = this.records.int32();
-  /** Base instance of the rule, stored here so that the rule's row need not be read. */
+  /** Base instance of the rule, copied here so that the rule's row need not be read. */
   readonly base = this.records.int32();
-  /** Rule's next condition; −1 after the last. */
+  /** Next condition of the rule; −1 after the last. */
   readonly next = this.records.int32();
   /** Scope, position in the rule and comparison, in one number. */
   private readonly code = this.records.int32();
@@ -27,14 +27,14 @@ export class LeafTable {
   private readonly idOfScope = new Map<Scope | EventScope, number>();
   private readonly freeScopeIds = new RowNumbers();
   private readonly rows = new RowNumbers();
-  /** Tests of event conditions on the event's data; most have none. */
+  /** Tests of event conditions on the data of the event; most conditions have none. */
   private readonly fields = new Map<number, FieldTest>();
-  /** Conditions whose wildcard has a filter. */
+  /** Number of conditions whose wildcard has a filter. */
   private filtered = 0;
 
   constructor(private readonly rules: RuleTable) {}
 
-  /** Appends a condition to the rule; call in the order of positions. */
+  /** Appends a condition to the rule; must be called in the order of positions. */
   add(rule: number, position: number, scope: Scope | EventScope, test?: Test, field?: FieldTest): number {
     const leaf = this.rows.take();
     this.records.reserve(leaf);
@@ -71,7 +71,7 @@ export class LeafTable {
     return this.scopes[this.code.get(leaf) >>> WHAT_BITS];
   }
 
-  /** Returns the scope of a leaf that compares a number. */
+  /** Returns the scope of a leaf that compares a number; undefined for a leaf about events. */
   numberScope(leaf: number): Scope | undefined {
     const scope = this.scope(leaf);
     return scope instanceof Scope ? scope : undefined;
@@ -81,22 +81,22 @@ export class LeafTable {
     return holds(this.comparison(leaf), this.threshold.get(leaf), this.slack.get(leaf), held, value);
   }
 
-  /** Whether its wildcard has a filter. */
+  /** Whether the leaf's wildcard has a filter. */
   hasFilter(leaf: number): boolean {
     return this.filtered > 0 && isFiltered(this.scope(leaf));
   }
 
-  /** Whether the filter of a wildcard lets the leaf hold for an instance. */
+  /** Whether the filter of the leaf's wildcard allows it to hold for an instance. */
   lets(leaf: number, instance: string, held: boolean): boolean {
     return this.filtered === 0 || (this.numberScope(leaf)?.lets(instance, held) ?? true);
   }
 
-  /** Whether the move passed the value of an `eq`. */
+  /** Whether the leaf is an `eq` whose value the number passed. */
   isPassed(leaf: number, before: number, after: number): boolean {
     return this.comparison(leaf) === Comparison.eq && crosses(this.threshold.get(leaf), before, after);
   }
 
-  /** Whether the data of an event meets the leaf's test. */
+  /** Whether the data of an event satisfies the leaf's test. */
   isMetBy(leaf: number, data: unknown): boolean {
     const field = this.fields.size > 0 ? this.fields.get(leaf) : undefined;
     return field === undefined || passesField(field, data);
@@ -107,7 +107,7 @@ export class LeafTable {
     return [...this.of(rule)].some((leaf) => this.numberScope(leaf) === undefined);
   }
 
-  /** Whether a rule is about single moves alone, from one published value to the next: each happens by itself. */
+  /** Whether a rule is only about changes from one published value to the next; each of these is a firing of its own. */
   isMove(rule: number): boolean {
     for (let leaf = this.first(rule); leaf >= 0; leaf = this.next.get(leaf)) {
       if (this.numberScope(leaf)?.watched.windowMs !== PREVIOUS) return false;
@@ -115,13 +115,13 @@ export class LeafTable {
     return true;
   }
 
-  /** Returns the number that the leaf compares in the data of an event, if it does. */
+  /** Returns the number in the data of an event that the leaf compares; null if it compares none. */
   comparedIn(leaf: number, data: unknown): number | null {
     const field = this.fields.get(leaf);
     return field === undefined ? null : comparedNumber(field, data);
   }
 
-  /** Returns the threshold of a condition; a text of an event's data counts as 0. */
+  /** Returns the threshold of a condition; 0 for a test that compares text. */
   comparesWith(rule: number, position: number): number {
     const leaf = [...this.of(rule)][position] ?? this.first(rule);
     const field = this.fields.get(leaf);
@@ -156,7 +156,7 @@ export class LeafTable {
     this.rows.giveBack(leaf);
   }
 
-  /** Forgets a scope without leaves. */
+  /** Releases the id of a scope that has no leaves. */
   forgetScope(scope: Scope | EventScope): void {
     const id = this.idOfScope.get(scope);
     if (id === undefined) return;

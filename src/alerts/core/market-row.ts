@@ -1,6 +1,6 @@
 import type { LogEvent } from '../../events/core/index.js';
 
-/** Part of a row of the event log that the evaluator reads. Every `LogEvent` is one. */
+/** Members of a log row that the evaluator reads. Every `LogEvent` has them. */
 export type MarketRow = Pick<
   LogEvent,
   | 'type'
@@ -16,13 +16,13 @@ export type MarketRow = Pick<
 > &
   Partial<Pick<LogEvent, 'seq' | 'epoch' | 'data' | 'category' | 'tags'>>;
 
-/** Published value from before the evaluator's position. Times are Unix ms, money US dollars. */
+/** Value that was published before the evaluator's position. Times are Unix ms, money is US dollars. */
 export interface HistoryPoint {
   readonly metric: 'tvl' | 'price';
-  /** Protocol, for `metric` tvl. */
+  /** Protocol, if `metric` is tvl. */
   readonly protocol: string | null;
   readonly chain: string | null;
-  /** Token, for `metric` price. */
+  /** Token, if `metric` is price. */
   readonly token: string | null;
   readonly value: number;
   readonly volume24h?: number | null;
@@ -31,11 +31,11 @@ export interface HistoryPoint {
   readonly category?: string | null;
   readonly tags?: readonly string[];
   readonly at: number;
-  /** Time of publication, Unix ms; if unknown the value counts as published when it was observed. */
+  /** Time of publication, Unix ms; if unknown, the time of observation is used. */
   readonly loggedAt?: number | null;
 }
 
-/** Key whose last observation is needed: a protocol (`chain` null: all of its chains), or a token. */
+/** Key whose last observation is needed: a protocol (with all its chains if `chain` is null), or a token. */
 export type Observed = Pick<HistoryPoint, 'metric' | 'protocol' | 'chain' | 'token'>;
 
 /** Last observation of a key, published or not, Unix ms; null: the row no longer exists. */
@@ -43,24 +43,24 @@ export interface Observation extends Observed {
   readonly at: number | null;
 }
 
-/** Stored history that a rule's windows look back on. Null: every one. */
+/** Stored history that the windows of a rule need. A null member matches all. */
 export interface HistoryNeed {
   readonly metric: 'tvl' | 'price';
   readonly protocol: string | null;
-  /** Chain; null: every one (totals are summed from their chains). */
+  /** Chain; null: all chains (a total is computed from its chains). */
   readonly chain: string | null;
   readonly token: string | null;
-  /** Length of the history, seconds; the last point before it is needed too. */
+  /** Length of the history, seconds; the last point before it is needed, too. */
   readonly seconds: number;
 }
 
 /**
- * Maximum time that a value may be ahead, ms: a value from further ahead counts as observed when it was logged, as in the stored
- * history.
+ * Maximum time by which an observation may be in the future, ms. A value from further ahead counts as observed when it
+ * was logged, as in the stored history.
  */
 const MAX_AHEAD_MS = 300_000;
 
-/** Returns the time at which a row's value was observed, Unix ms, as in the stored history. */
+/** Returns the time of observation of a row's value, Unix ms, by the same rule as the stored history. */
 export function observedTime({ observedAt, loggedAt }: MarketRow): number {
   return observedAt > loggedAt + MAX_AHEAD_MS ? loggedAt : Math.max(0, observedAt);
 }

@@ -10,7 +10,10 @@ import { stretchesOf } from './stretches.js';
 import { ValueHistory } from './value-history.js';
 import { ABSENCE, numberKey, seriesKey, TOTAL, variablesOf, type WatchedNumber } from './watched.js';
 
-/** Time of observation, Unix ms, whether that was too long before publication, and facts that came with the value. */
+/**
+ * Observation of a value: its time (Unix ms), whether the publication was too late, and category and tags in the same
+ * event.
+ */
 interface Observed {
   readonly at: number;
   readonly isStale: boolean;
@@ -21,21 +24,21 @@ interface Observed {
 const NO_LISTENER: MoveListener = () => undefined;
 
 /**
- * Numbers of the market as of the evaluator's position: every series with its last two values, and the numbers that rules derive
- * from them. Rules attach through scopes; an event reaches only the scopes that its series belongs to.
+ * Numbers of the market at the evaluator's position: every series with its last two values, and the numbers that rules
+ * derive from them. Rules attach to numbers through scopes; an event is matched only with the scopes of its series.
  */
 export class Market {
-  /** Time of the last tick, Unix ms: the only clock that windows know. */
+  /** Time of the last tick, Unix ms: the only clock of windows. */
   clock = 0;
   private readonly series = new SeriesBook((series) => this.joinFamilies(series));
   private readonly scopes = new Map<string, Scope>();
   private readonly families: Scope[] = [];
-  /** Families that take only some of their members. */
+  /** Families whose filter admits only some of their members. */
   readonly filters = new Filters(this.series);
-  /** Windows whose reference will move, by the time of the clock. */
+  /** Windows by the tick time at which their reference changes. */
   private readonly moving = new DueHeap();
   private readonly numbers = new QuantityNumbers();
-  /** Minutes without an observation: numbers that grow with the clock. */
+  /** Quantities that count minutes without an observation; they increase with each tick. */
   private readonly absences = new Set<Quantity>();
   private readonly quantities: (Quantity | undefined)[] = [];
 
@@ -64,7 +67,7 @@ export class Market {
     return [];
   }
 
-  /** Loads published values from before the evaluator's position, in the order of the log. */
+  /** Loads values that were published before the evaluator's position, in log order. */
   seed(points: Iterable<HistoryPoint>): void {
     for (const { metric, protocol, chain, token, value, volume24h, marketCap, ...point } of points) {
       const { at, loggedAt, category, tags } = point;
@@ -74,7 +77,7 @@ export class Market {
     }
   }
 
-  /** Whether all history that this window looks back on is held. */
+  /** Whether memory contains all the history that this window needs. */
   looksBack(watched: WatchedNumber): boolean {
     const { measure, protocol, chain, token, windowMs } = watched;
     if (variablesOf(watched) === 0) return (this.series.find(measure, protocol, chain, token)?.keepMs ?? 0) >= windowMs;
@@ -84,25 +87,25 @@ export class Market {
   }
 
   /**
-   * Loads stored values in the order of the log, for the windows of the rules that are about to be added: all of each series, and
-   * of each chain of a protocol, from the last at or before `from` on.
+   * Loads stored values, in log order, for the windows of rules that are added right after: for each series, and for each
+   * chain of a protocol, all values from the last one at or before `from`.
    */
   loadHistory(points: readonly HistoryPoint[], from: number): void {
     const ensure = this.series.ensure.bind(this.series);
     for (const [series, stretch] of stretchesOf(points, ensure)) {
-      // Values before the first reference are incomplete: totals of which some chains were still missing.
+      // Values before the first reference are incomplete: some chains of a total are missing in them.
       const reference = stretch.findLastIndex(({ at }) => at <= from);
       (series.history ??= new ValueHistory()).replace(stretch.slice(Math.max(0, reference)));
       for (const { row } of series.quantities) this.numbers.historyChanged(row);
     }
   }
 
-  /** Yields the numbers of minutes without an observation that have reached a threshold by then. */
+  /** Yields the quantities of minutes without an observation that reach a threshold at a time. */
   *overdue(at: number): Generator<Quantity> {
     for (const quantity of this.absences) if (quantity.series.absence(at) >= quantity.lowestThreshold) yield quantity;
   }
 
-  /** Yields the series of a number or family that was not observed for so many minutes. */
+  /** Yields the series of a number or family without an observation for at least `minutes`. */
   *unobserved(watched: WatchedNumber, minutes: number): Generator<Series> {
     for (const series of this.series.candidates(watched)) {
       if (isAmong(watched, series) && series.absence(this.clock) >= minutes) yield series;
@@ -110,8 +113,8 @@ export class Market {
   }
 
   /**
-   * Notes the last observation of a key, published or not; null: the row no longer exists. A key that was never published is
-   * unknown here.
+   * Records the last observation of a key, published or not; null: the row no longer exists. Keys that were never
+   * published are ignored.
    */
   observe({ metric, protocol, chain, token, at }: Observation, listener: MoveListener): void {
     const held = this.series.protocols.get(protocol ?? '');
@@ -122,7 +125,7 @@ export class Market {
     if (at !== null && total && chain !== null && held?.total.counts(chain)) this.see(total, at, listener);
   }
 
-  /** Moves the clock: references of windows are replaced by their successors, absences grow. */
+  /** Advances the clock: the references of windows change, and minutes of absence increase. */
   tick(time: number, listener: MoveListener): void {
     this.clock = Math.max(this.clock, time);
     for (const quantity of this.absences) this.recount(quantity, listener);
@@ -136,7 +139,7 @@ export class Market {
     }
   }
 
-  /** Returns the scope of a number; created, and joined by its series, if no rule watches it yet. */
+  /** Returns the scope of a number. If no rule watches the number yet, the scope is created and its series join it. */
   scope(watched: WatchedNumber): Scope {
     const key = numberKey(watched);
     const known = this.scopes.get(key);
@@ -153,7 +156,7 @@ export class Market {
     return scope;
   }
 
-  /** Forgets a scope without conditions; true if it did. */
+  /** Drops a scope without conditions; returns whether it was dropped. */
   release(scope: Scope): boolean {
     if (scope.thresholds.size > 0 || !this.scopes.delete(scope.key)) return false;
     const family = this.families.indexOf(scope);
@@ -185,13 +188,14 @@ export class Market {
     this.update(ofChain, value, observed, listener);
     if (!isCounted) return [ofChain];
     const ofAll = series.get(TOTAL) ?? this.series.addTvl(protocol, TOTAL, series);
-    // The first chain is no fall of the total that the source gave, nor was it observed at the same time.
+    // When the first real chain replaces the total that the source gave, this is no fall of the total and no observation
+    // of the same total.
     if (total.isSum !== wasSum) ofAll.remove();
     this.update(ofAll, total.value, observed, listener);
     return [ofChain, ofAll];
   }
 
-  /** Removes a chain: its end is no fall of the total, and its next value is a first one again. */
+  /** Removes a chain: its removal is no fall of the total, and its next value counts as its first. */
   private removeTvl(protocol: string, chain: string): void {
     const held = this.series.protocols.get(protocol);
     if (!held) return;
@@ -234,7 +238,10 @@ export class Market {
     return updated;
   }
 
-  /** Updates a member of a series; returns false if the write does not name it: it keeps its value, until that is stale. */
+  /**
+   * Updates volume or market cap; returns false if the event does not contain it: then the previous value stays until it
+   * is stale.
+   */
   private updateMember(series: Series, value: number, observed: Observed, listener: MoveListener): boolean {
     if (Number.isNaN(value) && observed.at - series.observedAt <= this.staleAfterMs) return false;
     this.update(series, value, observed, listener);
@@ -254,7 +261,7 @@ export class Market {
     }
   }
 
-  /** Notifies the listener of a number that may have changed, unless no threshold can be concerned. */
+  /** Notifies the listener that a number may have changed, unless the move reached no threshold. */
   private moved(row: number, before: number, listener: MoveListener, isFirst = false): void {
     const after = this.numbers.value.get(row);
     if (this.numbers.isWithinBounds(row, before, after) || (Object.is(before, after) && !isFirst)) return;

@@ -6,8 +6,8 @@ import type { RuleTable } from './rule-table.js';
 import type { ThresholdList } from './threshold-list.js';
 
 /**
- * Matcher of market events with the conditions they concern; collects the instances to judge. All conditions are brought up to
- * date before any rule is judged: one event may turn one on and another off.
+ * Matches events with the conditions that they concern, and collects the instances to judge. All conditions are updated
+ * before any rule is judged, because one event may turn one condition on and another off.
  */
 export class Matcher {
   private touched: number[] = [];
@@ -21,7 +21,7 @@ export class Matcher {
     private readonly instances: InstanceBook,
   ) {}
 
-  /** Handles a change of a number that conditions compare with these thresholds. */
+  /** Handles a change of a number from `before` to `after`; `thresholds` are those of the conditions on the number. */
   numberMoved(thresholds: ThresholdList, instance: string, before: number, after: number): void {
     const known = !Number.isNaN(before) && !Number.isNaN(after);
     const low = known ? Math.min(before, after) : -Infinity;
@@ -33,7 +33,7 @@ export class Matcher {
     for (const leaf of met) this.thresholdMet(leaf, instance, before, after);
   }
 
-  /** Handles an instance that the filter of these conditions begins or ceases to admit. */
+  /** Handles an instance that the filter of these conditions has begun or ceased to admit. */
   gateMoved(thresholds: ThresholdList, instance: string, value: number): void {
     const met: number[] = [];
     thresholds.visit(-Infinity, Infinity, (leaf) => met.push(leaf));
@@ -45,8 +45,8 @@ export class Matcher {
   }
 
   /**
-   * Keeps, of the touched instances without an event of their own, only those whose rule begins or ceases to hold: the others are
-   * not notified again.
+   * Removes touched instances that no event concerns and whose rule neither begins nor ceases to hold: their owner must
+   * not be notified again.
    */
   keepChanged(): void {
     const { table } = this.instances;
@@ -59,7 +59,7 @@ export class Matcher {
     });
   }
 
-  /** Handles a condition that time has made true for the rule as a whole. */
+  /** Handles a condition of the base instance that became true by the passing of time. */
   hold(leaf: number): void {
     const base = this.leaves.base.get(leaf);
     const bit = this.leaves.bit(leaf);
@@ -79,7 +79,7 @@ export class Matcher {
     }
   }
 
-  /** Adds the instance to those to judge; conditions without wildcard concern every instance of their rule. */
+  /** Adds an instance to those to judge. For the base of a wildcard rule, all instances of the rule are added. */
   touch(row: number): void {
     const { table } = this.instances;
     if (this.instances.isShared(row)) {
@@ -87,14 +87,17 @@ export class Matcher {
     } else if (table.touch(row)) this.touched.push(row);
   }
 
-  /** Returns the instances to judge; those of one rule in the order of their keys, however they were found. */
+  /**
+   * Returns the instances to judge; those of one rule are in the order of their keys, regardless of the order of
+   * discovery.
+   */
   takeTouched(): readonly number[] {
     const { touched } = this;
     this.touched = [];
     return this.instances.inOrder(touched);
   }
 
-  /** Ends the moment: a condition that only held because of the present event holds no longer. True if there was any. */
+  /** Resets conditions that hold only for the current event. Returns true if there were any. */
   endMoment(): boolean {
     const { momentary } = this;
     for (const row of momentary) this.instances.table.momentary.set(row, 0);
@@ -103,8 +106,9 @@ export class Matcher {
   }
 
   /**
-   * Prefetches records that are about to be read: records of a million rules are seldom in the processor's caches, and it fetches
-   * many at once when there is no other work between them. Takes a third off the time of events that concern many.
+   * Prefetches records that are about to be read. The records of a million rules are seldom in the processor's caches,
+   * and the processor fetches many at once if it has no other work between them. Saves a third of the time of events that
+   * concern many rules.
    */
   private fetch(leaves: readonly number[]): void {
     const { table } = this.instances;
@@ -127,7 +131,7 @@ export class Matcher {
       table.flip(target, bit);
       this.touch(target);
     } else if (row !== undefined && key !== '' && Number.isNaN(before)) {
-      // The series may be new: an instance that fires already must begin to wait for its events.
+      // The series may be new: an instance that already fires must be registered for its events.
       this.touch(row);
     }
     if (isLet && !holds && this.leaves.isPassed(leaf, before, after)) this.holdsForTheMoment(leaf, key);

@@ -2,7 +2,7 @@ import { Records, RowNumbers } from './column.js';
 import type { Series } from './series.js';
 import { ABSENCE, LEVEL, PREVIOUS } from './watched.js';
 
-/** Published values of every series, a row each. Missing numbers are NaN. */
+/** Published values of every series, one row per series. Missing numbers are NaN. */
 export class SeriesNumbers {
   private readonly records = new Records({ floats: 5, ints: 2 });
   readonly value = this.records.float64();
@@ -12,9 +12,9 @@ export class SeriesNumbers {
   readonly observedAt = this.records.float64();
   /** Time of the last observation, published or not, Unix ms. */
   readonly seenAt = this.records.float64();
-  /** Row of the first quantity derived from it; −1: none. */
+  /** Row of the first quantity derived from the series; −1: none. */
   readonly firstQuantity = this.records.int32();
-  /** 1: `value` was observed too long before its publication to notify anyone of it. */
+  /** 1: `value` was observed too long before its publication to cause notifications. */
   readonly stale = this.records.int32();
   private count = 0;
 
@@ -32,24 +32,26 @@ export class SeriesNumbers {
 const STALE = 1;
 
 /**
- * Numbers that conditions are compared with, a row of 64 bytes each. Every event moves about ten of them, mostly past no
- * threshold at all: the bounds that show this are stored here, so that nothing else is read then. Missing numbers are NaN.
+ * Numbers that conditions are compared with, 64 bytes each. An event changes about ten of them, and most changes pass no
+ * threshold. The nearest thresholds are stored here, so that such a change needs no other data. Missing numbers are NaN.
  */
 export class QuantityNumbers {
   private readonly records = new Records({ floats: 7, ints: 2 });
   readonly value = this.records.float64();
-  /** Reference of a change, and its time of observation. */
+  /** Reference of a change, and the time at which the reference was observed. */
   readonly reference = this.records.float64();
   readonly referenceAt = this.records.float64();
   /** Window: `LEVEL`, `PREVIOUS`, `ABSENCE`, or ms to look back. */
   private readonly windowMs = this.records.float64();
-  /** Time of the clock at which the next stored value becomes the reference, as noted in the market's heap. */
+  /** Tick time at which the next stored value becomes the reference, as registered in the market's heap. */
   readonly notedDue = this.records.float64();
   private readonly low = this.records.float64();
   private readonly high = this.records.float64();
-  /** Next quantity of its series; −1 after the last. */
+  /** Next quantity of the same series; −1 after the last. */
   readonly next = this.records.int32();
-  /** Twice the generation that `low` and `high` are of, 0: none; odd if the reference must be looked up anew. */
+  /**
+   * Twice the generation in which `low` and `high` were set (0: never); plus 1 if the reference must be looked up again.
+   */
   private readonly state = this.records.int32();
   private readonly rows = new RowNumbers();
   private generation = 1;
@@ -70,9 +72,9 @@ export class QuantityNumbers {
   }
 
   /**
-   * Computes reference and value again; returns the time of the clock at which a stored value becomes the next reference,
-   * Infinity if none is known to. `clock` is the time of the last tick. After an event give when it was `observedAt`: a value
-   * observed after the window began cannot be its reference, so that mostly nothing is looked up.
+   * Recomputes reference and value; returns the tick time at which a stored value becomes the next reference, Infinity if
+   * none is known. `clock` is the time of the last tick. After an event, `observedAt` is its time of observation: a value
+   * observed after the start of the window cannot be the reference, so that usually no look-up is needed.
    */
   refresh(row: number, series: Series, clock: number, observedAt = -Infinity): number {
     const windowMs = this.windowMs.get(row);
@@ -96,30 +98,30 @@ export class QuantityNumbers {
     return due;
   }
 
-  /** Marks the reference as outdated; to be called when earlier values were added to the history of its series. */
+  /** Marks the reference as outdated; must be called after earlier values were added to the history of the series. */
   historyChanged(row: number): void {
     this.state.set(row, this.state.get(row) | STALE);
   }
 
-  /** Whether a move of the number reaches no threshold, as far as is known. */
+  /** Whether a change is known to pass no threshold. */
   isWithinBounds(row: number, before: number, after: number): boolean {
     const low = this.low.get(row);
     return this.state.get(row) >>> 1 === this.generation && low < before && low < after && after < this.high.get(row);
   }
 
-  /** Sets the thresholds next to the present value; both the value itself if one equals it. */
+  /** Sets the thresholds below and above the current value; both are the value itself if it equals a threshold. */
   setBounds(row: number, low: number, high: number): void {
     this.low.set(row, low);
     this.high.set(row, high);
     this.state.set(row, (this.generation << 1) | (this.state.get(row) & STALE));
   }
 
-  /** Forgets the bounds; to be called when a threshold was put on the number. A removed threshold does no harm. */
+  /** Drops the bounds; must be called after a threshold was added to the number. Removed thresholds need no call. */
   forgetBounds(row: number): void {
     this.state.set(row, this.state.get(row) & STALE);
   }
 
-  /** Forgets the bounds of all numbers at once. */
+  /** Drops the bounds of all numbers at once. */
   forgetAllBounds(): void {
     this.generation += 1;
   }
@@ -139,7 +141,7 @@ export class QuantityNumbers {
   }
 }
 
-/** Returns the change as a fraction of the reference; NaN without one, and from zero. */
+/** Returns the change as a fraction of the reference; NaN if the reference is missing or 0. */
 function change(reference: number, value: number): number {
   return reference === 0 ? NaN : (value - reference) / Math.abs(reference);
 }

@@ -22,7 +22,7 @@ import {
 export interface ParsedConditions {
   readonly conditions: readonly Condition[];
   readonly where: Where | null;
-  /** Faults of the input. If there are any, the rest is incomplete. */
+  /** Errors of the input. If there are any, the other members are incomplete. */
   readonly errors: RuleFinding[];
 }
 
@@ -46,21 +46,24 @@ const FIELDS = [
 const EVENT_FIELDS: readonly Field[] = [...SUBJECT_FIELDS, 'eventType', 'field', 'operator', 'threshold'];
 /** Members of a condition on absence. */
 const ABSENT_FIELDS: readonly Field[] = [...SUBJECT_FIELDS, 'absent', 'categories', 'tags', 'minTvl'];
-/** Event types whose numbers have metrics of their own. */
+/** Event types whose numbers have their own metrics. */
 const MEASURED: readonly RuleEventType[] = ['tvl_change', 'price_change'];
 type Field = (typeof FIELDS)[number];
 
 const UNKNOWN_FIELD = `Unknown field; allowed: ${FIELDS.join(', ')}.`;
 
 const MAX_NAME_LENGTH = 200;
-/** Names without control characters and broken surrogates, some of which the database would refuse. */
+/** Names without control characters and lone surrogates; PostgreSQL would refuse some of these. */
 const NAME = /^[^\p{Cc}\p{Cs}]*$/u;
-/** Maximum nesting of the input, far beyond that of a rule: bounds the recursion for hostile input. */
+/** Maximum nesting of the input: far more than a rule may have, and a bound on the recursion for hostile input. */
 const MAX_INPUT_DEPTH = 32;
-/** Maximum number of faults in an answer. */
+/** Maximum number of errors in an answer. */
 const MAX_FAULTS = 50;
 
-/** Reads `conditions` and `where` of a request body; names take the spelling of the log. Accepts an event type as metric. */
+/**
+ * Reads `conditions` and `where` of a request body; names are converted to the spelling of the log. Accepts an event type
+ * as metric.
+ */
 export function parseConditions(conditions: unknown, where: unknown): ParsedConditions {
   const parser = new ConditionParser();
   const list = conditions === undefined || conditions === null ? [] : conditions;
@@ -70,7 +73,7 @@ export function parseConditions(conditions: unknown, where: unknown): ParsedCond
 }
 
 class ConditionParser {
-  /** Faults by pointer: only the first fault of a place is reported. */
+  /** Errors by JSON pointer: only the first error at each pointer is reported. */
   private readonly faults = new Map<string, RuleFinding>();
 
   get errors(): RuleFinding[] {
@@ -151,7 +154,7 @@ class ConditionParser {
     };
   }
 
-  /** Reads the filter: the protocols or tokens that a wildcard takes. */
+  /** Reads the filter that limits the protocols or tokens of a wildcard. */
   private filter(input: Record<string, unknown>, pointer: string): SubjectFilter {
     const categories = this.names(input, 'categories', pointer);
     const tags = this.names(input, 'tags', pointer);
@@ -224,7 +227,7 @@ class ConditionParser {
     return { ...subject, metric: 'event', eventType: type, ...test };
   }
 
-  /** Reads `field`, `operator` and `threshold` of a condition on an event: all of them or none. */
+  /** Reads `field`, `operator` and `threshold` of a condition on an event: all three or none must be given. */
   private fieldTest(input: Record<string, unknown>, pointer: string): FieldTest | undefined {
     const { field, operator, threshold } = input;
     if (![field, operator, threshold].some(isGiven)) return undefined;

@@ -4,26 +4,26 @@ import type { ThresholdList } from './threshold-list.js';
 import { EQUALITY_TOLERANCE } from './tolerance.js';
 import { TOTAL } from './watched.js';
 
-/** Demands of a wildcard on the protocols or tokens that it takes. */
+/** Parts of a wildcard's filter that a protocol or token meets, as bits. */
 export const Gate = {
   /** Category and tags match the filter. */
   kind: 1,
-  /** TVL reaches the minimum: only for conditions that begin to hold. */
+  /** TVL reaches `minTvl`: required only when a condition begins to hold. */
   size: 2,
 } as const;
 
 export interface Profile {
   category: string | null;
-  /** Tags by chain; those of a token under `TOTAL`. */
+  /** Tags by chain; the tags of a token are under `TOTAL`. */
   readonly tags: Map<string, readonly string[]>;
   /**
-   * Larger of the totals just before and after the last change of its TVL, both of the same class: of the whole, or of chains;
-   * NaN: none yet.
+   * Larger of the totals before and after the last change of the protocol's TVL; totals given by a source and sums of
+   * chains are not compared with each other. NaN: no total yet.
    */
   size: number;
 }
 
-/** Facts in a row of the log; a missing one is undefined. */
+/** Category, tags and size in a row of the log; undefined: not in the row. */
 export interface ProfileNews {
   readonly category?: string | null | undefined;
   readonly chain: string;
@@ -31,7 +31,7 @@ export interface ProfileNews {
   readonly size?: number | undefined;
 }
 
-/** Categories, tags and sizes of protocols, and tags of tokens, as of the evaluator's position. */
+/** Categories, tags and sizes of protocols, and tags of tokens, at the evaluator's position. */
 export class Profiles {
   private readonly protocols = new Map<string, Profile>();
   private readonly tokens = new Map<string, Profile>();
@@ -44,7 +44,10 @@ export class Profiles {
     return obtain(this.tokens, token);
   }
 
-  /** Notes the facts of a protocol or token in a row of the log; returns whether it may now meet other demands. */
+  /**
+   * Records the facts of a protocol or token in a row of the log; returns whether the result of a filter may have
+   * changed.
+   */
   note(profile: Profile, { category, chain, tags, size }: ProfileNews, sizes: ThresholdList): boolean {
     let isNews = false;
     if (category !== undefined && category !== profile.category) {
@@ -65,7 +68,7 @@ export class Profiles {
     return isNews;
   }
 
-  /** Returns the demands of a filter that a series meets, as bits. */
+  /** Returns the parts of a filter that a series meets, as bits. */
   gate({ categories, tags, minTvl }: SubjectFilter, { measure, protocol, chain, token }: Series): number {
     const profile = measure === 'tvl' ? this.ofProtocol(protocol) : this.ofToken(token);
     const category = profile.category?.toLowerCase() ?? '';
@@ -81,7 +84,7 @@ function isSame(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((tag, index) => tag === other[index]);
 }
 
-/** Returns the tags of a chain; of a total, those of all chains. */
+/** Returns the tags of a chain; for a total, the tags of all chains. */
 function tagsOf({ tags }: Profile, chain: string): readonly string[] {
   return chain === TOTAL ? [...tags.values()].flat() : (tags.get(chain) ?? []);
 }

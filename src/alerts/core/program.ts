@@ -1,6 +1,6 @@
 /**
- * And/or tree of a rule over its conditions, as bits: bit i is condition i. There is no "not": it was pushed down to the
- * conditions (compile-rule.ts), so a condition without data simply does not hold, and can never make a rule true.
+ * And/or tree of a rule over its conditions, as bits: bit i is condition i. The tree has no "not": compile-rule.ts moves
+ * negations into the conditions. So a condition without data simply does not hold, and never makes a rule true.
  */
 export interface Program {
   readonly all: boolean;
@@ -22,12 +22,12 @@ export function isTrue(program: Program, held: number): boolean {
   return false;
 }
 
-/** Distinct programs, numbered: a million rules share a handful. */
+/** Distinct programs with numbers: a million rules share a few programs. */
 export class Programs {
   private readonly programs: Program[] = [];
   private readonly known = new Map<string, number>();
 
-  /** Returns the number of the program. */
+  /** Returns the number of a program; equal programs have the same number. */
   intern(program: Program): number {
     const key = keyOf(program);
     const known = this.known.get(key);

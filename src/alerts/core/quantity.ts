@@ -4,27 +4,27 @@ import type { Series } from './series.js';
 import type { Bounds, ThresholdList } from './threshold-list.js';
 
 /**
- * Listener to moves of a number: the thresholds of a scope that it is a member of, and the instance (`instance`) of that scope's
- * rules.
+ * Called when a number changes. `thresholds`: those of one scope that contains the number; `instance`: the instance of
+ * that scope's rules to which the number belongs.
  */
 export type MoveListener = (thresholds: ThresholdList, instance: string, before: number, after: number) => void;
 
-/** Membership of a number in a scope. A chain, because the cost of reading is the number of objects. */
+/** Membership of a number in a scope; a linked list, because the number of objects determines the cost of reading. */
 interface Membership {
   readonly scope: Scope;
   readonly thresholds: ThresholdList;
   readonly instance: string;
-  /** Whether the scope compares the size of the number. */
+  /** Whether the scope compares the absolute value of the number. */
   readonly isAbsolute: boolean;
   readonly next: Membership | undefined;
 }
 
 /**
- * Number that conditions compare with their thresholds: a series itself, or its change over one window. Computed once per event,
- * however many rules look at it.
+ * Number that conditions compare with their thresholds: the value of a series, or its change over one window. Computed
+ * once per event, for all rules that use it.
  */
 export class Quantity {
-  /** Memberships of scopes that compare the signed number. */
+  /** Scopes that contain the number; those that compare the signed number are first. */
   private memberships: Membership | undefined;
   readonly row: number;
 
@@ -40,7 +40,7 @@ export class Quantity {
     return this.numbers.value.get(this.row);
   }
 
-  /** Reference of a change. */
+  /** Value against which a change is measured. */
   get reference(): number {
     return this.numbers.reference.get(this.row);
   }
@@ -65,19 +65,19 @@ export class Quantity {
     this.memberships = without(this.memberships, scope);
   }
 
-  /** Lowest threshold on the number. */
+  /** Lowest threshold of all conditions on the number. */
   get lowestThreshold(): number {
     let lowest = Infinity;
     for (let one = this.memberships; one; one = one.next) lowest = Math.min(lowest, one.thresholds.lowest);
     return lowest;
   }
 
-  /** Whether no scope has it as a member. */
+  /** Whether no scope contains the number. */
   get isUnused(): boolean {
     return this.memberships === undefined;
   }
 
-  /** Notifies the listener of a move, and notes how far the number can move on without reaching a threshold. */
+  /** Notifies the listener of a change, and records the range within which the number reaches no further threshold. */
   moved(before: number, after: number, listener: MoveListener): void {
     const bounds = { low: -Infinity, high: Infinity };
     for (let one = this.memberships; one; one = one.next) {
@@ -93,7 +93,7 @@ export class Quantity {
   }
 }
 
-/** Narrows the bounds of a number to the thresholds next to its size, and to its sign. */
+/** Narrows the bounds of a number to the thresholds next to its absolute value, with the sign of the number. */
 function narrowBySize(bounds: Bounds, thresholds: ThresholdList, value: number): void {
   const size = { low: 0, high: Infinity };
   thresholds.narrow(size, Math.abs(value));

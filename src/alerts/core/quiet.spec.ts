@@ -96,7 +96,7 @@ describe('the throttle of a rule', () => {
       { token: 'b', value: -0.9 },
       { token: 'c', value: -0.5 },
     ]);
-    // They were notified, so their end is sent.
+    // The owner was notified of these firings, so their resolutions are sent.
     expect(run.row(11, 302, { token: 'b' })).toEqual(['resolved token=b']);
   });
 

@@ -5,8 +5,7 @@ import type { MarketRow } from './market-row.js';
 import type { LeafReading } from './transition.js';
 
 /**
- * Returns the present values of every condition of an instance's rule; `event` is the log row being processed, unless it is a
- * tick.
+ * Returns the current values of all conditions of an instance's rule; `event` is the current log row, or null for a tick.
  */
 export function readingsOf(
   row: number,
@@ -16,7 +15,8 @@ export function readingsOf(
 ): LeafReading[] {
   const key = instances.table.key(row);
   const held = instances.heldNow(row);
-  // Mapped, because a list that was pushed to keeps room for 16 more, and one tick may concern a hundred thousand rules.
+  // `map`, because an array built with `push` reserves room for 16 more elements, and one tick may concern a hundred
+  // thousand rules.
   return [...leaves.of(instances.table.rule.get(row))].map((leaf, condition) => {
     const scope = leaves.scope(leaf);
     const holds = (held & leaves.bit(leaf)) !== 0;

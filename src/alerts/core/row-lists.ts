@@ -1,4 +1,4 @@
-/** Lists of the few rows of a table that have one. */
+/** Lists of table rows, of which only few have one. */
 export class RowLists<T> {
   private readonly lists = new Map<number, readonly T[]>();
 

@@ -4,7 +4,7 @@ import { RuleIds } from './rule-ids.js';
 
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31);
 
-/** Few different ids, so that they are removed and added again; some only look like UUIDs. */
+/** Few different ids, so that ids are removed and added again; some only look like UUIDs. */
 const id = fc.oneof(
   { weight: 6, arbitrary: fc.nat(400).map((n) => `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`) },
   { weight: 2, arbitrary: fc.uuid() },

@@ -1,14 +1,14 @@
 import { Records } from './column.js';
 
 const FIRST_SLOTS = 256;
-/** Maximum share of taken slots; beyond it, the search for a free one gets long. */
+/** Maximum share of occupied slots; above it, the search for a free slot takes too long. */
 const FULL = 0.6;
-/** Number of cached texts, a power of two. A changed rule is notified and stored, so that its id is asked for several times. */
+/** Number of cached texts, a power of two. A changed rule is notified and stored, so its id is needed several times. */
 const RECENT = 16_384;
 const TEXT_LENGTH = 36;
 const DASH = 0x2d;
 const DASHES: ReadonlySet<number> = new Set([8, 13, 18, 23]);
-/** Positions of the digits in the text of a UUID, in their order. */
+/** Positions of the hexadecimal digits in the text of a UUID, in order. */
 const POSITIONS = Uint8Array.from({ length: TEXT_LENGTH }, (_, at) => at).filter((at) => !DASHES.has(at));
 const DIGITS = '0123456789abcdef';
 const CODES = Uint8Array.from(DIGITS, (digit) => digit.charCodeAt(0));
@@ -16,19 +16,20 @@ const CODES = Uint8Array.from(DIGITS, (digit) => digit.charCodeAt(0));
 const VALUES = Int8Array.from({ length: 128 }, (_, code) => DIGITS.indexOf(String.fromCharCode(code)));
 
 /**
- * Rows of rules by their ids, and back. Ids of stored rules are UUIDs: packed, with a hash table of row numbers beside
- * them, they take 24 bytes each. As strings in a `Map` they would take 110, and the garbage collector would visit them.
+ * Rows of rules by their ids, and ids by row. Ids of stored rules are UUIDs: packed into records, with a hash table of
+ * row numbers, they take 24 bytes each. As strings in a `Map` they would take 110 bytes, and the garbage collector would
+ * visit them.
  */
 export class RuleIds {
   private readonly packed = new Records({ ints: 4 });
-  /** Row + 1, at the slot of the id's hash or after it; 0: free. */
+  /** Row + 1, in the slot of the id's hash or in a later one; 0: the slot is free. */
   private slots = new Int32Array(FIRST_SLOTS);
   private used = 0;
   private read = 0;
-  /** Rows of ids that are not UUIDs in lower case. */
+  /** Rows of ids that are not lower-case UUIDs. */
   private readonly rowsOfOthers = new Map<string, number>();
   private readonly others = new Map<number, string>();
-  /** Row + 1 and text of the last id that was asked for in each slot. */
+  /** Row + 1 and text of the id last read in each slot of the cache. */
   private readonly recentRows = new Int32Array(RECENT);
   private readonly recentTexts: string[] = [];
   private readonly wanted = new Int32Array(4);
@@ -56,8 +57,8 @@ export class RuleIds {
   }
 
   /**
-   * Prefetches; to be called before `id` of many rows, with the way from an item to its row: the processor fetches many rows at
-   * once if there is no other work between them, and seldom has one of a million in its cache.
+   * Prefetches ids; to be called before `id` of many rows; `rowOf` returns the row of an item. The processor fetches many
+   * rows at once if it has no other work between them, and rows of a million are seldom in its cache.
    */
   fetch(items: readonly number[], rowOf: (item: number) => number): void {
     const { ints } = this.packed;
@@ -93,7 +94,7 @@ export class RuleIds {
     }
   }
 
-  /** Returns the slot of the wanted id, or the free one for it. */
+  /** Returns the slot of the id in `wanted`, or the free slot for it. */
   private find(): number {
     const { slots } = this;
     for (let slot = this.home(); ; slot = (slot + 1) & (slots.length - 1)) {
@@ -102,7 +103,7 @@ export class RuleIds {
     }
   }
 
-  /** Returns the slot that the hash of the wanted id leads to. */
+  /** Returns the slot to which the hash of the id in `wanted` maps. */
   private home(): number {
     let hash = 0;
     for (let part = 0; part < 4; part += 1) {
@@ -111,7 +112,7 @@ export class RuleIds {
     return (hash ^ (hash >>> 15)) & (this.slots.length - 1);
   }
 
-  /** Frees a slot and closes the gap, because later entries may only be found across it. */
+  /** Frees a slot and closes the gap, because a search stops at a free slot and would miss entries after it. */
   private vacate(slot: number): void {
     const { slots } = this;
     const mask = slots.length - 1;
@@ -147,7 +148,7 @@ export class RuleIds {
     return true;
   }
 
-  /** Parses the wanted id; false if it is no UUID in lower case. */
+  /** Parses an id into `wanted`; returns false if it is not a lower-case UUID. */
   private parse(id: string): boolean {
     if (id.length !== TEXT_LENGTH) return false;
     for (const dash of DASHES) if (id.charCodeAt(dash) !== DASH) return false;

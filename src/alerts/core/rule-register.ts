@@ -10,7 +10,7 @@ import type { Scope } from './scope.js';
 import { Unseen } from './unseen.js';
 import { ABSENCE } from './watched.js';
 
-/** Register of rules: adds them to the tables and their conditions to the scopes, and removes them again. */
+/** Adds rules to the tables and their conditions to the scopes, and removes them again. */
 export class RuleRegister {
   readonly events = new EventScopes();
   readonly unseen: Unseen;
@@ -38,7 +38,7 @@ export class RuleRegister {
     return row;
   }
 
-  /** Removes a rule; returns its scopes, to be released once nothing else is about to join them. */
+  /** Removes a rule; returns its scopes, which must be released after rules that may join them have been added. */
   remove(row: number): (Scope | EventScope)[] {
     const left: (Scope | EventScope)[] = [];
     for (const leaf of this.leaves.of(row)) {
@@ -54,7 +54,7 @@ export class RuleRegister {
     return left;
   }
 
-  /** Forgets the scopes without conditions. */
+  /** Drops those scopes that have no conditions. */
   release(scopes: readonly (Scope | EventScope)[]): void {
     for (const scope of scopes) {
       const isForgotten = scope instanceof EventScope ? this.events.release(scope) : this.market.release(scope);
@@ -62,7 +62,7 @@ export class RuleRegister {
     }
   }
 
-  /** Whether an edited rule watches for exactly the same. */
+  /** Whether an edited rule has the same conditions with the same meaning. */
   isLike(row: number, rule: RuleDefinition, compiled: CompiledRule): boolean {
     if (!this.rules.isLike(row, rule, compiled.program)) return false;
     const present = [...this.leaves.of(row)];
@@ -77,7 +77,7 @@ export class RuleRegister {
     );
   }
 
-  /** Sets the conditions of a new rule from the present market. */
+  /** Sets the conditions of a new rule from the current values of the market. */
   readMarket(row: number): void {
     for (const leaf of this.leaves.of(row)) {
       const scope = this.leaves.numberScope(leaf);
@@ -87,8 +87,8 @@ export class RuleRegister {
   }
 
   /**
-   * Updates a restored rule by observations since its state was stored and by its filters, which no move of a number would show.
-   * Returns the instances to judge.
+   * Updates a restored rule by observations and filter changes since its state was stored, which cause no move of a
+   * number. Returns the instances to judge.
    */
   recheck(row: number): number[] {
     const changed: number[] = [];
@@ -98,7 +98,7 @@ export class RuleRegister {
     }
     const { table } = this.instances;
     const isOver = (one: number): boolean => !this.rules.isTrue(row, this.instances.held(one));
-    // Also rows that a previous evaluator had read and not judged.
+    // Includes rows whose conditions a previous evaluator had updated but not judged.
     return [
       ...changed,
       ...[...this.instances.firingRows(row)].filter((one) => table.phase(one) !== 'ok' && isOver(one)),

@@ -20,22 +20,22 @@ const Flag = {
 const modeFlags: Record<Mode, number> = { while_true: 0, crossing: Flag.crossing, once: Flag.once };
 const EDITABLE = Flag.crossing | Flag.once | Flag.notifyResolved | Flag.subjects;
 
-/** Throttle of a rule: its length, and whether it applies to each subject by itself. */
+/** Throttle of a rule: its length, and whether each subject has its own. */
 export interface Throttle {
   readonly ms: number;
   readonly ofSubjects: boolean;
 }
 
-/** Records of the evaluator for each rule: 64 bytes, and 24 for its id. Times are Unix ms. */
+/** State of each rule in the evaluator: 64 bytes, and 24 for its id. Times are Unix ms. */
 export class RuleTable {
   private readonly records = new Records({ floats: 3, ints: 10 });
   readonly throttledUntil = this.records.float64();
   private readonly snoozedUntil = this.records.float64();
   private readonly madeAt = this.records.float64();
   readonly variables = this.records.int32();
-  /** Row of the instance that holds the conditions without wildcard. */
+  /** Row of the instance with the conditions without wildcards. */
   readonly base = this.records.int32();
-  /** Row of the first condition; the others are chained to it. */
+  /** Row of the first condition; the others follow as a linked list. */
   readonly firstLeaf = this.records.int32();
   private readonly programIds = this.records.int32();
   private readonly flags = this.records.int32();
@@ -45,7 +45,7 @@ export class RuleTable {
   private readonly seqs = this.records.int32();
   private readonly versions = this.records.int32();
   private readonly heldBacks = new RowLists<HeldBack>();
-  /** Resolutions of firings that an edit ended, which the rule's snooze holds back. */
+  /** Resolutions of firings that an edit ended while the rule was snoozed; sent after the snooze. */
   readonly farewells = new RowLists<Farewell>();
   private readonly programs = new Programs();
   private readonly ids = new RuleIds();
@@ -64,7 +64,7 @@ export class RuleTable {
     return this.ids.id(row);
   }
 
-  /** Prefetches; worth a call before reading the ids of the rules of many rows of another table. */
+  /** Prefetches the ids of the rules of many rows of another table; to be called before reading them. */
   fetchIds(rows: readonly number[], rule: IntColumn): void {
     this.ids.fetch(rows, (row) => rule.get(row));
   }
@@ -90,7 +90,7 @@ export class RuleTable {
     return row;
   }
 
-  /** Applies changes that do not restart the rule. */
+  /** Applies changes that do not reset the rule's state. */
   edit(row: number, rule: RuleDefinition): void {
     this.versions.set(row, rule.version);
     this.throttleSeconds.set(row, rule.throttleMinutes * 60);
@@ -101,7 +101,7 @@ export class RuleTable {
     this.flags.set(row, (this.flags.get(row) & ~EDITABLE) | modeFlags[rule.mode] | resolved | subjects);
   }
 
-  /** Whether the row watches for the same in the same way, conditions apart. */
+  /** Whether the rule has the same mode, `forSeconds` and program; the conditions themselves are not compared. */
   isLike(row: number, rule: RuleDefinition, program: Program): boolean {
     const mode = this.flags.get(row) & (Flag.crossing | Flag.once);
     return (
@@ -147,19 +147,19 @@ export class RuleTable {
     return this.versions.get(row);
   }
 
-  /** Counts a transition; returns its number. */
+  /** Counts a transition; returns its number within the rule. */
   count(row: number): number {
     this.seqs.set(row, this.seqs.get(row) + 1);
     this.markDirty(row);
     return this.seqs.get(row);
   }
 
-  /** Lets a `once` rule that has fired fire once more. */
+  /** Allows a `once` rule that has fired to fire once more. */
   rearm(row: number): void {
     this.mark(row, Flag.spent, false);
   }
 
-  /** Ends a `once` rule after its first firing. */
+  /** Marks a `once` rule as spent after its first firing. */
   spend(row: number): void {
     if (this.has(row, Flag.once)) this.mark(row, Flag.spent, true);
   }
@@ -169,7 +169,7 @@ export class RuleTable {
     return { ms: this.throttleMs(row), ofSubjects: this.throttlesSubjects(row) };
   }
 
-  /** Begins the rule's throttle; returns the firings that it held back until now. */
+  /** Starts the rule's throttle; returns the firings that were held back until now. */
   beginThrottle(row: number, until: number): { suppressed: number; heldBack: readonly HeldBack[] } {
     const kept = { suppressed: this.suppressed.get(row), heldBack: this.heldBack(row) };
     this.throttledUntil.set(row, until);
@@ -177,7 +177,7 @@ export class RuleTable {
     return kept;
   }
 
-  /** Whether each instance of a wildcard has a throttle of its own. */
+  /** Whether each instance of a wildcard rule has its own throttle. */
   throttlesSubjects(row: number): boolean {
     return this.has(row, Flag.subjects);
   }
@@ -196,7 +196,7 @@ export class RuleTable {
     return this.heldBacks.get(row);
   }
 
-  /** Counts one more firing that is held back; `heldBack` lists it. */
+  /** Counts one more firing that is held back; `heldBack` is the list with it. */
   holdBack(row: number, heldBack: readonly HeldBack[]): void {
     this.suppressed.set(row, this.suppressed.get(row) + 1);
     this.heldBacks.set(row, heldBack);
@@ -209,7 +209,7 @@ export class RuleTable {
     this.markDirty(row);
   }
 
-  /** Returns the time from which the rule may notify, throttles apart. */
+  /** Returns the time from which the rule may notify, regardless of throttles. */
   silentUntil(row: number): number {
     return Math.max(this.snoozedUntil.get(row), this.madeAt.get(row));
   }
@@ -218,12 +218,12 @@ export class RuleTable {
     return at < this.snoozedUntil.get(row);
   }
 
-  /** Returns the end of the snooze, Unix ms; 0: it was never snoozed. */
+  /** Returns the end of the snooze, Unix ms; 0: the rule was never snoozed. */
   snoozeEnd(row: number): number {
     return this.snoozedUntil.get(row);
   }
 
-  /** Whether `at` was before the rule was made. */
+  /** Whether `at` is before the creation of the rule. */
   isUnmade(row: number, at: number): boolean {
     return at < this.madeAt.get(row);
   }
@@ -236,7 +236,7 @@ export class RuleTable {
     return this.has(row, Flag.spent);
   }
 
-  /** Whether a notified firing is repeated with later events, after the throttle. */
+  /** Whether a notified firing is repeated at later events, after the throttle. */
   repeats(row: number): boolean {
     return (this.flags.get(row) & (Flag.crossing | Flag.once)) === 0;
   }
@@ -245,7 +245,7 @@ export class RuleTable {
     return this.has(row, Flag.notifyResolved);
   }
 
-  /** Marks a summary as owed; true if there was none: the caller puts it into the heap. */
+  /** Marks that a summary is due; returns true if none was: the caller must then add it to the heap. */
   oweSummary(row: number): boolean {
     if (this.has(row, Flag.owesSummary)) return false;
     this.mark(row, Flag.owesSummary, true);
@@ -263,16 +263,16 @@ export class RuleTable {
   }
 
   /**
-   * Marks a rule that is not stored yet as changed; to be called when an instance of it is stored: an instance can be restored only
-   * with the version of its rule.
+   * Marks a rule that is not yet stored as changed; must be called when one of its instances is stored, because an
+   * instance can be restored only together with the version of its rule.
    */
   store(row: number): void {
     if (!this.has(row, Flag.stored)) this.markDirty(row);
   }
 
   /**
-   * Returns the rows that changed since the last call. A row may have been assigned anew meanwhile: its flag says which rule is
-   * concerned.
+   * Returns the rows that changed since the last call. A row may have been reused in the meantime; its flag shows whether
+   * the current rule has changed.
    */
   takeDirty(): SavedRule[] {
     const { dirty } = this;

@@ -1,61 +1,61 @@
 import type { HeldBack, LeafReading, Phase } from './transition.js';
 
-/** Saved state of a rule as a whole. Times are Unix ms; 0 is never. */
+/** Saved state of a rule as a whole. Times are Unix ms; 0: never. */
 export interface SavedRule {
   readonly ruleId: string;
   readonly ruleVersion: number;
   /** Number of transitions so far. */
   readonly seq: number;
-  /** End of the throttle: no message before it. */
+  /** End of the throttle, before which no message is sent. */
   readonly throttledUntil: number;
   /** Number of firings held back since the last message. */
   readonly suppressed: number;
-  /** Held back firings that the summary will name. */
+  /** Firings held back that the summary will name. */
   readonly heldBack: readonly HeldBack[];
-  /** Whether it is a `once` rule that has fired. */
+  /** Whether the rule has mode `once` and has fired. */
   readonly spent: boolean;
-  /** Firings that an edit ended while the rule was snoozed, still to be resolved. */
+  /** Resolutions of firings that an edit ended while the rule was snoozed; not yet sent. */
   readonly farewells: readonly Farewell[];
 }
 
-/** Firing that its owner was notified of, with its last values before an edit of its rule ended it. */
+/** Notified firing that an edit of its rule ended, with its last values. */
 export interface Farewell {
   readonly instanceKey: string;
-  /** Version of the rule that fired, to which the readings belong. */
+  /** Version of the rule that fired; the readings belong to its conditions. */
   readonly ruleVersion: number;
-  /** Time it began to hold, Unix ms; null: unknown. */
+  /** Time at which the rule began to hold, Unix ms; null: unknown. */
   readonly since: number | null;
   readonly readings: readonly LeafReading[];
 }
 
-/** Saved state of one instance of a rule; an instance without one is at rest. */
+/** Saved state of one instance of a rule; an instance without saved state is at rest. */
 export interface SavedInstance {
   readonly ruleId: string;
-  /** Key of the instance. Empty: the rule itself, or the conditions of a wildcard rule that have no wildcard. */
+  /** Key of the instance. Empty: the rule itself, or for a wildcard rule its conditions without wildcards. */
   readonly instanceKey: string;
   /** Bit i: condition i holds. */
   readonly leaves: number;
   readonly phase: Phase;
   /** Time since which the rule holds. */
   readonly since: number;
-  /** Whether the owner was notified of this firing, so that its resolution is sent, too. */
+  /** Whether the owner was notified of this firing; its resolution is then sent, too. */
   readonly told: boolean;
-  /** Whether the resolution of a notified firing is still to be sent. */
+  /** Whether an earlier notified firing has ended and its resolution has not been sent. */
   readonly owed: boolean;
-  /** Whether it held already when its rule was made, so that a `crossing` is still to come. */
+  /** Whether the rule already held when it was created, so that a `crossing` is yet to occur. */
   readonly assumed: boolean;
-  /** Quiet state of the instance; null: it is not quiet. */
+  /** Throttle and recent changes of the instance; null: none. */
   readonly quiet: Quiet | null;
 }
 
-/** Quiet state of one instance. Times are Unix ms. */
+/** Throttle and recent changes of one instance. Times are Unix ms. */
 export interface Quiet {
-  /** End of the instance's own throttle, if it has one: no message before it. */
+  /** End of the instance's own throttle, before which no message is sent; 0: it has none. */
   readonly throttledUntil: number;
-  /** Firings held back by that throttle, and those that the summary will name. */
+  /** Number of firings that this throttle held back, and those firings that the summary will name. */
   readonly suppressed: number;
   readonly heldBack: readonly HeldBack[];
-  /** Times of its latest changes, the newest last: too many mean that it flaps. */
+  /** Times of the latest changes, newest last: many of them mean that the instance is flapping. */
   readonly changes: readonly number[];
 }
 
@@ -64,10 +64,10 @@ export interface SavedState {
   readonly instances: readonly SavedInstance[];
 }
 
-/** Changes to write so that an evaluator restored from the store equals this one. */
+/** Changes to store so that an evaluator restored from the database equals this one. */
 export interface StateChanges {
   readonly rules: readonly SavedRule[];
   readonly instances: readonly SavedInstance[];
-  /** Instances back at rest: their rows can be deleted. */
+  /** Instances that are at rest again: their stored rows can be deleted. */
   readonly removed: readonly Pick<SavedInstance, 'ruleId' | 'instanceKey'>[];
 }

@@ -8,7 +8,7 @@ import { ANY, instanceKey, TOTAL, variablesOf, type WatchedNumber } from './watc
 
 const NONE: never[] = [];
 
-/** Whether a series is the watched one, or belongs to the watched family. */
+/** Whether a series is the watched one, or is in the watched family. */
 export function isAmong(watched: WatchedNumber, { measure, protocol, chain, token }: Series): boolean {
   return (
     measure === watched.measure &&
@@ -19,19 +19,19 @@ export function isAmong(watched: WatchedNumber, { measure, protocol, chain, toke
 }
 
 /**
- * Conditions on one number, or on one family of numbers (`tvl` of every protocol on ethereum). A family's members share the
- * thresholds; each is an instance of the rules on it.
+ * Conditions on one number, or on one family of numbers (for example `tvl` of every protocol on ethereum). The members of
+ * a family share the thresholds; each member is an instance of the rules on the family.
  */
 export class Scope {
   readonly thresholds = new ThresholdList();
   readonly variables: number;
-  /** Members of a family, with their instances and rows beside them, because a new rule reads all of them. */
+  /** Members of a family. Their instances and rows are also stored as arrays, because a new rule reads all of them. */
   private readonly byInstance: Map<string, Quantity> | undefined;
   private readonly instances: string[] = NONE;
   private readonly rows: number[] = NONE;
-  /** Demands that the members of a filtered family meet, as bits, by instance. */
+  /** Parts of the filter that each member of a family meets, as bits, by instance. */
   private readonly gates: Map<string, number> | undefined;
-  /** Quantity of a single number. */
+  /** Quantity of a scope on a single number. */
   private only: Quantity | undefined;
 
   constructor(
@@ -47,7 +47,7 @@ export class Scope {
     this.rows = [];
   }
 
-  /** Adds a leaf's threshold to the members. */
+  /** Adds a leaf's threshold and drops the members' bounds. */
   insert(threshold: number, leaf: number): void {
     this.thresholds.insert(threshold, leaf);
     if (this.only) this.numbers.forgetBounds(this.only.row);
@@ -58,21 +58,24 @@ export class Scope {
     return isAmong(this.watched, series);
   }
 
-  /** Notes the demands of the filter that a member meets; false: unchanged. */
+  /** Records the parts of the filter that a member meets; returns false if they have not changed. */
   setGate(instance: string, gate: number): boolean {
     if (!this.gates || this.gates.get(instance) === gate) return false;
     this.gates.set(instance, gate);
     return true;
   }
 
-  /** Whether the filter lets a condition on the member hold; the size counts only for one that does not hold yet. */
+  /**
+   * Whether the filter allows a condition to hold for the member; `minTvl` is required only if the condition does not
+   * hold yet.
+   */
   lets(instance: string, held: boolean): boolean {
     if (!this.gates) return true;
     const gate = this.gates.get(instance) ?? 0;
     return (gate & Gate.kind) !== 0 && (held || (gate & Gate.size) !== 0);
   }
 
-  /** Adds a member; returns its instance. */
+  /** Adds a member; returns the key of its instance. */
   join(quantity: Quantity): string {
     const { protocol, chain, token } = quantity.series;
     const instance = instanceKey(this.variables, protocol, chain, token);
@@ -88,12 +91,12 @@ export class Scope {
     return this.byInstance ? this.byInstance.values() : this.only ? [this.only] : [];
   }
 
-  /** Value of the single number that conditions compare; NaN for a family. */
+  /** Value that conditions compare, of a scope on a single number; NaN for a family. */
   get value(): number {
     return this.comparable(this.only?.value ?? NaN);
   }
 
-  /** Calls `visitor` with every member of a family whose number satisfies the test. */
+  /** Calls `visitor` with every member of a family whose number passes the test. */
   visitMembers(test: (value: number) => boolean, visitor: (instance: string) => void): void {
     const { rows, instances } = this;
     for (let member = 0; member < rows.length; member += 1) {
@@ -103,12 +106,12 @@ export class Scope {
     }
   }
 
-  /** Returns the member that an instance of a rule concerns; conditions without wildcard have one for all instances. */
+  /** Returns the member for an instance of a rule; a scope without wildcards has the same quantity for all instances. */
   quantityOf(instance: string): Quantity | undefined {
     return this.byInstance ? this.byInstance.get(instance) : this.only;
   }
 
-  /** Returns the number as it is compared: without its sign if either direction counts. */
+  /** Returns the number in the form in which it is compared: the absolute value if both directions count. */
   comparable(value: number): number {
     return this.watched.absolute ? Math.abs(value) : value;
   }

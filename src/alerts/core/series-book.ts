@@ -3,7 +3,7 @@ import { Series } from './series.js';
 import { TvlTotal } from './tvl-total.js';
 import { ANY, type Measure, type WatchedNumber } from './watched.js';
 
-/** Series of one protocol by chain, that of its total under `TOTAL`. */
+/** Series of one protocol by chain; the series of its total is under `TOTAL`. */
 interface Protocol {
   readonly series: Map<string, Series>;
   readonly total: TvlTotal;
@@ -22,7 +22,7 @@ export class SeriesBook {
     return measure === 'tvl' ? this.protocols.get(protocol)?.series.get(chain) : this.tokens.get(token)?.get(measure);
   }
 
-  /** Returns the series; creates it if it is new. */
+  /** Returns the series; creates it if it does not exist. */
   ensure(measure: Measure, protocol: string, chain: string, token: string): Series {
     if (measure !== 'tvl') return this.ofToken(measure, token);
     const { series } = this.protocol(protocol);
@@ -54,7 +54,10 @@ export class SeriesBook {
     return series;
   }
 
-  /** Yields the series that a family may include: those of its protocol or token if it has one, else all of the measure. */
+  /**
+   * Yields the series that a family may include: those of its protocol or token if it names one, otherwise all of the
+   * measure.
+   */
   *candidates({ measure, protocol, token }: WatchedNumber): Generator<Series> {
     if (measure !== 'tvl' && token !== ANY) yield* this.tokens.get(token)?.values() ?? [];
     else if (measure !== 'tvl') for (const measures of this.tokens.values()) yield* measures.values();

@@ -8,13 +8,13 @@ const MINUTE_MS = 60_000;
 
 /** One measured number of the market, such as the TVL of a protocol on a chain. Missing numbers are NaN. */
 export class Series {
-  /** Quantities that rules compare: the series itself, its changes. */
+  /** Quantities derived from the series that rules compare: its value, its changes, its absence. */
   quantities: readonly Quantity[] = [];
-  /** Holding instances by the time from which they may be notified again; items are (instance, condition) pairs. */
+  /** Firing instances by the time from which they may notify again; items are (instance, condition) pairs. */
   readonly repeats = new DueHeap();
-  /** History, kept only while a rule looks back. */
+  /** History of values, kept only while a rule has a window on the series. */
   history: ValueHistory | undefined;
-  /** Longest look back, ms. */
+  /** Longest window on the series, ms. */
   keepMs = 0;
   private readonly row: number;
 
@@ -32,7 +32,7 @@ export class Series {
     return this.numbers.value.get(this.row);
   }
 
-  /** Value published before. */
+  /** Previous published value. */
   get previous(): number {
     return this.numbers.previous.get(this.row);
   }
@@ -47,17 +47,17 @@ export class Series {
     return this.numbers.observedAt.get(this.row);
   }
 
-  /** Time of the last observation, published or not, Unix ms; NaN: never, or it was removed. */
+  /** Time of the last observation, published or not, Unix ms; NaN: never observed, or removed. */
   get seenAt(): number {
     return this.numbers.seenAt.get(this.row);
   }
 
-  /** Returns the minutes from its last observation to a time (Unix ms); NaN: never observed. */
+  /** Returns the minutes from the last observation to a time (Unix ms); NaN: never observed. */
   absence(at: number): number {
     return (at - this.seenAt) / MINUTE_MS;
   }
 
-  /** Notes an observation; an earlier one than the last is ignored. False: nothing new. */
+  /** Records an observation; returns false for one that is not newer than the last, which is ignored. */
   see(time: number): boolean {
     if (this.seenAt >= time) return false;
     this.numbers.seenAt.set(this.row, time);
@@ -69,7 +69,7 @@ export class Series {
     return this.numbers.firstQuantity.get(this.row);
   }
 
-  /** Whether its value was too old already when it was published. */
+  /** Whether the value was too old when it was published. */
   get isStale(): boolean {
     return this.numbers.stale.get(this.row) !== 0;
   }
@@ -85,13 +85,13 @@ export class Series {
     if (!Number.isNaN(value)) this.history?.insert(observedAt, value);
   }
 
-  /** Removes the series: no condition waits for it, and its next value is a first one again. */
+  /** Removes the series: it satisfies no condition, and its next value counts as its first. */
   remove(): void {
     this.numbers.value.set(this.row, NaN);
     this.numbers.seenAt.set(this.row, NaN);
   }
 
-  /** Keeps, from now on, at least the history that a look back of `windowMs` needs. */
+  /** Keeps, from now on, at least the history that a window of `windowMs` needs. */
   keepHistory(windowMs: number): void {
     this.keepMs = Math.max(this.keepMs, windowMs);
     if (this.history) return;

@@ -11,7 +11,7 @@ export interface Sample {
 
 type Ensure = (measure: Measure, protocol: string, chain: string, token: string) => Series;
 
-/** Groups stored values, given in the order of the log, by their series, those of the totals included; each group by time. */
+/** Groups stored values, given in log order, by series, and computes those of totals; each group is sorted by time. */
 export function stretchesOf(points: readonly HistoryPoint[], ensure: Ensure): Map<Series, Sample[]> {
   const loaded = new Map<Series, Sample[]>();
   const note = (series: Series, at: number, value: number): void => {

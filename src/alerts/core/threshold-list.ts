@@ -1,19 +1,19 @@
 /**
- * Maximum number of entries in one run: new ones are then collected apart, since moving a hundred thousand entries per insert is
- * too slow.
+ * Number of entries from which new ones are collected in a separate run, because moving a hundred thousand entries per
+ * insert is too slow.
  */
 const COLLECT_FROM = 4_096;
 const MAX_COLLECTED = 2_048;
 
-/** Range of values, ends excluded. */
+/** Range of values, bounds excluded. */
 export interface Bounds {
   low: number;
   high: number;
 }
 
 /**
- * Thresholds in ascending order with the leaf each belongs to; equal thresholds by leaf. Threshold and leaf alternate in one
- * array: most lists are short, and the cost is then the number of arrays.
+ * Thresholds in ascending order, each with its leaf; equal thresholds are ordered by leaf. Threshold and leaf alternate
+ * in one array: most lists are short, so the number of arrays determines the memory.
  */
 class SortedRun {
   private entries = new Float64Array(4);
@@ -30,8 +30,9 @@ class SortedRun {
   }
 
   /**
-   * Returns the position of the first entry not below `value`. Begins at the end of the last search and doubles its steps: a
-   * number moves little by little, and half of a binary search over thousands of entries would be cache misses.
+   * Returns the position of the first entry that is not below `value`. Searches from the end of the last search with
+   * doubling steps: a number moves in small steps, and half of a binary search over thousands of entries would be cache
+   * misses.
    */
   from(value: number): number {
     let low = 0;
@@ -88,7 +89,7 @@ class SortedRun {
     else if (at > 0) bounds.low = Math.max(bounds.low, this.valueAt(at - 1));
   }
 
-  /** Moves all entries of `other` here, from the back, so that every entry moves at most once. */
+  /** Moves all entries of `other` here, starting with the last, so that every entry moves at most once. */
   absorb(other: SortedRun): void {
     let mine = this.length - 1;
     let theirs = other.length - 1;
@@ -137,9 +138,10 @@ class SortedRun {
 }
 
 /**
- * Thresholds that rules put on one number. When the number moves, only leaves with a threshold between its old and its new value
- * can change, and those lie side by side: two searches find them, however many there are. Entries are added to the run itself,
- * which is one object less to read, until it is so long that new ones are collected apart.
+ * Thresholds of all conditions on one number. When the number moves, only leaves with a threshold between its old and its
+ * new value can change, and these are adjacent: two searches find them, regardless of the number of thresholds. Entries
+ * are inserted into the run itself, which saves one object, until it is so long that new entries are collected
+ * separately.
  */
 export class ThresholdList extends SortedRun {
   private collected: SortedRun | undefined;
@@ -169,13 +171,16 @@ export class ThresholdList extends SortedRun {
     return this.collected?.remove(value, leaf) || super.remove(value, leaf);
   }
 
-  /** Calls `visitor` with every leaf that has a threshold in [low, high]; twice with a leaf that has two. */
+  /**
+   * Calls `visitor` with every leaf that has a threshold in [low, high]; twice for a leaf with two thresholds in the
+   * range.
+   */
   override visit(low: number, high: number, visitor: (leaf: number) => void): void {
     super.visit(low, high, visitor);
     this.collected?.visit(low, high, visitor);
   }
 
-  /** Narrows the bounds to the thresholds next to the value; to the value itself if one equals it. */
+  /** Narrows the bounds to the thresholds next to the value; to the value itself if it equals a threshold. */
   override narrow(bounds: Bounds, value: number): void {
     super.narrow(bounds, value);
     this.collected?.narrow(bounds, value);

@@ -5,12 +5,12 @@ import type { RuleTable, Throttle } from './rule-table.js';
 import type { Quiet, SavedInstance } from './saved-state.js';
 import type { HeldBack } from './transition.js';
 
-/** Maximum number of firings that a summary names; of more, those furthest from the threshold. The others are counted. */
+/** Maximum number of firings that a summary names: those furthest from the threshold. The others are only counted. */
 export const MAX_HELD_BACK = 100;
 
 /**
- * Throttles of rules and their instances, and their pauses after too many changes. A throttle is the rule's, or with
- * `throttleScope: subject` that of each instance of a wildcard; only a quiet rule or instance takes up memory for it.
+ * Throttles of rules and instances, and pauses after too many changes. A throttle belongs to the rule or, with
+ * `throttleScope: subject`, to each instance of a wildcard rule; only throttled rules and instances use memory for it.
  */
 export class Throttles {
   constructor(
@@ -29,19 +29,22 @@ export class Throttles {
     return this.table.quiet(row)?.suppressed ?? 0;
   }
 
-  /** Whether a firing is held back: also until the summary of earlier ones, which would else never be sent. */
+  /**
+   * Whether a firing is held back. After the throttle it is still held back until the summary of earlier firings is sent,
+   * which would otherwise never be sent.
+   */
   isThrottled(row: number, at: number): boolean {
     return at < this.throttledUntil(row) || this.suppressed(row) > 0;
   }
 
-  /** Whether the throttle is the instance's and not its rule's. */
+  /** Whether the throttle belongs to the instance instead of to its rule. */
   hasOwn(row: number): boolean {
     return this.table.key(row) !== '' && this.rules.throttlesSubjects(this.rule(row));
   }
 
   /**
-   * Begins the throttle after a message, or with `isPaused` a pause as long as flapping; returns the firings that were held back
-   * until now.
+   * Starts the throttle after a message, or with `isPaused` a pause of the length of the flapping window; returns the
+   * firings that were held back until now.
    */
   begin(row: number, at: number, isPaused = false): { suppressed: number; heldBack: readonly HeldBack[] } {
     const rule = this.rule(row);
@@ -52,7 +55,7 @@ export class Throttles {
     return { suppressed, heldBack };
   }
 
-  /** Holds a firing back for the summary. `isEvent`: each is named by itself. */
+  /** Adds a firing to the next summary. `isEvent`: every firing has its own entry there. */
   holdBack(row: number, firing: Omit<HeldBack, 'times'>, isEvent: boolean, threshold: number): void {
     if (!this.hasOwn(row)) {
       const rule = this.rule(row);
@@ -64,7 +67,7 @@ export class Throttles {
     this.put(row, { ...quiet, suppressed: quiet.suppressed + 1, heldBack }, firing.at);
   }
 
-  /** Whether the instance is throttled by notifications about another subject of its rule. */
+  /** Whether the instance shares the throttle of its rule with the other instances. */
   sharesThrottle(row: number): boolean {
     return this.table.key(row) !== '' && !this.hasOwn(row);
   }
@@ -74,7 +77,7 @@ export class Throttles {
     return this.heldBack(row).some(({ instanceKey }) => instanceKey === this.table.key(row));
   }
 
-  /** Whether the next summary does not name the instance yet, and has room to. */
+  /** Whether the next summary does not name the instance yet and has room for one more. */
   hasRoomFor(row: number): boolean {
     return this.heldBack(row).length < MAX_HELD_BACK && !this.isNamed(row);
   }
@@ -84,13 +87,13 @@ export class Throttles {
     return (this.table.quiet(row) ?? NOTHING).heldBack;
   }
 
-  /** Drops the firings held back: they are in the history, and the present state is sent later. */
+  /** Drops the firings held back: they are in the history, and the current state is sent later. */
   forget(row: number, at: number): void {
     if (!this.hasOwn(row)) this.rules.forgetSuppressed(this.rule(row));
     else this.put(row, { ...(this.table.quiet(row) ?? NOTHING), suppressed: 0, heldBack: [] }, at);
   }
 
-  /** Counts a change that would be sent; a throttle keeps changes rare enough by itself. */
+  /** Counts a change that would be sent; not needed with a throttle, which limits the number of messages itself. */
   change(row: number, at: number): Flapping {
     if (this.rules.throttleMs(this.rule(row)) > 0) return 'calm';
     const quiet = this.table.quiet(row) ?? NOTHING;
@@ -99,18 +102,18 @@ export class Throttles {
     return verdict;
   }
 
-  /** Whether it changed recently enough to count at `at`, with or without a tick since. */
+  /** Whether the instance has changed within the flapping window before `at`. */
   hasChanged(row: number, at: number): boolean {
     return recentChanges(this.table.quiet(row)?.changes ?? [], at, this.limits).length > 0;
   }
 
-  /** Returns the time at which a flapping instance is calm again, Unix ms; 0 if it does not flap. */
+  /** Returns the time at which flapping ends, Unix ms; 0 if the instance is not flapping. */
   calmAt(row: number): number {
     const changes = this.table.quiet(row)?.changes ?? [];
     return changes.length > this.limits.changes ? (changes.at(-1) ?? 0) + this.limits.windowMs : 0;
   }
 
-  /** Returns the time after which nothing of it need be kept, Unix ms; 0: nothing is kept. */
+  /** Returns the time after which the quiet state is no longer needed, Unix ms; 0: there is none. */
   endsAt(row: number): number {
     const quiet = this.table.quiet(row);
     if (!quiet) return 0;
@@ -118,20 +121,20 @@ export class Throttles {
     return Math.max(quiet.throttledUntil, last === undefined ? 0 : last + this.limits.windowMs);
   }
 
-  /** Drops expired entries. */
+  /** Drops the quiet state if it has expired. */
   expire(row: number, at: number): void {
     const quiet = this.table.quiet(row);
     if (quiet && quiet.suppressed === 0 && this.endsAt(row) <= at) this.put(row, null, at);
   }
 
-  /** Ends the throttle of a subject that is no longer watched, unless it is that of the whole rule. */
+  /** Ends the throttle of a subject that the edited rule no longer watches, unless the whole rule shares one throttle. */
   leave(rule: number): void {
     if (!this.rules.throttlesSubjects(rule)) return;
     this.rules.throttledUntil.set(rule, 0);
     this.rules.forgetSuppressed(rule);
   }
 
-  /** Restores the quiet of an instance from before its rule was edited. */
+  /** Restores the quiet state of an instance after an edit of its rule. */
   restore(rule: number, instances: InstanceBook, { instanceKey, quiet }: SavedInstance): void {
     if (!quiet) return;
     const row = instances.obtain(rule, instanceKey);
@@ -139,7 +142,9 @@ export class Throttles {
     this.table.markDirty(row);
   }
 
-  /** Applies an edit: a running throttle continues as if it had begun with the new length, and moves with the scope. */
+  /**
+   * Applies an edit: a running throttle continues as if it had started with the new length, and follows a changed scope.
+   */
   edited(rule: number, before: Throttle, rows: readonly number[]): void {
     const { ms, ofSubjects } = this.rules.throttle(rule);
     const { throttledUntil } = this.rules;

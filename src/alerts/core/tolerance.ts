@@ -1,5 +1,6 @@
 /**
- * Tolerance of equality, everywhere: values come from divisions and sums, and one that misses its threshold by binary noise has
- * reached it. A fraction of a level; of changes, which are fractions themselves, the difference.
+ * Tolerance of all equality tests. Values result from divisions and sums, and a value that misses its threshold only by
+ * rounding has reached it. For levels it is a fraction; for changes, which are fractions themselves, it is the absolute
+ * difference.
  */
 export const EQUALITY_TOLERANCE = 1e-9;

@@ -8,21 +8,22 @@ import type { HeldBack, TransitionReason } from './transition.js';
 import type { Waiting } from './waiting.js';
 import { ABSENCE } from './watched.js';
 
-/** Log row being processed. */
+/** Log row that is being processed. */
 export interface Moment {
   /** Time of the row, Unix ms. */
   readonly at: number;
   /** Event of the row; null for a tick. */
   readonly event: MarketRow | null;
-  /** Whether it was observed too long ago for a notification. */
+  /** Whether the row's value was observed too long before the row for a notification. */
   readonly isStale: boolean;
   readonly isLate: boolean;
 }
 
 /**
- * Judge of instances whose conditions changed: decides on transitions and notifications. Phases follow the market alone; modes,
- * throttle, snooze, flapping and staleness only decide whether a change of phase becomes a message. Instances that were kept
- * quiet are reviewed at the end of that: the owner is notified of the present state if the last notification was of another one.
+ * Decides on transitions and notifications of instances whose conditions changed. Phases follow only the market; mode,
+ * throttle, snooze, flapping and staleness decide whether a change of phase becomes a message. An instance that was kept
+ * quiet is reviewed afterwards: its owner is notified of the current state if the last notification was of a different
+ * one.
  */
 export class TransitionJudge {
   constructor(
@@ -34,7 +35,7 @@ export class TransitionJudge {
     private readonly list: TransitionList,
   ) {}
 
-  /** Brings an instance's phase up to date. */
+  /** Updates the phase of an instance. */
   judge(row: number, moment: Moment): void {
     const { table } = this.instances;
     const rule = table.rule.get(row);
@@ -56,7 +57,10 @@ export class TransitionJudge {
     }
   }
 
-  /** Judges after the moment of an event: an instance that began with it and holds no longer fired without a resolution. */
+  /**
+   * Judges again after the conditions that held only for the current event were reset. An instance that began to fire
+   * with the event and no longer holds has fired without a resolution.
+   */
   judgeAfterMoment(row: number, moment: Moment): void {
     const { table } = this.instances;
     const rule = table.rule.get(row);
@@ -65,7 +69,7 @@ export class TransitionJudge {
     else this.rest(row);
   }
 
-  /** Schedules the next review, once per log row and instance, after judging. */
+  /** Schedules the next review of an instance, once per log row, after it was judged. */
   settle(row: number, at = -Infinity): void {
     this.instances.table.setBegan(row, false);
     this.waiting.settle(row, at);
@@ -73,7 +77,10 @@ export class TransitionJudge {
     this.instances.dropIfAtRest(row);
   }
 
-  /** Marks, silently, that an instance of an added rule holds already. The next tick notifies, except of a `crossing`. */
+  /**
+   * Marks an instance of an added rule that already holds as firing, without a notification. The next tick notifies,
+   * except in mode `crossing`.
+   */
   assume(row: number, since: number): void {
     const { table } = this.instances;
     const rule = table.rule.get(row);
@@ -83,7 +90,7 @@ export class TransitionJudge {
     table.setPhase(row, this.rules.forMs(rule) > 0 && !isCrossing ? 'pending' : 'firing', since);
   }
 
-  /** Counts the notified firing of the instance as not notified: it may be notified once more. */
+  /** Counts the notified firing of the instance as not notified, so that it can be notified once more. */
   forget(row: number): void {
     const { table } = this.instances;
     table.setNotified(row, false);
@@ -91,7 +98,7 @@ export class TransitionJudge {
     table.markDirty(row);
   }
 
-  /** Notifies of changes by time alone: the present state after a quiet time, and summaries. */
+  /** Sends notifications that are due without an event: the current state after a quiet time, and summaries. */
   notifyOverdue(moment: Moment): void {
     for (const row of this.waiting.dueReviews(moment.at)) {
       this.review(row, moment);
@@ -133,7 +140,10 @@ export class TransitionJudge {
     else this.notify(row, rule, moment, table.isNotified(row) ? 'repeat' : moment.isLate ? 'catch_up' : 'first_fire');
   }
 
-  /** Drops a resolution that was never sent: the owner still believes in the earlier firing, so the present one is no news. */
+  /**
+   * Drops a resolution that was not sent: its owner still assumes the earlier firing, so the current firing needs no
+   * notification.
+   */
   private believe(row: number): void {
     const { table } = this.instances;
     if (!table.isOwed(row)) return;
@@ -155,7 +165,7 @@ export class TransitionJudge {
     table.markDirty(row);
     this.rules.spend(rule);
     const flapNotice = change === 'notice';
-    // An event has no present state that could be sent once it is calm: the next ones are listed together.
+    // Events have no current state that could be sent when flapping ends, so the next ones are listed together.
     const isPaused = flapNotice && this.leaves.waitForEvents(rule);
     this.list.add(row, from, 'firing', reason, moment, {
       ...this.throttles.begin(row, moment.at, isPaused),
@@ -196,7 +206,7 @@ export class TransitionJudge {
     this.instances.table.setAssumed(row, false);
   }
 
-  /** Reviews an instance at a tick, once its quiet time is over. */
+  /** Reviews an instance at a tick, after its quiet time has ended. */
   private review(row: number, moment: Moment): void {
     const { table } = this.instances;
     const rule = table.rule.get(row);
@@ -215,7 +225,7 @@ export class TransitionJudge {
       this.believe(row);
       if (!this.waiting.isUnnotified(row) || !this.isCredible(row, rule, moment)) return;
       if (moment.at < this.throttles.throttledUntil(row)) {
-        // A summary names it with the others that the throttle of its rule holds back.
+        // The summary names the instance together with the others that the throttle of its rule holds back.
         if (this.throttles.sharesThrottle(row) && !this.throttles.isNamed(row)) this.holdBack(row, rule, moment);
       } else if (this.throttles.suppressed(row) === 0)
         this.notify(row, rule, moment, this.reasonOf(row, rule, moment.isLate ? 'catch_up' : 'first_fire'));
@@ -260,7 +270,7 @@ export class TransitionJudge {
     return row === undefined || this.instances.table.phase(row) !== 'firing';
   }
 
-  /** Sends one summary of the firings of one subject that a throttle held back until now. */
+  /** Sends one summary of the firings that the throttle of one subject held back until now. */
   private summarise(row: number, rule: number, moment: Moment): void {
     const phase = this.instances.table.phase(row) === 'firing' ? 'firing' : 'ok';
     this.countAsNotified(row, rule, moment);
@@ -278,16 +288,16 @@ export class TransitionJudge {
     this.instances.table.markDirty(row);
   }
 
-  /** Whether it holds by values that were not stale on arrival, and its rule is not spent. */
+  /** Whether the instance holds without stale values, and its rule is not spent. */
   private isCredible(row: number, rule: number, { event, isStale }: Moment): boolean {
     if (isStale || this.rules.isSpent(rule)) return false;
-    // The value of a rule's single condition came with the event, unless that only opened its filter.
+    // The value of a rule's only condition came with this event, unless the event only changed the result of its filter.
     const first = this.leaves.first(rule);
     if (event && this.leaves.next.get(first) < 0 && !this.leaves.hasFilter(first)) return true;
     return this.rules.isTrue(rule, this.freshlyHeld(row, rule));
   }
 
-  /** Returns the conditions that hold now by a value that was not stale on arrival, as bits. */
+  /** Returns the conditions that currently hold by values that were not stale when they were logged, as bits. */
   private freshlyHeld(row: number, rule: number): number {
     const key = this.instances.table.key(row);
     let held = this.instances.heldNow(row);

@@ -10,7 +10,7 @@ type Extras = Partial<Pick<Transition, 'suppressed' | 'heldBack' | 'flapNotice' 
 
 const NOTHING = { suppressed: 0, heldBack: [], flapNotice: false, silenced: null } as const;
 
-/** Transitions in the order in which they occur, numbered by rule. */
+/** Transitions in the order of their occurrence, numbered per rule. */
 export class TransitionList {
   private transitions: Transition[] = [];
 
@@ -46,7 +46,7 @@ export class TransitionList {
     });
   }
 
-  /** Adds the resolution of a firing that an edit of its rule ended, in the words of the rule as it was. */
+  /** Adds the resolution of a firing that an edit of its rule ended, with the version of the rule that fired. */
   bidFarewell(rule: number, farewell: Farewell, moment: Moment, silenced: Silence | null): void {
     this.transitions.push({
       ruleId: this.rules.id(rule),
@@ -62,7 +62,7 @@ export class TransitionList {
     });
   }
 
-  /** Adds a transition for the history only; returns the readings of the conditions. */
+  /** Adds a transition that is only recorded in the history; returns the readings of the conditions. */
   silence(row: number, from: Phase, to: Phase, silenced: Silence, moment: Moment): readonly LeafReading[] {
     const readings = readingsOf(row, moment.event, this.leaves, this.instances);
     const reason = to === 'ok' ? 'resolved' : from === 'firing' ? 'repeat' : 'first_fire';
@@ -71,7 +71,9 @@ export class TransitionList {
   }
 }
 
-/** Returns the condition to name of a firing: the first that holds and compares a number. */
+/**
+ * Returns the condition that names a firing: the first that holds and compares a number, otherwise the first that holds.
+ */
 export function firstHolding(readings: readonly LeafReading[]): LeafReading | undefined {
   return readings.find(({ holds, value }) => holds && value !== null) ?? readings.find(({ holds }) => holds);
 }

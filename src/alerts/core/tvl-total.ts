@@ -9,12 +9,12 @@ export function countsInTotal(chain: string, known: Iterable<string>): boolean {
 }
 
 /**
- * Newest TVL of each chain of one protocol, and their total: over its real chains, or the value that a source gave as `all` if
- * there is none. Summed by the names of the chains, so that the same values always give the same total, to the last bit, in any
- * order of arrival.
+ * Newest TVL of each chain of one protocol, and their total: the sum of its real chains, or the value that a source gave
+ * as `all` if there are none. The sum is computed in the order of the chains' names, so that equal values give the same
+ * total to the last bit, regardless of their order of arrival.
  */
 export class TvlTotal {
-  /** Real chains by name, with their values. */
+  /** Names of the real chains in sorted order, and their values. */
   private readonly chains: string[] = [];
   private readonly values: number[] = [];
   private readonly places = new Map<string, number>();
@@ -28,7 +28,7 @@ export class TvlTotal {
     return sum;
   }
 
-  /** Whether the total is over real chains. */
+  /** Whether the total is a sum of real chains. */
   get isSum(): boolean {
     return this.values.length > 0;
   }

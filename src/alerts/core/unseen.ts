@@ -2,9 +2,12 @@ import type { LeafTable } from './leaf-table.js';
 import { Comparison } from './comparison.js';
 import { ABSENCE } from './watched.js';
 
-/** Conditions on the absence of a subject that was never observed: it counts as absent since their rule was made. */
+/**
+ * Conditions on the absence of a subject that was never observed: for these, the time since the creation of the rule
+ * counts.
+ */
 export class Unseen {
-  /** Time at which the rule of each condition was made, Unix ms. */
+  /** Creation time of each condition's rule, Unix ms. */
   private readonly since = new Map<number, number>();
 
   constructor(private readonly leaves: LeafTable) {}
@@ -19,13 +22,15 @@ export class Unseen {
     this.since.delete(leaf);
   }
 
-  /** Whether it has waited long enough. */
+  /** Whether the condition's threshold of minutes has been reached. */
   isDue(leaf: number, at: number): boolean {
     const since = this.since.get(leaf);
     return since !== undefined && (at - since) / MINUTE_MS >= this.leaves.test(leaf).threshold && this.isUnseen(leaf);
   }
 
-  /** Yields the conditions that have waited long enough; drops those whose key was observed meanwhile. */
+  /**
+   * Yields the conditions whose threshold of minutes has been reached; drops those whose subject has been observed since.
+   */
   *due(at: number): Generator<number> {
     for (const leaf of this.since.keys()) {
       if (!this.isUnseen(leaf)) this.since.delete(leaf);

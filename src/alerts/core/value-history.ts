@@ -1,9 +1,9 @@
-/** Minimum number of values to forget at once: the rest of the array moves each time. */
+/** Minimum number of values dropped at once, because each drop moves the rest of the array. */
 const PIECE = 64;
 
 /**
- * Values of one series by the time they were observed (Unix ms); of equal times the later given is the later. Times and values
- * alternate in one array: every event adds to one, and the cost is then the number of arrays.
+ * Values of one series by their time of observation (Unix ms); of equal times, the value given later counts as later.
+ * Times and values alternate in one array: with an array each, every event would touch two.
  */
 export class ValueHistory {
   private entries: number[] = [];
@@ -12,7 +12,7 @@ export class ValueHistory {
     return this.entries.length / 2;
   }
 
-  /** Inserts a value, usually at the end; one that was observed earlier than the last goes to its place by time. */
+  /** Inserts a value, usually at the end; a value observed before the last one is inserted at its place by time. */
   insert(time: number, value: number): void {
     const { entries } = this;
     const last = entries.at(-2);
@@ -33,7 +33,10 @@ export class ValueHistory {
     return this.entries[2 * position + 1] ?? NaN;
   }
 
-  /** Replaces the held values of a time by `stretch` (by time, complete from its first time to its last). */
+  /**
+   * Replaces the values between the first and the last time of `stretch`, which is sorted by time and complete between
+   * them.
+   */
   replace(stretch: readonly { at: number; value: number }[]): void {
     const [first] = stretch;
     const last = stretch.at(-1);
@@ -43,7 +46,7 @@ export class ValueHistory {
     this.entries = [...before, ...stretch.flatMap(({ at, value }) => [at, value]), ...behind];
   }
 
-  /** Forgets values that no window beginning at or after `time` can refer to. Usually reads the array once. */
+  /** Drops values that no window starting at or after `time` needs. On average it costs one pass over the array. */
   forgetBefore(time: number): void {
     const least = Math.max(PIECE, Math.ceil(this.length / 2));
     if (least < this.length && this.timeAt(least) <= time) this.entries.splice(0, 2 * this.asOf(time));

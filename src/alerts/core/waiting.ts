@@ -4,12 +4,15 @@ import type { LeafTable } from './leaf-table.js';
 import type { Throttles } from './throttle.js';
 import type { RuleTable } from './rule-table.js';
 
-/** Instances and rules that wait for time to pass, by due time. An entry of a heap is only a hint to look. */
+/**
+ * Instances and rules that wait for a time, by due time. An entry of a heap must always be checked against the current
+ * state.
+ */
 export class Waiting {
-  /** Instances that wait for `forSeconds`, and rules that owe a summary. */
+  /** Instances that wait for the end of `forSeconds`, and rules for which a summary is due. */
   private readonly pending = new DueHeap();
   private readonly summaries = new DueHeap();
-  /** Instances that may have to notify without an event. */
+  /** Instances whose notification may become due without an event. */
   private readonly reviews = new DueHeap();
   /** Time of the next review of each instance. */
   private readonly reviewTimes = new Map<number, number>();
@@ -21,7 +24,7 @@ export class Waiting {
     private readonly throttles: Throttles,
   ) {}
 
-  /** Yields firing instances that may notify again after an event of one of their series. */
+  /** Yields firing instances that may notify again because of an event of one of their series. */
   *dueRepeats(repeats: DueHeap, at: number): Generator<number> {
     const { table } = this.instances;
     for (let item = repeats.popDue(at); item !== undefined; item = repeats.popDue(at)) {
@@ -35,7 +38,7 @@ export class Waiting {
     }
   }
 
-  /** Yields pending instances that have held long enough. */
+  /** Yields pending instances that have held for `forSeconds`. */
   *duePending(at: number): Generator<number> {
     const { table } = this.instances;
     for (let row = this.pending.popDue(at); row !== undefined; row = this.pending.popDue(at)) {
@@ -46,7 +49,7 @@ export class Waiting {
     }
   }
 
-  /** Returns the instances to review, those of one rule in the order of their keys. */
+  /** Returns the instances to review; those of one rule are in the order of their keys. */
   dueReviews(at: number): readonly number[] {
     const due = new Set<number>();
     for (let row = this.reviews.popDue(at); row !== undefined; row = this.reviews.popDue(at)) {
@@ -56,7 +59,7 @@ export class Waiting {
     return this.instances.inOrder([...due]);
   }
 
-  /** Yields rules whose throttle is over and held something back. */
+  /** Yields rules whose throttle has ended and held firings back. */
   *dueSummaries(at: number): Generator<number> {
     for (let rule = this.summaries.popDue(at); rule !== undefined; rule = this.summaries.popDue(at)) {
       this.rules.summaryDue(rule);
@@ -66,14 +69,14 @@ export class Waiting {
     }
   }
 
-  /** Schedules the summary of firings that a rule's throttle held back for the end of the throttle. */
+  /** Schedules the summary of firings that a rule's throttle held back, for the end of the throttle. */
   oweSummary(rule: number): void {
     if (this.rules.oweSummary(rule)) this.summaries.push(this.rules.throttledUntil.get(rule), rule);
   }
 
   /**
-   * Schedules the next look at the instance, at an event or a time that may change something. `at`: the present tick, if there is
-   * one.
+   * Schedules the next check of the instance, for an event or for a time that may change its notification. `at`: the
+   * current tick, if there is one.
    */
   settle(row: number, at = -Infinity): void {
     const phase = this.instances.table.phase(row);
@@ -82,7 +85,7 @@ export class Waiting {
     this.awaitReview(row, at);
   }
 
-  /** Reschedules after an edit of throttle or snooze: entries may now be due earlier than noted. */
+  /** Reschedules after an edit of throttle or snooze: the new due times may be before those in the heaps. */
   refresh(rule: number): void {
     const { table } = this.instances;
     if (this.rules.suppressed.get(rule) > 0) this.summaries.push(this.rules.throttledUntil.get(rule), rule);
@@ -92,14 +95,14 @@ export class Waiting {
     }
   }
 
-  /** Whether it fires and its owner is not notified yet. */
+  /** Whether the instance is firing and its owner has not been notified. */
   isUnnotified(row: number): boolean {
     const { table } = this.instances;
     if (table.phase(row) !== 'firing' || table.isNotified(row) || table.isAssumed(row)) return false;
     return !this.rules.isSpent(table.rule.get(row));
   }
 
-  /** Whether the next event of its series may cause a notification. */
+  /** Whether the next event of the instance's series may cause a notification. */
   wantsEvents(row: number): boolean {
     const { table } = this.instances;
     const rule = table.rule.get(row);
@@ -107,36 +110,39 @@ export class Waiting {
     return !table.isNotified(row) || this.rules.repeats(rule);
   }
 
-  /** Returns the time from which it may notify, Unix ms. */
+  /** Returns the time from which the instance may notify, Unix ms. */
   private readyAt(row: number): number {
     const rule = this.instances.table.rule.get(row);
     return Math.max(this.throttles.throttledUntil(row), this.rules.silentUntil(rule));
   }
 
-  /** Returns the time from which an event may cause a notification, at once or in the next summary. */
+  /** Returns the time from which an event may cause a notification, either immediately or in the next summary. */
   private wakesAt(row: number): number {
     const joins = this.joinsSummary(row) || this.listsMoves(row);
     return joins ? this.rules.silentUntil(this.instances.table.rule.get(row)) : this.readyAt(row);
   }
 
-  /** Whether each move is sent or listed in a summary, also while the moves before it have not ended. */
+  /**
+   * Whether each change from one published value to the next is sent or listed in a summary, even while the instance is
+   * firing.
+   */
   listsMoves(row: number): boolean {
     const rule = this.instances.table.rule.get(row);
     return this.rules.repeats(rule) && this.leaves.isMove(rule);
   }
 
-  /** Whether its rule's throttle holds it back, and the next summary does not name it yet. */
+  /** Whether the throttle of the rule holds the instance back and the next summary does not name it yet. */
   private joinsSummary(row: number): boolean {
     return this.isUnnotified(row) && this.throttles.sharesThrottle(row) && !this.throttles.isNamed(row);
   }
 
-  /** Whether a pending instance has held long enough. */
+  /** Whether a pending instance has held for `forSeconds`. */
   isOver(row: number, at: number): boolean {
     const { table } = this.instances;
     return at - table.since.get(row) >= this.rules.forMs(table.rule.get(row));
   }
 
-  /** Waits for events of every series of the instance, from the time at which the rule may notify again. */
+  /** Adds the instance to the `repeats` of all its series, with the time at which the rule may notify again. */
   private awaitRepeat(row: number): void {
     const { table } = this.instances;
     if (!this.wantsEvents(row)) return;
@@ -162,7 +168,10 @@ export class Waiting {
     this.reviews.push(time, row);
   }
 
-  /** Returns the time at which time alone may change the notification; a state that is only stale waits for an event. */
+  /**
+   * Returns the time at which the notification may change without an event. A state that is only stale waits for an
+   * event.
+   */
   private reviewAt(row: number, at: number): number {
     const { table } = this.instances;
     const ends = this.throttles.endsAt(row);
@@ -175,7 +184,7 @@ export class Waiting {
     return ends > at ? Math.min(due, ends) : due;
   }
 
-  /** Whether the condition of an instance is about the series with these repeats. */
+  /** Whether the condition of an instance is about the series that has these repeats. */
   private looksAt(row: number, bit: number, repeats: DueHeap): boolean {
     const { table } = this.instances;
     const { leaves } = this;

@@ -1,21 +1,23 @@
 import type { SubjectFilter } from './rule.js';
 import type { RuleEventType } from '../../events/core/index.js';
 
-/** Numbers that events bring; everything else that rules compare is derived from these. */
+/** Numbers that events contain; all other numbers that rules compare are derived from them. */
 export type Measure = 'tvl' | 'price' | 'volume_24h' | 'market_cap' | 'points';
 
-/** Stands for the protocol's total in place of a chain. */
+/** Value of `chain` for the protocol's total. */
 export const TOTAL = '';
-/** Stands for every protocol, chain or token. */
+/** Value of `protocol`, `chain` or `token` for all of them. */
 export const ANY = '*';
 
-/** Values of `windowMs`: the measure itself, or its change against the value published before; see `ABSENCE`. */
+/**
+ * Values of `windowMs`: for the measure itself, and for its change from the previous published value; see also `ABSENCE`.
+ */
 export const LEVEL = 0;
 export const PREVIOUS = -1;
 /** Value of `windowMs` for the minutes without an observation. */
 export const ABSENCE = -2;
 
-/** Returns level, change, or absence: the classes that owners tell apart. */
+/** Returns the kind of a number: level, change or absence. */
 export function kindOf(windowMs: number): typeof LEVEL | typeof PREVIOUS | typeof ABSENCE {
   return windowMs > 0 ? PREVIOUS : windowMs === LEVEL ? LEVEL : windowMs === ABSENCE ? ABSENCE : PREVIOUS;
 }
@@ -23,21 +25,21 @@ export function kindOf(windowMs: number): typeof LEVEL | typeof PREVIOUS | typeo
 /** Number, or family of numbers, that a condition compares with its threshold. */
 export interface WatchedNumber {
   readonly measure: Measure;
-  /** Slug, `*`, or empty if the measure has no protocol. */
+  /** Slug, `*`, or empty for a measure of tokens. */
   readonly protocol: string;
   /** Chain, `*`, or `TOTAL`; empty for tokens. */
   readonly chain: string;
-  /** Id, `*`, or empty. */
+  /** Id, `*`, or empty for a measure of protocols. */
   readonly token: string;
-  /** Window: `LEVEL`, `PREVIOUS`, `ABSENCE`, or ms to look back. */
+  /** Window: `LEVEL`, `PREVIOUS`, `ABSENCE`, or its length in ms. */
   readonly windowMs: number;
-  /** Whether the size of the change counts, in either direction. */
+  /** Whether the absolute value of the change is compared, so that both directions count. */
   readonly absolute: boolean;
   /** Filter on the members of a family. */
   readonly filter?: SubjectFilter;
 }
 
-/** Events of one type about a subject; null is any. */
+/** Events of one type about a subject; a null member matches all. */
 export interface WatchedEvent {
   readonly eventType: RuleEventType;
   readonly protocol: string | null;
@@ -45,7 +47,7 @@ export interface WatchedEvent {
   readonly token: string | null;
 }
 
-/** Wildcards of a condition, as bits, which tell its instances apart. */
+/** Wildcards of a condition, as bits: the subject of each names an instance. */
 export const Variable = { protocol: 1, chain: 2, token: 4 } as const;
 
 export function variablesOf({ protocol, chain, token }: WatchedNumber): number {
@@ -56,7 +58,7 @@ export function variablesOf({ protocol, chain, token }: WatchedNumber): number {
   );
 }
 
-/** Returns the key of the series of a number or family, independent of the comparison. */
+/** Returns the key of the series of a number or family; it is the same for all windows. */
 export function seriesKey({ measure, protocol, chain, token }: WatchedNumber): string {
   return `${measure} ${protocol} ${chain} ${token}`;
 }
@@ -67,7 +69,7 @@ export function numberKey(watched: WatchedNumber): string {
   return `${seriesKey(watched)} ${windowMs}${absolute ? ' abs' : ''}${among}`;
 }
 
-/** Returns the variables of an instance's name, as bits. */
+/** Returns the wildcards of an instance's key, as bits. */
 export function variablesOfKey(key: string): number {
   const has = (name: string): boolean => key.startsWith(`${name}=`) || key.includes(`,${name}=`);
   return (
@@ -77,7 +79,7 @@ export function variablesOfKey(key: string): number {
   );
 }
 
-/** Returns the name of a subject's instance for the given variables; empty without any. */
+/** Returns the instance key of a subject for the given wildcards; empty if there are none. */
 export function instanceKey(variables: number, protocol: string, chain: string, token: string): string {
   if (variables === 0) return '';
   const parts: string[] = [];

@@ -9,10 +9,15 @@ import { ShardWorkshop } from './shard-workshop.js';
 import type { Lease } from './shard-store.js';
 
 const RENEW_INTERVAL_MS = 1_000;
-/** Interval of the poll for edits made in another process, ms. Runners are notified at once of an edit in this process. */
+/**
+ * Interval at which edits by other processes are polled, ms. Runners are notified immediately of edits in this process.
+ */
 const EDITS_INTERVAL_MS = 250;
 
-/** Evaluation of alert rules: runs the evaluator of every shard that this process holds. A single process holds all. */
+/**
+ * Evaluation of alert rules: runs the evaluator of every shard that this process holds. A single process holds all
+ * shards.
+ */
 @Injectable()
 export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(AlertEvaluation.name);
@@ -54,7 +59,7 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
     ]);
   }
 
-  /** Commits the evaluated work and returns the shards. */
+  /** Commits the evaluated work and releases the shards. */
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
@@ -69,7 +74,10 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
     await this.leases.leave().catch(() => undefined);
   }
 
-  /** Repeats the work; logs its first failure and its first success after one: an unavailable database is asked once a second. */
+  /**
+   * Repeats the work. Logs the first failure, and the first success after failures: while the database is unavailable,
+   * the work is tried once a second.
+   */
   private async repeat(bell: Doorbell, everyMs: number, work: () => Promise<void>): Promise<void> {
     let failing = false;
     while (!this.stopped) {
@@ -78,7 +86,7 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
         if (failing) this.logger.log('alert shard assignment recovered');
         failing = false;
       } catch (error) {
-        // Commits are fenced by the database: until it answers again nothing can go wrong.
+        // The database checks the lease at each commit, so while it is unavailable no other process can interfere.
         if (!failing) this.logger.warn({ reason: String(error) }, 'alert shard assignment unavailable; retrying');
         failing = true;
       }
@@ -91,7 +99,7 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
     const kept = new Map(held.map((lease) => [lease.shard, lease.term]));
     const surplus = [...this.runners.values()].filter(({ lease }) => kept.get(lease.shard) !== lease.term);
     for (const runner of surplus) this.runners.delete(runner.lease.shard);
-    // Stopping waits for a commit in progress; renewing the other leases must not wait for that.
+    // Not awaited: stopping a runner waits for its commit, and the renewal of the other leases must not be delayed.
     for (const runner of surplus) void this.giveUp(runner);
     for (const lease of held) if (!this.runners.has(lease.shard)) this.run(lease);
   }

@@ -11,15 +11,15 @@ export const MAX_ROWS_PER_HOUR = 1_000;
 const MAX_SUBJECTS = 100;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
-/** Maximum number of rules whose rows are counted in memory; the counts of others are read from the database. */
+/** Maximum number of rules whose rows are counted in memory; the counts of further rules are read from the database. */
 const MAX_COUNTED = 20_000;
 
-/** Facts of a row that groups the alerts of one minute. */
+/** Members of a row that groups the alerts of one minute. */
 export interface GroupedAlerts {
   count: number;
   firstValue: number | null;
   lastValue: number | null;
-  /** Names of the instances. */
+  /** Keys of the instances. */
   subjects: string[];
 }
 
@@ -31,15 +31,15 @@ interface HistoryRow {
 }
 
 /**
- * Writer of the history: every alert that was true, notified or not; one row a minute for a rule over the hourly maximum, and for
- * a user whose storage budget is used up.
+ * Writes the history: every alert, whether its owner was notified or not. For a rule over the hourly maximum, and for a
+ * user whose storage budget is used up, it writes one row per minute.
  */
 @Injectable()
 export class AlertHistoryWriter {
-  /** Hour that is counted and its rows, by rule. */
+  /** Current hour and number of rows in it, by rule. */
   private readonly counts = new Map<string, { hour: number; rows: number }>();
 
-  /** Records alerts; returns the bytes stored for each user. */
+  /** Records alerts; returns the number of bytes stored for each user. */
   async record(tx: PoolClient, plans: readonly Planned[], storms: readonly Storm[]): Promise<UserBytes[]> {
     const groupOf = new Map(storms.flatMap((storm) => storm.alertIds.map((id) => [id, storm.delivery.data.alertId])));
     await this.countEarlier(tx, plans);
@@ -68,7 +68,10 @@ export class AlertHistoryWriter {
     return rows;
   }
 
-  /** Counts earlier rows. A rule with few transitions in all cannot have filled its hour: only the rows of others are counted. */
+  /**
+   * Reads the number of earlier rows in this hour. A rule whose transitions in total are few cannot have reached the
+   * maximum, so only the rows of other rules are counted.
+   */
   private async countEarlier(tx: PoolClient, plans: readonly Planned[]): Promise<void> {
     if (this.counts.size > MAX_COUNTED) this.counts.clear();
     const unknown = new Map<string, number>();

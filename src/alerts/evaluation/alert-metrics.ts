@@ -7,12 +7,12 @@ import type { MessagePlan } from '../messages/plan-messages.js';
 /** Metrics of the evaluation of alert rules. */
 @Injectable()
 export class AlertMetrics {
-  /** Rules that this process evaluates. */
+  /** Number of rules that this process evaluates. */
   readonly rules: Gauge<'shard'>;
   private readonly transitions: Counter<'state' | 'outcome'>;
   private readonly lag: Histogram;
   private readonly evaluation: Histogram;
-  /** Loads after a start, a take-over or an error. */
+  /** Number of shard loads, after a start, a take-over or an error. */
   readonly loads: Counter;
 
   constructor(metrics: Metrics) {
@@ -31,7 +31,7 @@ export class AlertMetrics {
     });
     this.lag = new Histogram({
       name: 'alert_commit_to_transition_seconds',
-      help: 'Time from the number of an event in the log to the commit of the transitions that it caused',
+      help: 'Time from the numbering of an event in the log to the commit of the transitions that it caused',
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
       registers,
     });
@@ -43,7 +43,7 @@ export class AlertMetrics {
     });
     this.loads = new Counter({
       name: 'alert_shard_loads_total',
-      help: 'Loads of a shard of the alert rules: after a start, a take-over, an error',
+      help: 'Loads of alert rule shards, after a start, a take-over or an error',
       registers,
     });
   }

@@ -6,18 +6,18 @@ export type DeadBand = NonNullable<EvaluatorOptions['deadBand']>;
 
 const REFRESH_INTERVAL_MS = 60_000;
 
-/** Dead bands: the moves from which a value is published and rules can see it. */
+/** Dead bands: a value is published, and visible to rules, only if it moves by more than its dead band. */
 @Injectable()
 export class DeadBands {
   private newest: DeadBand = deadBandOf([]);
-  /** Rows of the table, as of the last reading. */
+  /** Rows of `change_thresholds`, as last read. */
   private rows: readonly DeadBandRow[] = [];
   private readAt = -Infinity;
   private reading: Promise<void> | undefined;
 
   constructor(private readonly database: Database) {}
 
-  /** Returns the ratios, at most a minute old, as a function that keeps answering with newer ones. */
+  /** Returns the dead bands, at most a minute old. The returned function uses newer ones as they are read. */
   async current(): Promise<DeadBand> {
     if (performance.now() - this.readAt > REFRESH_INTERVAL_MS) {
       this.reading ??= this.read().finally(() => (this.reading = undefined));
@@ -26,7 +26,7 @@ export class DeadBands {
     return this.of;
   }
 
-  /** Returns the rows of the ratios, for worker threads, to which a function cannot be passed. */
+  /** Returns the rows of the dead bands for worker threads, because functions cannot be passed to them. */
   async currentRows(): Promise<readonly DeadBandRow[]> {
     await this.current();
     return this.rows;

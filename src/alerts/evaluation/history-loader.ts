@@ -3,7 +3,7 @@ import { Database } from '../../platform/database/database.js';
 import type { HistoryPoint } from '../core/index.js';
 import { LogTail, type AsOf } from './log-tail.js';
 
-/** Maximum number of newest points of a series that are searched for the value before its newest. */
+/** Number of newest points of a series in which the value before its newest is searched. */
 const NEWEST = 50;
 
 interface PointRow {
@@ -15,13 +15,13 @@ interface PointRow {
   seq: number;
   volume24h: number | null;
   marketCap: number | null;
-  /** Time of publication; null: no longer in the log. */
+  /** Time of publication; null: the row is no longer in the log. */
   loggedAt: number | null;
   category: string | null;
   tags: string[];
 }
 
-/** Present values as of an evaluator's position, without later ones. */
+/** Published values as of an evaluator's position, excluding later ones. */
 @Injectable()
 export class HistoryLoader {
   constructor(
@@ -30,14 +30,15 @@ export class HistoryLoader {
   ) {}
 
   /**
-   * Returns the last two published values of every key, in the order of the log; created as they are taken, because there are
-   * very many.
+   * Returns the last two published values of every key, in log order. They are created as the caller iterates, because
+   * there are very many.
    */
   async latest(asOf: AsOf): Promise<Iterable<HistoryPoint>> {
     const written = await this.tail.written(asOf);
     const rows: PointRow[] = [];
     for await (const page of this.database.pages<PointRow>(LATEST, [asOf.seq])) rows.push(...page);
-    // Rows written in the meantime are excluded: read twice, a newest value would also be the one before it.
+    // Rows written in the meantime are excluded: a newest value that is read twice would also count as the previous
+    // value.
     const unwritten = await this.tail.points(Math.max(written, rows.at(-1)?.seq ?? 0), asOf);
     return pointsOf(rows, unwritten);
   }
@@ -67,9 +68,10 @@ function pointOf({
 
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
-// Ordered as the log, which the times of observation need not follow: two values may share a millisecond, one may come late.
-// `published_values` has the newest of a key, unless it was published again after the position: then all of its points are
-// searched. Hourly samples (0) were never published. Volumes and market caps are no points.
+// In log order, which may differ from the order of observation: two values may have the same millisecond, or one may
+// arrive late. `published_values` has the newest value of a key, unless the key was published again after the position:
+// then all of its points are searched. Hourly samples (seq 0) were never published. Volumes and market caps are not
+// stored as points.
 const LATEST = `
 SELECT s.metric, s.subject, s.chain, p.value, ${millis('p.at')} AS at, p.seq::float8 AS seq,
        CASE p.seq WHEN v.seq THEN v.volume_24h ELSE e.volume_24h END AS "volume24h",

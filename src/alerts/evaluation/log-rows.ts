@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EventFeed, EventLog, type LogEvent } from '../../events/index.js';
 
-/** Log from any position on: from memory if the feed has it, else from the database. */
+/** Log from any position: from the memory of the feed, or else from the database. */
 @Injectable()
 export class LogRows {
   constructor(
@@ -9,12 +9,15 @@ export class LogRows {
     private readonly feed: EventFeed,
   ) {}
 
-  /** Returns up to `limit` rows after a position; fewer mean that there are no more now. */
+  /** Returns up to `limit` rows after a position; fewer than `limit`: there are currently no more. */
   async after(seq: number, limit: number): Promise<readonly LogEvent[]> {
     return this.feed.recent(seq, limit) ?? (await this.log.read(seq, limit));
   }
 
-  /** Calls `more` when rows have arrived and `anew` when the log began a new epoch, until the returned function is called. */
+  /**
+   * Calls `more` when rows have arrived and `anew` when the log has begun a new epoch, until the returned function is
+   * called.
+   */
   watch(more: () => void, anew: () => void): () => void {
     const ends = [this.feed.subscribe(more), this.feed.onEpochChange(anew)];
     return () => ends.forEach((end) => end());

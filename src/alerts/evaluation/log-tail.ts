@@ -3,16 +3,16 @@ import { EventLog, type LogEvent } from '../../events/index.js';
 import { Database } from '../../platform/database/database.js';
 import { observedTime, type HistoryPoint } from '../core/index.js';
 
-/** Moment as of which history is read: a position of the log and the time of its row, Unix ms. */
+/** Position of the log as of which history is read, and the time of its row, Unix ms. */
 export interface AsOf {
   seq: number;
   at: number;
 }
 
-/** Published value with its position in the log; 0 if the log never had it. */
+/** Published value with its position in the log; 0 if it was never in the log. */
 export type LoggedPoint = HistoryPoint & { seq: number };
 
-/** Reader of the log that writes history; later rows are read from the log. */
+/** Reader of the log that writes the history; rows after its position are only in the log. */
 const HISTORY_READER = 'history';
 const LOG_PAGE = 5_000;
 
@@ -24,7 +24,7 @@ export class LogTail {
     private readonly log: EventLog,
   ) {}
 
-  /** Returns the position up to which history is written, at most the given one. To be called before history is read. */
+  /** Returns the position up to which history is written, limited to `asOf`. Must be called before history is read. */
   async written(asOf: AsOf): Promise<number> {
     const reader = await this.database.one<{ seq: number }>(
       'SELECT seq::float8 AS seq FROM log_readers WHERE name = $1',
@@ -33,7 +33,7 @@ export class LogTail {
     return Math.min(reader?.seq ?? asOf.seq, asOf.seq);
   }
 
-  /** Returns the log's values after `written`, up to the position. */
+  /** Returns the values of the log after `written`, up to `asOf`. */
   async points(written: number, asOf: AsOf): Promise<LoggedPoint[]> {
     const points: LoggedPoint[] = [];
     let position = written;

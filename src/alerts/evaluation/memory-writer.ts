@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { SavedInstance, SavedRule, StateChanges } from '../core/index.js';
 
-/** Changes of an evaluator's state since the last commit, the newest of each rule and instance. */
+/** Changes of an evaluator's state since the last commit; only the newest of each rule and instance. */
 export class MemoryChanges {
   private readonly rules = new Map<string, SavedRule>();
   private readonly instances = new Map<string, SavedInstance>();

@@ -3,21 +3,21 @@ import { sameTarget } from '../../notifications/core/index.js';
 import type { Rule, RuleAction, Transition } from '../core/index.js';
 
 /**
- * Returns the actions of a rule that a transition is for. A resolution is only for those that the firing was sent to: for a
- * target that was added since, something would end that never began.
+ * Returns the actions of a rule to which a transition is sent. A resolution is sent only to targets that received the
+ * firing; a target that was added since does not know the firing.
  */
 export type ActionsFor = (transition: Transition, rule: Pick<Rule, 'actions'>) => readonly RuleAction[];
 
 /**
- * Looks up, for resolutions of edited rules, the targets of their firings.
- * @param rules present rules by id
+ * Looks up the targets that received the firings, for resolutions of edited rules.
+ * @param rules current rules by id
  */
 export async function actionsByFirings(
   tx: PoolClient,
   transitions: readonly Transition[],
   rules: ReadonlyMap<string, Pick<Rule, 'version'>>,
 ): Promise<ActionsFor> {
-  // A firing and its end in one commit go to the same targets.
+  // A firing and its resolution in one commit are sent to the same targets.
   const firing = new Set(transitions.filter(({ to, silenced }) => to === 'firing' && !silenced).map(instanceOf));
   const asked = transitions.filter(
     (one) => isResolution(one) && (rules.get(one.ruleId)?.version ?? 1) > 1 && !firing.has(instanceOf(one)),
@@ -48,9 +48,9 @@ async function aimedAt(tx: PoolClient, asked: readonly Transition[]): Promise<Ma
 }
 
 /**
- * Targets of each instance: those of the version that last notified of it, and of later versions stored before that notification
- * was evaluated. With a throttle of the whole rule the firing is under the rule's own key. Without a row nothing is known, and no
- * target is left out.
+ * Targets of each instance: those in the rule version that last sent a notification about it, and in later versions
+ * stored before that notification was evaluated. If the whole rule has one throttle, the firing is recorded under the
+ * rule's own key. Without a recorded firing all targets are used.
  */
 const AIMED_AT = `
 SELECT last.id, coalesce(jsonb_agg(action) FILTER (WHERE action IS NOT NULL), '[]') AS actions

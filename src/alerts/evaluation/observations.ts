@@ -3,21 +3,24 @@ import { Database } from '../../platform/database/database.js';
 import type { Observation, Observed } from '../core/index.js';
 
 /**
- * Last observations of keys. Only the rows of the tables have them: a move within the dead band is no event, and still an
- * observation.
+ * Last observations of keys, read from the tables of values: a move within the dead band is an observation, but there is
+ * no event for it.
  */
 @Injectable()
 export class Observations {
   constructor(private readonly database: Database) {}
 
-  /** Returns the last observation of each key; over all chains of a protocol if none is named; null if there is no row. */
+  /**
+   * Returns the last observation of each key, or of all chains of a protocol if no chain is named; null if there is no
+   * row.
+   */
   async of(asked: readonly Observed[]): Promise<Observation[]> {
     if (asked.length === 0) return [];
     return this.database.query<Observation & Record<string, unknown>>(LAST, [JSON.stringify(asked)]);
   }
 }
 
-/** Returns the SQL of a row's time of observation, Unix ms; a time ahead counts as now. */
+/** Returns the SQL for a row's time of observation, Unix ms; a time in the future counts as now. */
 const millis = (row: string): string => `(extract(epoch FROM least(${row}.observed_at, now())) * 1000)::float8 AS at`;
 
 const LAST = `

@@ -3,29 +3,35 @@ import { Database } from '../../platform/database/database.js';
 import type { Phase, Rule, SavedInstance, SavedRule, SavedState } from '../core/index.js';
 import { ruleColumns, ruleOf, type RuleRow } from '../rules/rule-row.js';
 
-/** Rule with its evaluator's saved state; without one it is new. */
+/** Rule with the saved state of its evaluation; a rule without it is new. */
 export interface StoredRule {
   rule: Rule;
   saved: SavedState | undefined;
-  /** Version of the rule to which the saved state belongs, if that is not this version and was not switched off since. */
+  /**
+   * Earlier version of the rule to which the saved state belongs; absent if that is the current version or the rule was
+   * deactivated since.
+   */
   before?: Rule;
 }
 
-/** Edit of a rule for the evaluator: its present version, or its deletion or deactivation. */
+/** Edit of a rule for the evaluator: the current version, or none if the rule was deleted or deactivated. */
 export interface Edit {
   ruleId: string;
   stored: StoredRule | undefined;
 }
 
-/** Number of rules per query: about 10 ms of parsing, so that loading a million leaves the process responsive. */
+/**
+ * Number of rules per query: parsing takes about 10 ms, so that the process stays responsive while it loads a million
+ * rules.
+ */
 const SLICE = 1_000;
 
-/** Loader of rules and the evaluator's state of them. */
+/** Loads rules and their saved evaluation state. */
 @Injectable()
 export class RuleLoader {
   constructor(private readonly database: Database) {}
 
-  /** Returns the number of edits to the rules of each shard. */
+  /** Returns the revision of the rules of each shard: the number of edits so far. */
   async revisions(): Promise<Map<number, number>> {
     const rows = await this.database.query<{ shard: number; revision: number }>(
       'SELECT shard, rules_revision::float8 AS revision FROM alert_shards',
@@ -34,9 +40,10 @@ export class RuleLoader {
   }
 
   /**
-   * Yields all active rules of a shard, in slices, ordered by the subject and threshold of their first condition. The evaluator
-   * keeps rules in the order of arrival: rules that one event reaches then lie side by side in memory, which makes a million of
-   * them half as fast again. A cursor over their ids alone keeps nothing here and sorts once.
+   * Yields all active rules of a shard in slices, sorted by the subject and threshold of their first condition. The
+   * evaluator stores rules in the order in which they are added; in this order the rules that one event reaches are
+   * adjacent in memory, which makes a million rules half as fast again. A cursor over the ids alone sorts only once and
+   * needs no memory in this process.
    */
   async *active(shard: number): AsyncGenerator<StoredRule[]> {
     const client = await this.database.connect('-c work_mem=64MB');
@@ -54,7 +61,7 @@ export class RuleLoader {
     }
   }
 
-  /** Returns the rules edited after a revision; those to evaluate with their definition. */
+  /** Returns the rules edited after a revision; active ones with their definition. */
   async edits(shard: number, after: number): Promise<Edit[]> {
     const edited = await this.database.query<{ rule_id: string }>(
       'SELECT DISTINCT rule_id FROM alert_rule_edits WHERE shard = $1 AND revision > $2',
@@ -67,7 +74,7 @@ export class RuleLoader {
     return ids.map((ruleId) => ({ ruleId, stored: stored.get(ruleId) }));
   }
 
-  /** Deletes edits that the shard's owner has applied: a later owner reads the rules themselves. */
+  /** Deletes edits that the shard's owner has applied; the next owner reads the rules themselves. */
   async forget(shard: number, upTo: number): Promise<void> {
     await this.database.query('DELETE FROM alert_rule_edits WHERE shard = $1 AND revision <= $2', [shard, upTo]);
   }
@@ -90,7 +97,7 @@ export class RuleLoader {
     return stored;
   }
 
-  /** Adds the rule versions that the saved states of edited rules refer to. */
+  /** Adds the earlier rule versions to which the saved states of edited rules belong. */
   private async withVersions(stored: readonly StoredRule[]): Promise<void> {
     const edited = stored.filter(({ rule, saved }) => saved !== undefined && saved.rule.ruleVersion < rule.version);
     if (edited.length === 0) return;
@@ -107,8 +114,8 @@ export class RuleLoader {
 }
 
 /**
- * Order of the rules: numbers and texts are ordered separately, so that a text in place of a number does not keep the others from
- * being loaded.
+ * Order of the rules. Numbers and texts are sorted separately, so that one rule with text in place of a number does not
+ * prevent the loading of the others.
  */
 const IN_ORDER = `
 DECLARE ordered NO SCROLL CURSOR FOR
@@ -117,7 +124,7 @@ WHERE r.shard = $1 AND r.is_active
 ORDER BY (first ->> 'protocol') COLLATE "C", (first ->> 'chain') COLLATE "C", (first ->> 'token') COLLATE "C",
          (first ->> 'metric') COLLATE "C", first -> 'timeWindow', first -> 'threshold', rule_id`;
 
-/** SQL of the rules in the order of the given ids. */
+/** SQL that returns rules in the order of the given ids. */
 const BY_ID = `
 SELECT ${ruleColumns('r')} FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (rule_id, place)
 JOIN alert_rules r USING (rule_id) WHERE r.is_active ORDER BY wanted.place`;

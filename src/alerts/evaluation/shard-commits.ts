@@ -9,9 +9,9 @@ import type { MemoryChanges } from './memory-writer.js';
 import { ShardMoved, ShardStore, type Lease } from './shard-store.js';
 import { TransitionWriter, type Owners } from './transition-writer.js';
 
-/** Results of a shard's evaluator that are not committed yet. */
+/** Results of a shard's evaluator that have not been committed. */
 export interface Uncommitted {
-  /** Newest row that was evaluated. */
+  /** Newest evaluated row. */
   last: LogEvent;
   /** Time of the last tick up to that row. */
   clock: number;
@@ -21,14 +21,14 @@ export interface Uncommitted {
 
 type Write = (tx: PoolClient, work: Uncommitted, owners: Owners) => Promise<string[]>;
 
-/** Name of the evaluator among the readers whose dead letters administrators see. */
+/** Name under which administrators see the dead letters of the evaluator. */
 export const ALERTS_READER = 'alerts';
-/** Maximum number of attempts before transitions are written one by one, and the faulty one becomes a dead letter. */
+/** Number of failed attempts after which transitions are written one by one, and the faulty one becomes a dead letter. */
 const MAX_ATTEMPTS = 5;
 const MIN_RETRY_MS = 100;
 const MAX_RETRY_MS = 2_000;
 
-/** Commits of evaluated work together with the position: state, transitions, messages and events, all or nothing. */
+/** Commits evaluated work: position, state, transitions, messages and events in one transaction. */
 @Injectable()
 export class ShardCommits {
   private readonly logger = new Logger(ShardCommits.name);
@@ -43,8 +43,8 @@ export class ShardCommits {
   ) {}
 
   /**
-   * Tries until the work is committed or `cancelled`; always the same work, never evaluated again. Throws ShardMoved when this
-   * process no longer holds the shard.
+   * Tries until the work is committed or `cancelled`. It always writes the same work and never evaluates again. Throws
+   * ShardMoved if this process no longer holds the shard.
    */
   async commit(lease: Lease, from: number, work: Uncommitted, cancelled: () => boolean): Promise<void> {
     for (let failures = 0; ; failures++) {
@@ -63,7 +63,7 @@ export class ShardCommits {
           { err: error, shard: lease.shard, seq: work.last.seq },
           'alerts could not be committed; retrying',
         );
-        // An unavailable database is no fault of the work.
+        // If the database is unavailable, the work itself is not faulty.
         if (isTransient(error)) failures = Math.min(failures, MAX_ATTEMPTS - 2);
         await sleep(Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** failures));
       }

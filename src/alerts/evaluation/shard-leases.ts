@@ -5,23 +5,23 @@ import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
 import type { Lease } from './shard-store.js';
 
-/** Length of a lease, ms: a shard whose owner is silent for this long is taken over. */
+/** Length of a lease, ms: after this time without a renewal another process takes the shard. */
 const LEASE_MS = 3_000;
-/** Maximum silence of a process that still takes a share, ms. */
+/** Time without a sign of life after which a process no longer counts for the shares of shards, ms. */
 const WORKER_MS = 5_000;
 
 const ALL_SHARDS = 4;
 
 /**
- * Leases of the shards: one process at a time evaluates a shard, each about as many as the others. Measured by the database's
- * clock.
+ * Leases of the shards: one process at a time evaluates a shard, and all processes hold about the same number. Times are
+ * those of the database's clock.
  */
 @Injectable()
 export class ShardLeases {
   /** Name of this process. */
   readonly owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
 
-  /** Whether no second process can work on the database, as without Redis: leases of an earlier process are void. */
+  /** Whether no other process can use the database, as without Redis: leases of an earlier process are then taken over. */
   private readonly alone: boolean;
 
   constructor(
@@ -32,8 +32,8 @@ export class ShardLeases {
   }
 
   /**
-   * Registers this process as alive, renews its leases, takes free shards and returns those beyond its share. Returns its present
-   * leases.
+   * Registers this process as alive, renews its leases, takes free shards and releases those beyond its share. Returns
+   * the leases that it now holds.
    */
   async renew(): Promise<Lease[]> {
     const share = await this.share();
@@ -42,7 +42,7 @@ export class ShardLeases {
     return this.database.query<Lease & { owner: string }>(HELD, [this.owner, share]);
   }
 
-  /** Returns shards, so that others need not wait for the lease to end. */
+  /** Releases shards, so that other processes need not wait for the lease to expire. */
   async release(leases: readonly Lease[]): Promise<void> {
     await this.database.query(RELEASE, [
       this.owner,
@@ -74,7 +74,7 @@ SELECT ceil((SELECT count(*) FROM alert_leases)::float8 / (1 + (
 const RENEW = `
 UPDATE alert_leases SET held_until = clock_timestamp() + $2::float8 * interval '1 ms' WHERE owner = $1`;
 
-// Locked rows are in use by their owner.
+// Locked rows are skipped: their owner is using them.
 const TAKE = `
 UPDATE alert_leases SET owner = $1, term = term + 1, held_until = clock_timestamp() + $2::float8 * interval '1 ms'
 WHERE shard IN (

@@ -11,23 +11,23 @@ import { RuleLoader, type StoredRule } from './rule-loader.js';
 import type { ShardPosition } from './shard-store.js';
 import { WindowLoader } from './window-loader.js';
 
-/** Rules of a shard in memory, as of a position of the log and a revision of the rules. */
+/** Rules of a shard in memory, at a position of the log and a revision of the rules. */
 export interface LoadedShard {
   evaluator: Evaluator;
-  /** Whether it never had a rule and holds nothing of the market: it then takes only the clock, no events. */
+  /** Whether the shard never had a rule: it then stores no market values, and processes only ticks, not events. */
   isEmpty: boolean;
   revision: number;
-  /** Transitions caused by edits that were made while no process evaluated the shard. */
+  /** Transitions caused by edits made while no process was evaluating the shard. */
   transitions: Transition[];
 }
 
-/** Position at which edits are applied, between two rows of the log. */
+/** Position at which edits are applied: after one row of the log and before the next. */
 export interface EditedAt extends AsOf {
   /** Time of the next row, Unix ms; undefined: there is none yet. */
   next?: number | undefined;
 }
 
-/** Loader of rules from the store into an evaluator, in slices that leave the event loop free. */
+/** Loads rules from the database into an evaluator, in slices between which the event loop is free. */
 @Injectable()
 export class ShardRules {
   constructor(
@@ -40,8 +40,8 @@ export class ShardRules {
   ) {}
 
   /**
-   * Loads a shard. The revision is read first: rules edited during the load are found again among the edits.
-   * @param cancelled checked between slices: ends a load that is no longer needed
+   * Loads a shard. The revision is read first, so that rules edited during the load are found again as edits.
+   * @param cancelled checked between slices; true ends a load that is no longer needed
    */
   async load(shard: number, position: ShardPosition, cancelled: () => boolean): Promise<LoadedShard> {
     const deadBand = await this.deadBands.current();
@@ -57,12 +57,15 @@ export class ShardRules {
     return loaded;
   }
 
-  /** Returns the number of edits to the rules of a shard. */
+  /** Returns the revision of a shard's rules: the number of edits so far. */
   async revision(shard: number): Promise<number> {
     return (await this.rules.revisions()).get(shard) ?? 0;
   }
 
-  /** Applies the edits up to this revision. The shard's state must be written before. Returns the resulting transitions. */
+  /**
+   * Applies the edits up to this revision and returns the resulting transitions. The shard's state must be committed
+   * before.
+   */
   async edit(loaded: LoadedShard, shard: number, revision: number, asOf: EditedAt): Promise<Transition[]> {
     await this.deadBands.current();
     const { evaluator } = loaded;
@@ -79,14 +82,14 @@ export class ShardRules {
     return transitions;
   }
 
-  /** Applies an edit at the time at which it was made, limited to the time between the rows. */
+  /** Applies an edit with its own time, limited to the time between the two rows. */
   private async update(evaluator: Evaluator, rule: Rule, asOf: EditedAt): Promise<Transition[]> {
     await this.lookBack(evaluator, [rule], asOf);
     const { at, next = Infinity } = asOf;
     return evaluator.updateRule(rule, Math.max(at, Math.min(next, rule.updatedAt.getTime())));
   }
 
-  /** Loads the market for the first rule of a shard, as of the evaluator's position: as a start with that rule does. */
+  /** Loads the market values for the first rule of a shard at the evaluator's position, as a load with that rule would. */
   private async fill(loaded: LoadedShard, asOf: AsOf): Promise<void> {
     const { evaluator } = loaded;
     await eachInSlices(await this.history.latest(asOf), (point) => evaluator.seed([point], evaluator.clock));
@@ -96,18 +99,18 @@ export class ShardRules {
   private async add(loaded: LoadedShard, stored: readonly StoredRule[], asOf: AsOf): Promise<Transition[]> {
     if (loaded.isEmpty && stored.length > 0) await this.fill(loaded, asOf);
     const { evaluator } = loaded;
-    // The version before an edit is included: it has the last values of its firings.
+    // Includes the version before an edit: its windows give the last values of its firings.
     const rules = stored.flatMap(({ rule, before }) => (before ? [before, rule] : [rule]));
     await this.lookBack(evaluator, rules, asOf);
     return stored.flatMap((entry) => addStored(evaluator, entry, asOf));
   }
 
-  /** Looks up, before a tick, keys that conditions on absence would miss. */
+  /** Looks up, before a tick, the keys that would otherwise count as absent. */
   async observe(evaluator: Evaluator, tick: number): Promise<void> {
     evaluator.observe(await this.observations.of(evaluator.unobserved(tick)));
   }
 
-  /** Loads the history that the rules' windows need and the evaluator does not hold. */
+  /** Loads the history that the rules' windows need and the evaluator does not have. */
   private async lookBack(evaluator: Evaluator, rules: readonly Rule[], asOf: AsOf): Promise<void> {
     const needs = rules.flatMap((rule) => evaluator.historyNeeds(rule));
     for await (const page of this.windows.load(needs, asOf, evaluator.clock)) {
@@ -121,10 +124,11 @@ export class ShardRules {
 }
 
 /**
- * Adds a stored rule. One that was made while the log was waiting to be evaluated does not notify of earlier events. A rule that
- * was edited since it was last evaluated is added as it was and then edited, so that its state stays where the edit allows it.
- * One that was switched off in between only continues its count: its instances are added all the same, to be forgotten by the
- * edit, since their stored rows would be taken for the new rule's at the next start.
+ * Adds a stored rule. A rule created while rows of the log were waiting for evaluation does not notify of events before
+ * its creation. A rule edited since its last evaluation is added in its earlier version and then edited, so that it keeps
+ * its state if the edit permits. A rule that was deactivated in the meantime only continues its count of transitions: its
+ * instances are added and then dropped by the edit, because otherwise the next start would use their stored rows for the
+ * new rule.
  */
 function addStored(evaluator: Evaluator, { rule, saved, before }: StoredRule, asOf: AsOf): Transition[] {
   if (saved === undefined) evaluator.addRule({ ...rule, madeAt: rule.createdAt });

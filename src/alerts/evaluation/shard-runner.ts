@@ -10,7 +10,7 @@ import type { ShardCommits } from './shard-commits.js';
 import type { LoadedShard, ShardRules } from './shard-rules.js';
 import type { Lease, ShardPosition, ShardStore } from './shard-store.js';
 
-/** Services that every runner of the process uses. */
+/** Services that all runners of the process share. */
 export interface ShardParts {
   rows: LogRows;
   store: ShardStore;
@@ -23,33 +23,33 @@ export interface ShardParts {
 /** Maximum number of log rows that are evaluated between two commits. */
 const BATCH = 1_000;
 /**
- * Maximum number of transitions, and of readings of conditions in them, before a commit within a batch: the content of a commit
- * is held in memory several times over, and assembled in few turns of the event loop.
+ * Maximum number of transitions, and of readings in them, before a commit within a batch: the content of a commit is in
+ * memory several times, and few turns of the event loop assemble it.
  */
 const MAX_UNCOMMITTED = 2_000;
-/** Maximum time in one batch without yielding to the event loop, ms. */
+/** Maximum time that a batch may hold the event loop, ms. */
 const MAX_TURN_MS = 10;
-/** Interval between commits of rows without a transition, ms; a restart evaluates them again. */
+/** Interval between commits of rows without a transition, ms; after a restart these rows are evaluated again. */
 const COMMIT_INTERVAL_MS = 1_000;
-/** Interval of the poll for rows, ms: the feed rings on every batch, this covers a process whose feed is unavailable. */
+/** Interval at which rows are polled, ms: needed only if the feed, which rings for every batch, is unavailable. */
 const IDLE_INTERVAL_MS = 500;
-/** Age from which rows count as late, ms: firings of them say so. */
+/** Age from which rows count as late, ms; the reason of their firings is then `catch_up`. */
 const LATE_MS = 60_000;
 const RETRY_INTERVAL_MS = 1_000;
 
 /**
- * Runner of the rules of one shard, for as long as this process holds its lease. Evaluates in memory, ahead of the store;
- * uncommitted work of a process that dies is evaluated again from the last position, by the next owner.
+ * Runs the rules of one shard while this process holds the shard's lease. It evaluates in memory, ahead of the database.
+ * If the process dies, the next owner evaluates uncommitted work again from the last committed position.
  */
 export class ShardRunner {
   private readonly logger = new Logger(ShardRunner.name);
   private readonly doorbell = new Doorbell();
   private running: Promise<void> | undefined;
   private stopped = false;
-  /** Whether the log began a new epoch: memory and position belong to another past. */
+  /** Whether the log has begun a new epoch: state and position are then invalid. */
   private outdated = false;
   private newestRevision = 0;
-  /** Whether rules were edited in this process since the revision was last looked up. */
+  /** Whether rules were edited in this process since the revision was last read. */
   private mayBeEdited = false;
   private caughtUp = false;
 
@@ -67,7 +67,7 @@ export class ShardRunner {
     this.running ??= this.run();
   }
 
-  /** Commits the evaluated work and ends. */
+  /** Commits the evaluated work and stops. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.doorbell.ring();
@@ -81,7 +81,9 @@ export class ShardRunner {
     this.doorbell.ring();
   }
 
-  /** Notifies the runner of an edit in this process: it looks up the revision before it evaluates any later row of the log. */
+  /**
+   * Notifies the runner of an edit in this process: it reads the revision before it evaluates any further row of the log.
+   */
   lookForEdits(): void {
     this.mayBeEdited = true;
     this.doorbell.ring();
@@ -109,7 +111,7 @@ export class ShardRunner {
     unwatch();
   }
 
-  /** Runs from loading the shard to its end, or to an error after which memory cannot be trusted. */
+  /** Loads the shard and evaluates it until it is stopped, or until an error after which its memory may be wrong. */
   private async session(): Promise<void> {
     const { store, rules, metrics } = this.parts;
     this.caughtUp = false;
@@ -136,16 +138,16 @@ export class ShardRunner {
   }
 }
 
-/** Stretch of work on a shard: its state in memory, and how much of it is committed. */
+/** One load of a shard: its state in memory, and the part of it that is committed. */
 class Session {
   private transitions: Transition[];
-  /** Number of transitions and of their conditions' readings. */
+  /** Number of uncommitted transitions and their readings. */
   private weight = 0;
   private memory = new MemoryChanges();
   private committedAt = performance.now();
-  /** Position of the store. */
+  /** Committed position. */
   private committed: number;
-  /** Position of the memory; always ahead. */
+  /** Position up to which memory has been evaluated; never before `committed`. */
   private evaluated: { seq: number; at: number };
   private last: LogEvent | undefined;
 
@@ -162,9 +164,9 @@ class Session {
   }
 
   /**
-   * Evaluates the next rows of the log; returns whether there may be more. Edits are looked up after the log was read: a rule
-   * that was answered before an event was written sees that event.
-   * @param newest newest revision of the shard's rules
+   * Evaluates the next rows of the log; returns whether there may be more. Edits are read after the log: a rule whose
+   * request was answered before an event was written is evaluated for that event.
+   * @param newest returns the newest revision of the shard's rules
    */
   async turn(newest: () => Promise<number>): Promise<boolean> {
     const batch = await this.parts.rows.after(this.evaluated.seq, BATCH);
@@ -175,14 +177,14 @@ class Session {
     return batch.length >= BATCH;
   }
 
-  /** Returns the ms until something must be committed, at most `most`. */
+  /** Returns the time until the next commit is due, ms, at most `most`. */
   restMs(most = COMMIT_INTERVAL_MS): number {
     if (this.last === undefined) return most;
     return Math.max(0, Math.min(most, this.committedAt + COMMIT_INTERVAL_MS - performance.now()));
   }
 
   /**
-   * Applies the edits of the rules; work evaluated with the old ones is committed before.
+   * Applies edits of the rules; work evaluated with the previous versions is committed first.
    * @param next time of the row that is evaluated next, Unix ms; undefined: the log has none yet
    */
   private async edit(revision: number, next: number | undefined): Promise<void> {

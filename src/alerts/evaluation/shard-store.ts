@@ -3,33 +3,39 @@ import type { PoolClient } from 'pg';
 import { Database } from '../../platform/database/database.js';
 import type { AsOf } from './log-tail.js';
 
-/** Shard as this process holds it; writes under an earlier term are refused. */
+/** Shard that this process holds; the database refuses writes with an earlier term. */
 export interface Lease {
   shard: number;
   owner: string;
   term: number;
 }
 
-/** Position of a shard's evaluator in the log, and the time of the last tick before it, Unix ms. */
+/** Position of a shard's evaluator in the log, and the time of the last tick up to it, Unix ms. */
 export interface ShardPosition extends AsOf {
   epoch: string;
   clock: number;
 }
 
-/** Error: the shard belongs to another process now, or its position was moved by one. The work starts again from the store. */
+/**
+ * The shard now belongs to another process, or another process has changed its position. The work must start again from
+ * the database.
+ */
 export class ShardMoved extends Error {
   override readonly name = 'ShardMoved';
 }
 
-/** Maximum time, ms, for which a stalled process can keep the shard's next owner waiting with an open transaction. */
+/** Maximum time for which a stalled process with an open transaction can delay the shard's next owner, ms. */
 const STALL_TIMEOUT_MS = 5_000;
 
-/** Positions of the shards' evaluators in the log: rows of `log_readers`, so that the log keeps the rows they have not read. */
+/**
+ * Positions of the shards' evaluators in the log. They are rows of `log_readers`, so that the log retains rows that an
+ * evaluator has not read.
+ */
 @Injectable()
 export class ShardStore {
   constructor(private readonly database: Database) {}
 
-  /** Returns the stored position; a shard without one begins after the newest row of the log. */
+  /** Returns the stored position; a shard without one starts after the newest row of the log. */
   async position({ shard }: Lease): Promise<ShardPosition> {
     await this.database.query(
       `INSERT INTO log_readers (name, epoch, seq) SELECT $1, epoch, head_seq FROM event_log_bounds()
@@ -42,8 +48,8 @@ export class ShardStore {
   }
 
   /**
-   * Locks the position inside `tx`, if this process still holds the shard. `from` is the expected position; a position at `to`
-   * shows that an earlier attempt was committed although its answer was lost: 'done'.
+   * Locks the position inside `tx` if this process still holds the shard. `from` is the expected position. Returns 'done'
+   * if the position is `to`: an earlier attempt was then committed, although its reply was lost.
    */
   async lock(tx: PoolClient, lease: Lease, from: number, to: number): Promise<'open' | 'done'> {
     const { rows } = await tx.query<{ seq: number }>(LOCK, [

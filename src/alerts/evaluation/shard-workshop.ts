@@ -7,7 +7,7 @@ import { ShardRules } from './shard-rules.js';
 import type { ShardParts } from './shard-runner.js';
 import { ShardStore } from './shard-store.js';
 
-/** Factory of runners, which are created and dropped with the leases. */
+/** Creates runners; they exist only while this process holds the lease of their shard. */
 @Injectable()
 export class ShardWorkshop {
   readonly parts: ShardParts;

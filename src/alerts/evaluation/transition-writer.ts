@@ -13,7 +13,7 @@ import { AlertMetrics } from './alert-metrics.js';
 import { AlertHistoryWriter } from './alert-history-writer.js';
 import { actionsByFirings } from './notified-targets.js';
 
-/** Preferences of the rules' owners, and the owners that have used up their storage. */
+/** Preferences of the rules' owners, and the ids of owners whose storage budget is used up. */
 export interface Owners {
   readonly preferences: ReadonlyMap<string, UserPreferences>;
   readonly full: ReadonlySet<string>;
@@ -22,9 +22,9 @@ export interface Owners {
 export type Planned = RuleTransition & MessagePlan & { readonly isOverBudget: boolean };
 
 /**
- * Writer of transitions with everything that follows from them, in the evaluator's transaction: history, messages, events for the
- * owner's sockets. Transitions of rules that were deleted or deactivated are dropped. One that is recorded already is an error:
- * commits are never repeated, so another transition would have its number.
+ * Writes transitions and all that results from them, in the evaluator's transaction: history, messages, and events for
+ * the owner's sockets. Transitions of deleted or deactivated rules are dropped. A transition that is already recorded is
+ * an error: commits are never repeated, so a different transition must have the same number.
  */
 @Injectable()
 export class TransitionWriter {
@@ -37,7 +37,9 @@ export class TransitionWriter {
     private readonly history: AlertHistoryWriter,
   ) {}
 
-  /** Returns the owners; to be called before the transaction: inside it a second connection might not be free. */
+  /**
+   * Returns the owners. Must be called before the transaction, because a second connection might not be free during it.
+   */
   async ownersOf(transitions: readonly Transition[]): Promise<Owners> {
     if (transitions.length === 0) return { preferences: new Map(), full: new Set() };
     const rows = await this.database.query<{ user_id: string }>(
@@ -48,7 +50,7 @@ export class TransitionWriter {
     return { preferences: await this.preferences.ofAll(users), full: await this.deliveries.full(users) };
   }
 
-  /** Writes transitions; returns the ids of the deliveries, to be announced after the commit. */
+  /** Writes transitions; returns the ids of their deliveries, which must be announced after the commit. */
   async write(tx: PoolClient, transitions: readonly Transition[], owners: Owners): Promise<string[]> {
     const entries = await this.withRules(tx, transitions);
     if (entries.length === 0) return [];
@@ -61,7 +63,7 @@ export class TransitionWriter {
     return ids;
   }
 
-  /** Returns the transitions with their rules: the present ones, but with the conditions that the evaluator judged by. */
+  /** Returns the transitions with their rules: the current versions, but with the conditions that the evaluator used. */
   private async withRules(tx: PoolClient, transitions: readonly Transition[]): Promise<RuleTransition[]> {
     const { rows } = await tx.query<RuleRow>(TRIGGER, [
       transitions.map((transition) => transition.ruleId),
@@ -105,7 +107,7 @@ async function conditionsOf(
 }
 
 function eventOf({ alert, rule, transition }: Planned): Parameters<typeof appendEvents>[1][number] {
-  // Events have their time as a common field.
+  // An event already has the time as a common field.
   const { protocol, chain, token, at: _, ...data } = alert;
   const subject = { protocol: protocol ?? null, chain: chain ?? null, token: token ?? null };
   return { type: 'alert', ...subject, data, source: 'alerts', observedAt: transition.at, owner: rule.userId };

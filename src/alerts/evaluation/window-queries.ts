@@ -1,4 +1,7 @@
-/** Protocol or token whose history is needed, with the ids of all its series; `seconds` is the longest look back. */
+/**
+ * Protocol or token whose history is needed, with the ids of all its series; `seconds` is the length of the longest
+ * window.
+ */
 export interface Subject {
   metric: 'tvl' | 'price';
   subject: string;
@@ -6,7 +9,7 @@ export interface Subject {
   ids: number[];
 }
 
-/** Stored value; `seq` is 0 if the log never had it; `subject` is the position given. */
+/** Stored value. `seq` is 0 if the value was never in the log; `subject` is the index of its subject in the query. */
 export interface StoredValue {
   id: number;
   subject: number;
@@ -19,7 +22,7 @@ export interface StoredValue {
 
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
-// $1: needs, null is any; $2: keys that only the log knows yet.
+// $1: needs, null matches all; $2: keys that so far only the log has.
 export const SUBJECTS = `
 WITH series AS (
   SELECT metric, subject, chain FROM metric_series
@@ -37,9 +40,9 @@ SELECT w.metric, w.subject, max(w.seconds) AS seconds,
        ARRAY(SELECT id FROM metric_series s WHERE s.metric = w.metric AND s.subject = w.subject ORDER BY id) AS ids
 FROM wanted w GROUP BY w.metric, w.subject ORDER BY w.metric, w.subject`;
 
-// Every published value from the last one at or before the start on. The newest may be older than the raw history:
-// published_values has it. Hourly samples (0) were never published, no evaluator saw them; they, and the closes of hours whose
-// raw points are deleted, only stand in for a value that no table has any more.
+// All published values from the last one at or before the start. If the newest value is older than the raw history,
+// published_values has it. Hourly samples (seq 0) were never published; like the closing values of hours whose raw points
+// are deleted, they are used only in place of a value that no table has any more.
 export const STORED_VALUES = `
 WITH wanted AS MATERIALIZED (
   SELECT g.id, g.subject, to_timestamp(g.start / 1000) AS start, s.chain,
@@ -74,7 +77,7 @@ CROSS JOIN LATERAL (
       w.start - interval '1 hour')
 ) p`;
 
-// The value as of a position of the log, for series whose observations follow each other as they were logged.
+// Value at a position of the log, for series whose observations have the order of the log.
 export const EARLIER_VALUES = `
 SELECT g.id, g.subject, s.chain, p.value, ${millis('p.at')} AS at, p.seq::float8 AS seq
 FROM unnest($1::int[], $2::int[], $3::float8[], $4::bigint[]) AS g (id, subject, start, before)

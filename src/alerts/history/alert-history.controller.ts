@@ -12,7 +12,7 @@ import { AlertHistory } from './alert-history.js';
 export class AlertHistoryController {
   constructor(private readonly history: AlertHistory) {}
 
-  /** Lists the alerts of the user's rules, newest first, each with the values that explain it. */
+  /** Lists the alerts of the user's rules, newest first; each has the values that explain it. */
   @Get()
   @CsvList<AlertView>('alerts', [
     'alertId',

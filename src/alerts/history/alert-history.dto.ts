@@ -10,7 +10,7 @@ const STATES = ['fired', 'resolved', 'summary'] as const;
 type AlertState = (typeof STATES)[number];
 
 export class AlertHistoryQuery extends PageQuery {
-  /** Alerts of one rule. */
+  /** Only alerts of this rule. */
   @ApiProperty({ type: String, format: 'uuid', required: false })
   @IsOptional()
   @IsUUID()
@@ -21,12 +21,12 @@ export class AlertHistoryQuery extends PageQuery {
   @IsIn(STATES)
   state?: AlertState;
 
-  /** Alerts about one protocol. */
+  /** Only alerts about this protocol. */
   @IsOptional()
   @IsName('protocol')
   protocol?: string;
 
-  /** Alerts about one token. */
+  /** Only alerts about this token. */
   @IsOptional()
   @IsName('token')
   token?: string;
@@ -36,7 +36,7 @@ export class AlertHistoryQuery extends PageQuery {
   @IsMoment()
   from?: string;
 
-  /** End of the period, exclusive, in the same forms. */
+  /** End of the period, exclusive, in the same forms as its start. */
   @IsOptional()
   @IsMoment()
   to?: string;
@@ -44,10 +44,10 @@ export class AlertHistoryQuery extends PageQuery {
 
 /** Outcome of an alert. */
 export class OutcomeView {
-  /** Deliveries recorded for it. */
+  /** Number of deliveries recorded for the alert. */
   messages!: number;
 
-  /** Id of the alert that it was sent together with: many rules fired at once. */
+  /** Id of the alert with which this alert was sent in one message, because many rules fired at once. */
   @ApiProperty({ type: String, required: false })
   groupedIn?: string;
 
@@ -64,7 +64,7 @@ export class AlertView {
   @ApiProperty({ format: 'uuid' })
   ruleId!: string;
 
-  /** Version of the rule that was evaluated: GET /v1/alerts/rules/{ruleId}/versions has its text. */
+  /** Version of the rule that was evaluated; GET /v1/alerts/rules/{ruleId}/versions returns its content. */
   ruleVersion!: number;
   name!: string;
 
@@ -95,17 +95,23 @@ export class AlertView {
   @ApiProperty({ type: Number, nullable: true })
   threshold!: number | null;
 
-  /** Each condition with its value, the value before, and the reference that a change is measured against. */
+  /** Each condition with its value, its previous value, and the reference of its change. */
   @ApiProperty({ type: 'object', additionalProperties: true })
   explanation!: object;
 
   outcome!: OutcomeView;
 
-  /** Alerts of one minute that this row stands for: beyond 1,000 rows of a rule and hour, or the user's budget. */
+  /**
+   * Number of alerts within one minute that this row represents; above 1 only after 1,000 rows of a rule in an hour, or
+   * if the user's budget is used up.
+   */
   @ApiProperty({ type: 'integer' })
   count!: number;
 
-  /** First and last value, and the names of the subjects, at most 100; only if `count` is above 1. */
+  /**
+   * First value, last value, and names of the subjects (at most 100) of the represented alerts; only if `count` is above
+   * 1.
+   */
   @ApiProperty({ type: Number, nullable: true, required: false })
   firstValue?: number | null;
 
@@ -115,7 +121,7 @@ export class AlertView {
   @ApiProperty({ type: String, isArray: true, required: false })
   subjects?: string[];
 
-  /** Time of the event that caused it. */
+  /** Time of the event that caused the alert. */
   @ApiProperty({ format: 'date-time' })
   at!: string;
 

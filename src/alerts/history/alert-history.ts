@@ -48,7 +48,7 @@ export class AlertHistory {
   /** Returns the newest alert of a rule as it was sent. */
   async newest(userId: string, ruleId: string): Promise<AlertMessage | undefined> {
     const row = await this.database.one<{ alert: AlertMessage; at: Date }>(NEWEST, [userId, ruleId]);
-    // Alerts stored before they had a time have the transition's.
+    // Old stored alerts have no time of their own; the transition's time replaces it.
     return row && { ...row.alert, at: row.at.toISOString() };
   }
 }

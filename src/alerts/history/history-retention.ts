@@ -3,7 +3,7 @@ import { Retention, StorageBudget } from '../../notifications/index.js';
 import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
 
-/** Retention of the history of alerts and of the versions of deleted rules: ALERT_HISTORY_DAYS. */
+/** Deletes alerts, and versions of deleted rules, after ALERT_HISTORY_DAYS. */
 @Injectable()
 export class HistoryRetention extends Retention {
   private readonly days: number;
@@ -18,7 +18,7 @@ export class HistoryRetention extends Retention {
     while (!stop.aborted && (await this.endVersions()) > 0);
   }
 
-  /** Deletes versions of deleted rules; returns of how many rules. */
+  /** Deletes versions of deleted rules; returns the number of these rules. */
   private async endVersions(): Promise<number> {
     const row = await this.database.one<{ rules: number }>('SELECT end_rule_versions($1) AS rules', [this.days]);
     return row?.rules ?? 0;

@@ -35,7 +35,7 @@ function rule(more: Partial<Rule>): Rule {
 
 const above = { token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 100 } as const;
 
-/** Messages of the rule for the values, one after the other each second, and for a tick five minutes later. */
+/** Returns the messages of the rule for the values, logged one second apart, and for a tick five minutes later. */
 function notified(watching: Rule, rows: readonly MarketRow[]): ReturnType<typeof alertMessage>[] {
   const evaluator = new Evaluator();
   evaluator.addRule(watching);

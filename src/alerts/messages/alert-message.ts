@@ -13,7 +13,7 @@ import {
 import { factOf, sentenceOf, type StatedCondition } from './sentence.js';
 import { summarySubjects, unnamed } from './summary.js';
 
-/** Part of a rule that its messages need; the conditions are those of the transition's version. */
+/** Members of a rule that its messages need; the conditions are those of the version that made the transition. */
 export type SpeakingRule = Pick<Rule, 'ruleId' | 'name' | 'priority' | 'conditions' | 'where'>;
 
 function stateOf({ reason, to }: Pick<Transition, 'reason' | 'to'>): AlertMessage['state'] {
@@ -21,13 +21,13 @@ function stateOf({ reason, to }: Pick<Transition, 'reason' | 'to'>): AlertMessag
   return to === 'firing' ? 'fired' : 'resolved';
 }
 
-/** Returns all conditions of a rule in the order in which readings number them: `conditions`, then `where` in reading order. */
+/** Returns all conditions of a rule in the order of their readings: first `conditions`, then `where` in reading order. */
 export function leavesOf({ conditions, where }: Pick<Rule, 'conditions' | 'where'>): StatedCondition[] {
   return [...conditions, ...(where ? treeLeaves(where, {}) : [])];
 }
 
 function treeLeaves(tree: Where, place: Pick<StatedCondition, 'negated' | 'optional'>): StatedCondition[] {
-  // One of several is enough; of several that are negated together, too.
+  // Optional: under `or` one of several conditions is enough, and likewise under a negated `and`.
   const choice = { ...place, optional: true };
   if ('and' in tree) return tree.and.flatMap((part) => treeLeaves(part, place.negated ? choice : place));
   if ('or' in tree) return tree.or.flatMap((part) => treeLeaves(part, place.negated ? place : choice));
@@ -38,7 +38,7 @@ function treeLeaves(tree: Where, place: Pick<StatedCondition, 'negated' | 'optio
   return [{ ...tree, ...place }];
 }
 
-/** Returns the alert for sockets, channels, templates and the history. */
+/** Returns the alert in the form for sockets, channels, templates and the history. */
 export function alertMessage(rule: SpeakingRule, transition: Transition): AlertMessage {
   const leaves = leavesOf(rule);
   const state = stateOf(transition);
@@ -75,8 +75,8 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
 }
 
 /**
- * Returns the condition to name: for a firing, also one that an edit ended, the first that holds; else the first that no longer
- * does.
+ * Returns the condition that the message names. For a firing, including one that an edit ended, it is the first that
+ * holds; otherwise the first that no longer holds.
  */
 function decisive(readings: readonly LeafReading[], wanted: boolean): LeafReading | undefined {
   return readings.find((reading) => reading.holds === wanted && reading.value !== null) ?? readings[0];
@@ -105,7 +105,7 @@ function explanationOf(
   };
 }
 
-/** Returns the subjects of all firings held back, with their values, and the count of both. */
+/** Returns the subjects of all firings held back, with their values, the number of subjects, and the number of firings. */
 function summarised({ heldBack, suppressed }: Transition, [condition]: readonly StatedCondition[]): object {
   return {
     subjects: summarySubjects(heldBack, condition),
@@ -126,7 +126,7 @@ function statedReading(reading: LeafReading, leaf: StatedCondition | undefined, 
   };
 }
 
-/** Returns the event that caused an alert; with its data if a condition is about events. */
+/** Returns the event that caused an alert; its data only if a condition is about events. */
 function causeOf(event: MarketRow, leaves: readonly StatedCondition[]): object {
   const { type: eventType, loggedAt, seq, epoch, data } = event;
   const isLogged = seq !== undefined && epoch !== undefined;
@@ -139,17 +139,22 @@ function causeOf(event: MarketRow, leaves: readonly StatedCondition[]): object {
 
 const time = (at: number): string => new Date(at).toISOString();
 
-/** Returns the id of a transition, the same however often it is written: a UUID of its rule, instance and number. */
+/**
+ * Returns the id of a transition: a UUID computed from its rule, instance and number, so that repeated writes give the
+ * same id.
+ */
 export function transitionId({ ruleId, instanceKey, seq }: Pick<Transition, 'ruleId' | 'instanceKey' | 'seq'>): string {
   return hashedId(['transition', ruleId, instanceKey, seq]);
 }
 
-/** Returns the key of flapping, and of replacing an older level by a newer one: one instance of one rule. */
+/**
+ * Returns the key of one instance of one rule, under which flapping is counted and a newer level replaces an older one.
+ */
 export function flapKey({ ruleId, instanceKey }: Pick<Transition, 'ruleId' | 'instanceKey'>): string {
   return instanceKey === '' ? ruleId : `${ruleId} ${instanceKey}`;
 }
 
-/** Returns a UUID (version 8) hashed from its parts. */
+/** Returns a UUID (version 8) that is a hash of the parts. */
 export function hashedId(of: readonly (string | number)[]): string {
   const bytes = createHash('sha256').update(JSON.stringify(of)).digest().subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);

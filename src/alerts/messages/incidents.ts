@@ -3,12 +3,15 @@ import type { Transition } from '../core/index.js';
 import { flapKey, leavesOf, type SpeakingRule } from './alert-message.js';
 import { summarySubjects } from './summary.js';
 
-/** Whether the receiver opens an incident for each subject, which only the resolution of the same subject ends. */
+/** Whether the receiver opens an incident per subject, which only a resolution of the same subject closes. */
 export function keepsIncidents({ target }: Pick<NewDelivery, 'target'>): boolean {
   return shownKind(target) === 'pagerduty';
 }
 
-/** Returns a summary of several subjects as the firings of those that still fire: a common incident would never end. */
+/**
+ * Splits a summary of several subjects into one firing per subject that still fires: an incident for all of them would
+ * never be closed.
+ */
 export function incidentParts(
   delivery: NewDelivery,
   rule: Pick<SpeakingRule, 'conditions' | 'where'>,

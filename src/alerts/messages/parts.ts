@@ -1,9 +1,9 @@
 import { CHANNELS, type NewDelivery } from '../../notifications/core/index.js';
 
-/** Maximum size of a list in one part of a message to a program, which takes 20 KB; bytes. */
+/** Maximum size of a list in one part of a message, bytes; the whole part may have 20 KB. */
 const MAX_PART_BYTES = 15_000;
 
-/** Whether a message goes to a program, which gets all of it; people get a readable extract. */
+/** Whether the receiver of a message is a program, which gets the complete content; people get a readable extract. */
 export function isForProgram({
   channel,
   format,
@@ -12,7 +12,7 @@ export function isForProgram({
   return CHANNELS[channel].hasFormats && format === undefined && template === undefined;
 }
 
-/** Splits a list into as many parts as messages need; at least one. */
+/** Splits a list so that each part fits into a message; returns at least one part. */
 export function inParts<T>(items: readonly T[], shown: (item: T) => object = (item) => Object(item)): T[][] {
   const parts: T[][] = [[]];
   let left = MAX_PART_BYTES;
@@ -30,7 +30,7 @@ export function inParts<T>(items: readonly T[], shown: (item: T) => object = (it
   return parts;
 }
 
-/** Splits a summary that names more than one message holds: a program gets all of it. */
+/** Splits a summary for a program that is too large for one message. */
 export function summaryParts(delivery: NewDelivery): NewDelivery[] {
   const { explanation, message } = delivery.data;
   if (!isForProgram(delivery) || !('subjects' in explanation) || !Array.isArray(explanation.subjects))
@@ -41,7 +41,7 @@ export function summaryParts(delivery: NewDelivery): NewDelivery[] {
     const place = { part: index + 1, parts: parts.length };
     return {
       ...delivery,
-      // Parts are recorded and sent one by one.
+      // Parts are recorded and sent separately.
       standalone: true,
       ...(delivery.transitionId === undefined ? {} : { transitionId: `${delivery.transitionId}:${place.part}` }),
       data: {

@@ -25,7 +25,7 @@ const transition: Transition = {
   at: AT,
 };
 
-/** Returns the time at which the message of an alert found so many hours late expires. */
+/** Returns the expiry of the message about an alert that was found this many hours late. */
 function expiry(hoursLate: number): number | undefined {
   const rule = {
     ruleId: 'rule',
@@ -61,7 +61,7 @@ describe('a message planned for an alert', () => {
     observedAt: null,
   };
 
-  /** Whether the message of an alert of the rule is replaced by the next one. */
+  /** Whether the next message of the rule replaces the message of an alert. */
   function givesWay(
     condition: Condition,
     mode: Mode = 'while_true',
@@ -94,7 +94,7 @@ describe('a message planned for an alert', () => {
     expect(givesWay({ ...level, operator: 'eq' })).toBe(false);
     expect(givesWay(level, 'crossing')).toBe(false);
     expect(givesWay(level, 'once')).toBe(false);
-    // Summary of several subjects.
+    // An empty instance key: a summary of several subjects.
     expect(givesWay(level, 'while_true', '', [])).toBe(false);
   });
 

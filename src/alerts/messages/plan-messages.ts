@@ -20,10 +20,10 @@ import { incidentParts } from './incidents.js';
 import { summaryParts } from './parts.js';
 import { flapNotice } from './flapping.js';
 
-/** Maximum age of a message that is still sent, ms. */
+/** Age up to which a message is still sent, ms. */
 export const WANTED_FOR_MS = 86_400_000;
 
-/** Transition with the rule as it is now and the message about it. */
+/** Transition with the current version of its rule and the message about it. */
 export interface RuleTransition {
   readonly transition: Transition;
   readonly rule: Pick<
@@ -33,24 +33,27 @@ export interface RuleTransition {
   readonly alert: AlertMessage;
 }
 
-/** Reasons for which an alert is in the history only: its evaluator kept it quiet, or its user's storage budget is used up. */
+/**
+ * Reasons why an alert is only recorded in the history: the evaluator silenced it, or the user's storage budget is used
+ * up.
+ */
 export const SUPPRESSIONS = [...SILENCES, 'budget'] as const;
 export type Suppression = (typeof SUPPRESSIONS)[number];
 
-/** Outcome of a transition: `messages` to targets, or the reason why there are none. */
+/** Outcome of a transition: number of messages, or the reason why there are none. */
 export interface Outcome {
-  /** Deliveries recorded for it, suppressed ones included. */
+  /** Number of deliveries recorded for the transition, including suppressed ones. */
   messages: number;
-  /** Id of the alert that it was sent together with. */
+  /** Id of the alert with which it was sent in one message. */
   groupedIn?: string;
-  /** Reason why it is in the history only. */
+  /** Reason why the alert is only recorded in the history. */
   suppressed?: Suppression;
 }
 
 export interface MessagePlan {
   readonly deliveries: readonly NewDelivery[];
   readonly outcome: Outcome;
-  /** Alert as it is sent, with a notice added if one is due. */
+  /** Alert as it is sent; includes a flapping notice if one is due. */
   readonly alert: AlertMessage;
 }
 
@@ -62,9 +65,9 @@ const TYPES: Readonly<Record<AlertMessage['state'], MessageType>> = {
 };
 
 /**
- * Returns the messages of one transition decided on at `now` (Unix ms): live and in a backtest the same. Quiet hours, digests and
- * channels that are off are the preferences' part, quiet times of a rule were the evaluator's; a snooze that it did not know of
- * yet counts too.
+ * Returns the messages of one transition, decided at `now` (Unix ms); live rules and backtests use the same code. Quiet
+ * hours, digests and disabled channels are applied from `preferences`. Throttle, flapping and snooze were applied by the
+ * evaluator; a snooze that the evaluator did not know yet is applied here.
  */
 export function planMessages(
   { transition, rule, alert }: RuleTransition,
@@ -77,7 +80,7 @@ export function planMessages(
   const deliveries = rule.actions
     .map((action): NewDelivery => ({
       ...addressed(rule, action, now, preferences),
-      // A message about a late row is as old as the row.
+      // The expiry counts from the time of the log row, which may be long ago.
       expiresAt: new Date(transition.at + WANTED_FOR_MS),
       type: TYPES[alert.state],
       data: sent,
@@ -96,9 +99,9 @@ function withNotice(alert: AlertMessage, rule: Pick<Rule, 'conditions' | 'where'
 }
 
 /**
- * Whether a transition states the level of one subject, so that the next one replaces it. Events, moves and crossings happened,
- * whatever came afterwards, and so did the firings of several subjects in a summary; after an edit the next one may be of another
- * subject.
+ * Whether a transition reports the level of one subject, so that the next transition replaces it. Events, changes and
+ * crossings remain facts after later transitions, and so do the firings of several subjects in a summary. After an edit
+ * the next transition may be about a different subject.
  */
 function statesLevel(rule: Pick<Rule, 'mode' | 'conditions' | 'where'>, { readings, reason }: Transition): boolean {
   if (reason === 'edited') return false;
@@ -111,7 +114,7 @@ function isLevel(condition: Condition): boolean {
   return condition.operator !== 'change_pct' && condition.operator !== 'eq';
 }
 
-/** Returns the fields of a delivery that rule, action and preferences decide. */
+/** Returns the members of a delivery that depend on rule, action and preferences. */
 export function addressed(
   rule: Pick<Rule, 'userId' | 'priority' | 'quietHours'>,
   { type: channel, target, template, format }: RuleAction,
@@ -130,7 +133,7 @@ export function addressed(
   };
 }
 
-/** Returns the same for a user whose storage budget is used up: recorded as short as possible. */
+/** Returns the plan for a user whose storage budget is used up, shortened as far as possible. */
 export function overBudget(plan: MessagePlan): MessagePlan {
   const { alert, deliveries, outcome } = plan;
   if (outcome.suppressed !== undefined) return plan;

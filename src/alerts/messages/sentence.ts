@@ -20,11 +20,11 @@ import {
 } from '../core/index.js';
 import { namedSubjects } from './summary.js';
 
-/** Condition as a sentence states it. */
+/** Condition with its place in the rule, as a sentence needs it. */
 export type StatedCondition = Condition & {
-  /** Whether the rule waits for its opposite. */
+  /** Whether the rule requires the opposite of the condition. */
   readonly negated?: boolean;
-  /** Whether the rule may hold without it. */
+  /** Whether the rule may hold without the condition. */
   readonly optional?: boolean;
 };
 
@@ -34,13 +34,13 @@ export interface Statement {
   state: AlertMessage['state'];
   conditions: readonly StatedCondition[];
   readings: readonly LeafReading[];
-  /** Number of firings since the last message that a throttle held back. */
+  /** Number of firings that a throttle held back since the last message. */
   suppressed: number;
-  /** Firings held back by subject. */
+  /** Firings held back, by subject. */
   heldBack: readonly HeldBack[];
   /** Time for which the rule held, ms; null if unknown. */
   heldMs: number | null;
-  /** Set for a resolution because the rule was edited: the values need not have changed. */
+  /** Whether the firing was resolved by an edit of the rule, possibly without a change of values. */
   edited?: boolean;
 }
 
@@ -64,7 +64,10 @@ const COMPARISONS = {
 } as const;
 const OPPOSITES = { gt: 'at or below', gte: 'below', lt: 'at or above', lte: 'above', eq: 'not at', ne: 'at' } as const;
 
-/** Returns one sentence for people about a transition: every condition that holds, or for a resolution those that ceased to. */
+/**
+ * Returns one sentence for people about a transition: all conditions that hold, or for a resolution those that no longer
+ * hold.
+ */
 export function sentenceOf(statement: Statement): string {
   const { rule, state, conditions, suppressed, heldBack, heldMs, edited = false } = statement;
   const { readings } = statement;
@@ -72,7 +75,7 @@ export function sentenceOf(statement: Statement): string {
   const facts = (stated.length > 0 ? stated : readings.slice(0, 1)).flatMap((reading) => {
     const condition = conditions[reading.condition];
     if (condition === undefined) return [];
-    // A value that an edit left behind is written as last seen, without a comparison that it never failed.
+    // After an edit, the last value is stated without a comparison, which may never have failed.
     return [
       edited && !isAbsent(condition)
         ? factOf(condition, { ...reading, holds: false }, 'summary')
@@ -85,7 +88,7 @@ export function sentenceOf(statement: Statement): string {
   }
   if (state !== 'summary') return `${rule}: ${what}`;
   const since = `${rule}: ${times(suppressed)} more since the last message`;
-  // Events, moves, several subjects, and a subject that the rule left by an edit have no single value to state.
+  // Events, changes, several subjects, and a subject that an edit removed from the rule have no single value to state.
   const isKnown = stated.length > 0 ? stated.some(({ value }) => value !== null) : subjectOf(readings[0]) !== '';
   const subjects = new Set(readings.map(subjectOf));
   if (isKnown && !conditions.every(isMove) && heldBack.every((held) => subjects.has(subjectOf(held))))
@@ -94,7 +97,7 @@ export function sentenceOf(statement: Statement): string {
   return names === '' ? since : `${since}: ${names}`;
 }
 
-/** Whether a condition is about single moves, from one published value to the next. */
+/** Whether a condition is about changes from one published value to the next. */
 function isMove(condition: StatedCondition): boolean {
   return !isAbsent(condition) && condition.operator === 'change_pct' && condition.timeWindow === undefined;
 }
@@ -125,12 +128,12 @@ export function factOf(
     const relation = passed(condition, reading) ? 'past' : comparison;
     return `${metric}${about} is ${shown}, ${relation} ${threshold}`;
   }
-  // A summary also comes when the rule no longer holds.
+  // A summary may be sent when the rule no longer holds.
   if (state !== 'resolved') return `${metric}${about} is ${figure(reading.value, unit)}`;
   return `${metric}${about} is ${shown}, ${endOf(comparison, condition.optional)} ${threshold}`;
 }
 
-/** Whether the condition holds only because the value has not moved back far enough. */
+/** Whether the condition holds only because of its hysteresis. */
 function isOnTheWayBack(condition: ValueCondition & StatedCondition, value: number): boolean {
   if (condition.operator === 'change_pct') return false;
   const comparison = Comparison[condition.operator];
@@ -138,7 +141,9 @@ function isOnTheWayBack(condition: ValueCondition & StatedCondition, value: numb
   return holdsBySlack(condition.negated ? negated(comparison) : comparison, condition.threshold, noise, value);
 }
 
-/** Whether the value is still beyond the threshold, and its subject no longer passes the filter. */
+/**
+ * Whether the condition no longer holds only because its subject no longer passes the filter, not because of the value.
+ */
 function hasLeftFilter(condition: ValueCondition & StatedCondition, { holds, value }: LeafReading): boolean {
   const { operator, threshold, direction, categories, tags, negated: isNegated = false } = condition;
   if (holds || value === null || isNegated || (categories === undefined && tags === undefined)) return false;
@@ -157,13 +162,13 @@ function leftFilter({ categories, tags }: ValueCondition): string {
     : ', and it is in no category of the rule any more';
 }
 
-/** Returns the words for a value whose comparison does not hold. */
+/** Returns the words for a comparison that does not hold. */
 function endOf(comparison: string, isOptional = false): string {
   if (comparison === COMPARISONS.ne) return isOptional ? COMPARISONS.eq : `now ${COMPARISONS.eq}`;
   return `${isOptional ? 'not' : 'no longer'} ${comparison}`;
 }
 
-/** Returns the statement about the compared number of the event's data: `, amountUsd is $1.20 M, above $1 M`. */
+/** Returns the text about the compared number in the event's data, for example `, amountUsd is $1.20 M, above $1 M`. */
 function fieldFact(
   { field, operator, threshold }: Extract<StatedCondition, { metric: 'event' }>,
   { value }: LeafReading,
@@ -176,7 +181,7 @@ function fieldFact(
   return `, ${field} is ${shown}, ${COMPARISONS[operator]} ${compared}`;
 }
 
-/** Returns the statement about an absence: its start and the last value, or that the subject is observed again. */
+/** Returns the text about an absence: since when, and the last value; or that the subject is observed again. */
 function absenceFact({ metric, negated = false }: StatedCondition, reading: LeafReading, subject: string): string {
   const { value, current, observedAt, referenceAt, holds } = reading;
   const last = current === null ? '' : figure(current, unitOf(metric));
@@ -190,7 +195,7 @@ function absenceFact({ metric, negated = false }: StatedCondition, reading: Leaf
   return `${subject} was not observed for ${timeSpan(value * 60_000)}, since ${moment(referenceAt)}${known}`;
 }
 
-/** Whether the value went through the threshold of an `eq` without being seen at it. */
+/** Whether the value moved past the threshold of an `eq` without being equal to it. */
 function passed({ operator, threshold, negated }: ValueCondition & StatedCondition, reading: LeafReading): boolean {
   const { value, current, previous } = reading;
   if (operator !== 'eq' || negated || value !== current || current === null || previous === null) return false;

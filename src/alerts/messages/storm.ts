@@ -9,22 +9,24 @@ import { hashedId } from './alert-message.js';
 import { keepsIncidents } from './incidents.js';
 import { inParts, isForProgram } from './parts.js';
 
-/** Maximum number of messages to one target from one commit of the evaluator; more become one. */
+/**
+ * Maximum number of messages to one target from one commit of the evaluator; if there are more, they become one message.
+ */
 export const STORM_MESSAGES = 10;
-/** Maximum number of alerts that a message to people lists; the others are in the history. */
+/** Maximum number of alerts that a message to people lists; further alerts are only in the history. */
 const MAX_LISTED = 100;
 const PRIORITY_ORDER = ['low', 'normal', 'high', 'critical'] as const;
 
-/** Grouped message, and the alerts that it stands for. */
+/** Grouped message, and the ids of the alerts in it. */
 export interface Storm {
   delivery: NewDelivery;
   alertIds: readonly string[];
 }
 
 /**
- * Groups messages into storms: one event, or several at once, fired many rules of one user, or one rule for many subjects.
- * Critical messages stay single, and so do those to receivers that keep incidents; firings and resolutions are grouped apart.
- * Returns the single deliveries and the groups.
+ * Groups messages into storms: one or several simultaneous events fired many rules of one user, or one rule for many
+ * subjects. Critical messages are not grouped, nor are those to receivers that keep incidents. Firings and resolutions
+ * are grouped separately. Returns the deliveries that are not grouped, and the groups.
  */
 export function groupStorms(deliveries: readonly NewDelivery[]): { single: NewDelivery[]; storms: Storm[] } {
   const byTarget = new Map<string, NewDelivery[]>();
@@ -61,19 +63,19 @@ function grouped(group: readonly NewDelivery[]): Storm[] {
   if (first === undefined) return [];
   const { template: _, ...delivery } = first;
   const alerts = sorted.map(({ data }) => data);
-  // Programs get all of it, in several parts if necessary; people get a readable extract.
+  // Programs get all alerts, in several parts if necessary; people get a readable extract.
   const toProgram = isForProgram(delivery);
   const parts = toProgram ? inParts(alerts, listedAlert) : [alerts];
   return parts.map((part, index) => {
     const data = stormMessage(alerts, toProgram ? part : part.slice(0, MAX_LISTED), [index + 1, parts.length]);
     const grouping = { type: 'alert.summary', data, collapseKey: data.alertId, transitionId: data.alertId } as const;
-    // It is sent while one of its rules wants it, whichever was the worst.
+    // Ids of all rules: the message is sent as long as at least one of these rules still wants it.
     const ruleIds = [...new Set(part.map((alert) => alert.ruleId))];
     return { delivery: { ...delivery, ...grouping, ruleIds }, alertIds: part.map((alert) => alert.alertId) };
   });
 }
 
-/** Orders the most urgent first, and of equal urgency the one furthest from its threshold. */
+/** Sorts the most urgent first; of equal urgency, the one furthest from its threshold. */
 function worstFirst({ data: one }: NewDelivery, { data: other }: NewDelivery): number {
   const urgency = PRIORITY_ORDER.indexOf(other.priority) - PRIORITY_ORDER.indexOf(one.priority);
   return urgency !== 0 ? urgency : excess(other) - excess(one);
@@ -81,7 +83,7 @@ function worstFirst({ data: one }: NewDelivery, { data: other }: NewDelivery): n
 
 function excess({ value, threshold, type }: AlertMessage): number {
   if (value === null || threshold === null) return 0;
-  // A change is as bad as it is large, whichever way it went.
+  // A change is compared by its size, regardless of its direction.
   const beyond = type === 'change_pct' ? Math.abs(value) - Math.abs(threshold) : value - threshold;
   return threshold === 0 ? Math.abs(value) : Math.abs(beyond / threshold);
 }
@@ -92,7 +94,7 @@ function stormMessage(
   [number, parts]: readonly [number, number],
 ): StormMessage {
   const [worst = all[0]] = part;
-  if (worst === undefined) throw new Error('a storm has alerts');
+  if (worst === undefined) throw new Error('storm without alerts');
   const explanation: StormMessage['explanation'] = {
     reason: 'storm',
     state: worst.state === 'resolved' ? 'resolved' : 'fired',

@@ -2,25 +2,25 @@ import { figure, headline, listed, unitOf, unitOfField } from '../../notificatio
 import { thresholdOf, typeOf, type HeldBack } from '../core/index.js';
 import type { StatedCondition } from './sentence.js';
 
-/** Maximum length of the subjects in a sentence, UTF-16 units, so that a phone can show it. */
+/** Maximum length of the list of subjects in a sentence, UTF-16 code units: short enough for a phone. */
 const MAX_LINE_LENGTH = 180;
 
-/** Firing that a throttle held back, as messages list it. */
+/** Firing that a throttle held back, as an entry in messages. */
 export interface SummarySubject {
   protocol?: string;
   chain?: string;
   token?: string;
   value: number | null;
-  /** Time at which it last began to hold, ISO 8601. */
+  /** Time at which the subject last began to hold, ISO 8601. */
   at: string;
   times: number;
-  /** Set if it no longer holds. */
+  /** Set if the subject no longer holds. */
   ended?: true;
   /** Text such as `aave-v3 −90 % at 2026-11-29 17:55:12 UTC`. */
   text: string;
 }
 
-/** Returns the subjects of a summary, the worst first: furthest from the threshold, of equal ones the oldest. */
+/** Returns the subjects of a summary, furthest from the threshold first; of equal distance, oldest first. */
 export function summarySubjects(
   heldBack: readonly HeldBack[],
   condition: StatedCondition | undefined,
@@ -45,7 +45,7 @@ export function summarySubjects(
     });
 }
 
-/** Returns the same in a line: `aave-v3 −90 %, curve −50 % and 2 more`; empty without any. */
+/** Returns the subjects in one line: `aave-v3 −90 %, curve −50 % and 2 more`; empty if there are none. */
 export function namedSubjects(
   heldBack: readonly HeldBack[],
   condition: StatedCondition | undefined,
@@ -59,7 +59,7 @@ export function namedSubjects(
   return items.join(', ') + (more > 0 && items.length > 0 ? ` and ${more} more` : '');
 }
 
-/** Returns the number of firings beyond those that were kept by their subject. */
+/** Returns the number of firings that no entry of `heldBack` represents. */
 export function unnamed(heldBack: readonly HeldBack[], all: number): number {
   return Math.max(0, all - heldBack.reduce((sum, { times }) => sum + times, 0));
 }
@@ -83,7 +83,7 @@ function valueOf({ protocol, chain, token, value }: HeldBack, condition: StatedC
 function excess({ value }: HeldBack, condition: StatedCondition | undefined): number {
   const threshold = thresholdOf(condition);
   if (value === null || threshold === null) return 0;
-  // A change is as bad as it is large, whichever way it went.
+  // A change is compared by its size, regardless of its direction.
   const beyond = typeOf(condition) === 'change_pct' ? Math.abs(value) - Math.abs(threshold) : value - threshold;
   return threshold === 0 ? Math.abs(value) : Math.abs(beyond / threshold);
 }

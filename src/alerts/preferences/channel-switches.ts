@@ -5,7 +5,10 @@ import { IfGiven } from '../rules/fields.js';
 
 type Switches = Partial<Record<Channel, boolean>>;
 
-/** Returns a class with a switch for each channel, described in the way of the compiler's plugin, which sees only written ones. */
+/**
+ * Returns a class with a switch for each channel. Nest's OpenAPI compiler plugin sees only properties in source code, so
+ * the class describes its own in the plugin's format.
+ */
 export function channelSwitches(schema: { required: boolean; default?: boolean }): Type<Switches> {
   class ChannelSwitches {
     static _OPENAPI_METADATA_FACTORY(): Readonly<Record<string, unknown>> {

@@ -11,20 +11,20 @@ import { ChangePreferencesBody, PreferencesBody, PreferencesView } from './prefe
 export class PreferencesController {
   constructor(private readonly preferences: Preferences) {}
 
-  /** Returns the user's preferences of notifications: subjects, channels and times. */
+  /** Returns the user's notification preferences: channels, quiet hours and digest. */
   @Get()
   read(@CurrentCaller() { userId }: Caller): Promise<PreferencesView> {
     return this.preferences.shown(userId);
   }
 
-  /** Replaces all preferences: a field that is not given gets its default. */
+  /** Replaces all preferences: omitted fields get their defaults. */
   @Put()
   async replace(@Body() body: PreferencesBody, @CurrentCaller() { userId }: Caller): Promise<PreferencesView> {
     await this.preferences.replace(userId, body);
     return this.preferences.shown(userId);
   }
 
-  /** Changes the given fields, single times too; everything else stays as it is. */
+  /** Changes only the given fields, also within `quietHours` and `digest`. */
   @Patch()
   async change(@Body() body: ChangePreferencesBody, @CurrentCaller() { userId }: Caller): Promise<PreferencesView> {
     await this.preferences.change(userId, body);

@@ -7,16 +7,16 @@ import { CLOCK_TIME, NO_CLOCK_TIME, QuietHoursBody } from './quiet-hours.dto.js'
 
 const EVERY = ['hour', 'day'] as const;
 
-/** Channels that may be used. */
+/** Switch for each channel; a channel that is off sends no messages. */
 export class ChannelsBody extends channelSwitches({ required: false, default: true }) {}
 
-/** Digest: mails of low and normal priority are collected into one. */
+/** Digest: collects mails of low and normal priority into one mail. */
 export class DigestBody {
   @ApiProperty({ enum: EVERY })
   @IsIn(EVERY)
   every!: (typeof EVERY)[number];
 
-  /** Local time of the daily digest, HH:MM; refused for an hourly one, which is sent at each full hour. */
+  /** Local time of the daily digest, HH:MM; refused for an hourly digest, which is sent at each full hour. */
   @ApiProperty({ type: String, required: false, default: '08:00' })
   @IfGiven()
   @IsString()
@@ -24,7 +24,7 @@ export class DigestBody {
   at?: string;
 
   /**
-   * IANA name; an offset such as +05:30 is refused.
+   * IANA name of the time zone; an offset such as +05:30 is refused.
    * @example Europe/Berlin
    */
   @IsString()
@@ -50,7 +50,7 @@ export class PreferencesBody {
   @Type(() => QuietHoursBody)
   quietHours?: QuietHoursBody | null;
 
-  /** Digest; null: none, each mail is sent individually. */
+  /** Digest; null: no digest, each mail is sent individually. */
   @ApiProperty({ type: DigestBody, nullable: true, required: false })
   @IsOptional()
   @IsObject()
@@ -58,28 +58,28 @@ export class PreferencesBody {
   @Type(() => DigestBody)
   digest?: DigestBody | null;
 
-  /** Whether no alert mail is sent; true too if every mail address was unsubscribed by the link of a mail. */
+  /** Whether no alert mail is sent; also true if all mail addresses were unsubscribed by the link in a mail. */
   @ApiProperty({ type: Boolean, required: false, default: false })
   @IfGiven()
   @IsBoolean()
   unsubscribed?: boolean;
 
-  /** Read only; ignored when given. */
+  /** Read only: ignored in requests. */
   @ApiProperty({ type: String, isArray: true, required: false, readOnly: true })
   @IfGiven()
   @IsString({ each: true })
   unsubscribedAddresses?: string[];
 }
 
-/** Quiet hours of which only the given fields change. */
+/** Quiet hours: only the given fields change. */
 export class QuietHoursChange extends PartialType(QuietHoursBody) {}
 
-/** Digest of which only the given fields change. */
+/** Digest: only the given fields change. */
 export class DigestChange extends PartialType(DigestBody) {}
 
-/** Fields to change; everything else stays as it is. */
+/** Fields to change; omitted fields keep their values. */
 export class ChangePreferencesBody extends OmitType(PreferencesBody, ['quietHours', 'digest'] as const) {
-  /** Quiet hours; null: none. New ones need `start`, `end` and `timezone`. */
+  /** Quiet hours; null: none. If there were none, `start`, `end` and `timezone` are required. */
   @ApiProperty({ type: QuietHoursChange, nullable: true, required: false })
   @IsOptional()
   @IsObject()
@@ -87,7 +87,7 @@ export class ChangePreferencesBody extends OmitType(PreferencesBody, ['quietHour
   @Type(() => QuietHoursChange)
   quietHours?: QuietHoursChange | null;
 
-  /** Digest; null: none, each mail is sent individually. A new one needs `timezone`. */
+  /** Digest; null: no digest, each mail is sent individually. If there was none, `timezone` is required. */
   @ApiProperty({ type: DigestChange, nullable: true, required: false })
   @IsOptional()
   @IsObject()
@@ -109,6 +109,6 @@ export class PreferencesView {
   digest!: object | null;
   unsubscribed!: boolean;
 
-  /** Mail addresses that a link in a mail unsubscribed; a new confirmation restores one. */
+  /** Mail addresses that were unsubscribed by the link in a mail; confirming an address again restores it. */
   unsubscribedAddresses!: string[];
 }

@@ -9,7 +9,7 @@ export const NO_CLOCK_TIME = '$property must be a time such as 22:30';
 /** Quiet hours: messages wait until they end. */
 export class QuietHoursBody {
   /**
-   * Local time, HH:MM.
+   * Local start time, HH:MM.
    * @example 22:00
    */
   @IsString()
@@ -17,8 +17,8 @@ export class QuietHoursBody {
   start!: string;
 
   /**
-   * Local time, HH:MM; before `start` it is the next day's, and so it is if they are equal, which needs `days`: messages that
-   * must never be sent are switched off in `channels`.
+   * Local end time, HH:MM. An end before `start` is on the next day. An end equal to `start` is also on the next day and
+   * needs `days`; to never send messages, switch them off in `channels`.
    * @example 07:00
    */
   @IsString()
@@ -26,7 +26,7 @@ export class QuietHoursBody {
   end!: string;
 
   /**
-   * IANA name; an offset such as +05:30 is refused.
+   * IANA name of the time zone; an offset such as +05:30 is refused.
    * @example Europe/Berlin
    */
   @IsString()
@@ -34,7 +34,7 @@ export class QuietHoursBody {
   @Matches(PRINTABLE, { message: '$property must not have control characters' })
   timezone!: string;
 
-  /** Days on which they start; hours after midnight belong to the day before. Default: every day. */
+  /** Days on which the quiet hours start; hours after midnight belong to the previous day. Default: every day. */
   @ApiProperty({ enum: DAYS, isArray: true, required: false, example: ['mon', 'tue', 'wed', 'thu', 'fri'] })
   @IfGiven()
   @IsArray()
@@ -43,7 +43,7 @@ export class QuietHoursBody {
   @IsIn(DAYS, { each: true })
   days?: Day[];
 
-  /** Whether messages of priority `critical` do not wait. */
+  /** Whether messages of priority `critical` are sent during quiet hours. */
   @ApiProperty({ type: Boolean, required: false, default: true })
   @IfGiven()
   @IsBoolean()

@@ -25,18 +25,18 @@ export class ActionBody {
   @IsPlainText(MAX_TARGET_LENGTH)
   target!: string;
 
-  /** Name of a template. */
+  /** Name of the message template. */
   @IfGiven()
   @IsPlainText(128)
   template?: string;
 
-  /** Format of webhooks: the shape of another service's incoming messages. */
+  /** Format of a webhook's body: that of another service's incoming webhooks. */
   @ApiProperty({ enum: FORMATS, required: false })
   @IfGiven()
   @IsIn(FORMATS)
   format?: Format;
 
-  /** Read only; ignored when given. */
+  /** Read only: ignored in requests. */
   @ApiProperty({ enum: STATUSES, required: false, readOnly: true })
   @IfGiven()
   @IsIn(STATUSES)
@@ -47,8 +47,8 @@ export class ActionView extends OmitType(ActionBody, ['target', 'status'] as con
   target!: string;
 
   /**
-   * Status of the target. `pending`: its owner has not confirmed it yet; `disabled`: it failed for too long or its owner
-   * cancelled it.
+   * Status of the target. `pending`: its owner has not confirmed it; `disabled`: it failed for too long, or its owner
+   * unsubscribed it.
    */
   @ApiProperty({ enum: STATUSES })
   status!: ActionStatus;

@@ -14,13 +14,16 @@ import type { ChangeRuleBody, ReplaceRuleBody, RuleBody, SnoozeBody } from './ru
 import { ruleOf, type RuleRow } from './rule-row.js';
 import { RuleStore, type Author } from './rule-store.js';
 
-/** Rule after a change, with warnings for its owner. */
+/** Rule after a change, and warnings for its owner. */
 export interface SavedRuleRow {
   row: RuleRow;
   warnings: readonly RuleFinding[];
 }
 
-/** Changes of rules, each one a transaction: the rule, its version, its targets and the note for the evaluators. */
+/**
+ * Changes of rules. Each runs in one transaction, which writes the rule, its version, its targets and the edit for the
+ * evaluators.
+ */
 @Injectable()
 export class AlertRules {
   constructor(
@@ -50,12 +53,12 @@ export class AlertRules {
     return { row, warnings: await this.drafts.warned(checked) };
   }
 
-  /** Replaces the given fields. */
+  /** Replaces the given fields; omitted fields keep their values. */
   change(caller: Author, ruleId: string, body: ChangeRuleBody): Promise<SavedRuleRow> {
     return this.write(caller, ruleId, body, (row) => ruleOf(row));
   }
 
-  /** Replaces all fields: a field that is not given gets its default. */
+  /** Replaces all fields; omitted fields get their defaults. */
   replace(caller: Caller, ruleId: string, body: ReplaceRuleBody): Promise<SavedRuleRow> {
     return this.write(caller, ruleId, body, () => undefined);
   }
@@ -69,12 +72,12 @@ export class AlertRules {
     return this.change(caller, ruleId, { snoozedUntil: end ?? null });
   }
 
-  /** Lets a rule with mode `once` fire once more. */
+  /** Allows a rule with mode `once` that has fired to fire once more. */
   rearm(caller: Author, ruleId: string): Promise<SavedRuleRow> {
     return this.edit(async (tx) => {
       const { mode } = await this.store.lock(tx, caller.userId, ruleId);
       if (mode === 'once') return { row: await this.store.rearm(tx, caller, ruleId), warnings: [] };
-      throw new DomainError('conflict', 'mode must be once to arm a rule again.', { field: 'mode' });
+      throw new DomainError('conflict', 'mode must be once: other rules cannot be rearmed.', { field: 'mode' });
     });
   }
 
@@ -109,7 +112,7 @@ export class AlertRules {
     return { row: changed, warnings: await this.drafts.warned(checked) };
   }
 
-  /** Refuses a snooze that is over already and would silence nothing; one given back as it was read is accepted. */
+  /** Refuses a snooze that has already ended, unless it equals the stored one. */
   private mustBeAhead(until: string | null | undefined, stored: Date | null = null, field = 'snoozedUntil'): void {
     if (typeof until !== 'string') return;
     const end = parseTime(until, this.clock.now()) ?? 0;
@@ -118,7 +121,7 @@ export class AlertRules {
     throw faulty([{ pointer: `/${field}`, code: 'out_of_range', detail }]);
   }
 
-  /** Edits in a transaction. `ruleId`: that of an existing rule. */
+  /** Runs an edit in a transaction. `ruleId`: id of the rule, if it already exists. */
   private async edit<T>(work: (tx: PoolClient) => Promise<T>, ruleId?: string): Promise<T> {
     const result = await this.database.transaction(work);
     this.edits.committed();
@@ -127,7 +130,7 @@ export class AlertRules {
   }
 }
 
-/** Refuses read-only fields that name another rule or user; server-set fields may be given back as they were read. */
+/** Refuses read-only fields that differ from the stored rule. */
 function refuseReadOnly({ ruleId, userId, createdAt }: ChangeRuleBody, row: RuleRow): void {
   const given = [
     ['ruleId', ruleId, row.rule_id],
@@ -137,7 +140,7 @@ function refuseReadOnly({ ruleId, userId, createdAt }: ChangeRuleBody, row: Rule
   const faults = given.flatMap(([field, value, stored]) =>
     value === undefined || value === stored
       ? []
-      : [{ pointer: `/${field}`, code: 'read_only', detail: `${field} is set by the server; leave it as it is` }],
+      : [{ pointer: `/${field}`, code: 'read_only', detail: `${field} is set by the server and cannot be changed` }],
   );
   if (faults.length > 0) throw faulty(faults);
 }

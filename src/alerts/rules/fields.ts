@@ -3,7 +3,7 @@ import { IsString, Length, Matches, ValidateBy, ValidateIf } from 'class-validat
 
 export { IsMoment, IsTime } from '../../platform/http/is-time.js';
 
-/** Text without control characters: such texts are shown, logged, mailed and stored. */
+/** Text without control characters; such texts are displayed, logged, mailed and stored. */
 export const PRINTABLE = /^\P{Cc}*$/u;
 /** Text without control characters except line breaks and tabs. */
 export const LINES = /^(?:\P{Cc}|[\n\t])*$/u;
@@ -12,7 +12,7 @@ const VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}]/u;
 /** Validates a member if it is given; unlike IsOptional it does not accept null. */
 export const IfGiven = (): PropertyDecorator => ValidateIf((_, value: unknown) => value !== undefined);
 
-/** Refuses broken surrogates, which the database would refuse, too. */
+/** Refuses lone surrogates, which PostgreSQL would refuse, too. */
 export const IsWellFormed = (): PropertyDecorator =>
   ValidateBy({
     name: 'isWellFormed',
@@ -22,7 +22,7 @@ export const IsWellFormed = (): PropertyDecorator =>
     },
   });
 
-/** Refuses texts without a visible character: only spaces and characters without a shape. */
+/** Refuses texts without a visible character, that is only spaces and formatting characters. */
 export const IsNotBlank = (): PropertyDecorator =>
   ValidateBy({
     name: 'isNotBlank',

@@ -1,18 +1,18 @@
-/** Maximum number of names offered in place of an unknown one. */
+/** Maximum number of known names suggested for an unknown one. */
 const MAX_OFFERED = 3;
 
 interface Near {
-  /** Names equal but for punctuation and case. */
+  /** Known names that equal the unknown one except for punctuation and case. */
   readonly same: string[];
-  /** Names that only begin with it. */
+  /** Known names that begin with the unknown one. */
   readonly longer: string[];
 }
 
-/** Search for names perhaps meant by unknown ones, all of them in one pass over the known names. */
+/** Searches for known names that may be meant by unknown ones; one pass over the known names serves all unknown ones. */
 export class NearNames {
   private readonly wanted = new Map<string, Near>();
 
-  /** Adds an unknown name; to be called before the known names are compared. */
+  /** Adds an unknown name; must be called before the known names are compared. */
   want(name: string): void {
     const bare = bareOf(name);
     if (bare !== '') this.wanted.set(bare, { same: [], longer: [] });
@@ -22,7 +22,7 @@ export class NearNames {
     return this.wanted.size === 0;
   }
 
-  /** Compares an id, and its display name, with every wanted name. */
+  /** Compares a known id and its display name with every unknown name. */
   compare(id: string, name: string | null): void {
     const [bareId, bareName] = [bareOf(id), bareOf(name ?? '')];
     for (const [bare, { same, longer }] of this.wanted) {
@@ -31,7 +31,7 @@ export class NearNames {
     }
   }
 
-  /** Returns the end of a sentence about the wanted name, with its full stop or question mark. */
+  /** Returns the suggestion as the end of a sentence about the unknown name, including its full stop or question mark. */
   offer(name: string): string {
     const { same = [], longer = [] } = this.wanted.get(bareOf(name)) ?? {};
     const offered = [...same, ...longer].slice(0, MAX_OFFERED);

@@ -4,7 +4,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { Targets, Templates } from '../../notifications/index.js';
 import type { RuleAction } from '../core/index.js';
 
-/** Actions of a rule as notifications know them: registered targets, existing templates. */
+/** Checks the actions of a rule: registers their targets, and verifies that their templates exist. */
 @Injectable()
 export class RuleActions {
   constructor(
@@ -13,8 +13,8 @@ export class RuleActions {
   ) {}
 
   /**
-   * Returns the actions with their targets in normal form; refuses one that names something the user cannot use, with its
-   * pointer.
+   * Returns the actions with their targets in normal form. Refuses an action that names something the user cannot use,
+   * with the JSON pointer to it.
    */
   async claim(tx: PoolClient, userId: string, actions: readonly RuleAction[]): Promise<RuleAction[]> {
     const claimed: RuleAction[] = [];
@@ -31,7 +31,10 @@ export class RuleActions {
     return claimed;
   }
 
-  /** Refuses a format that does not fit the target; renders a user's own JSON before it is needed. */
+  /**
+   * Refuses a format that does not fit the target. Renders a user's own JSON template once, so that its errors appear
+   * now.
+   */
   private async checkFormat(userId: string, action: RuleAction, index: number): Promise<void> {
     const pointer = `/actions/${index}/format`;
     try {
@@ -50,7 +53,7 @@ export class RuleActions {
   }
 }
 
-/** Returns the refusal of a target, with the pointer of the action that names it. */
+/** Returns the refusal of a target with the JSON pointer to its action. */
 function atTarget(error: unknown, index: number): unknown {
   if (!(error instanceof DomainError) || error.code !== 'invalid_request') return error;
   const code = error.errors?.[0]?.code ?? 'invalid_target';

@@ -13,7 +13,7 @@ import { RULE_QUIET_HOURS } from './rule.dto.js';
 const YES_NO: Readonly<Record<string, boolean>> = { true: true, false: false };
 
 export class ListRulesQuery extends PageQuery {
-  /** Whether to list active rules only, or the others. */
+  /** `true`: only active rules; `false`: only inactive rules. */
   @ApiProperty({ type: Boolean, required: false })
   @IsOptional()
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? (YES_NO[value] ?? value) : value))
@@ -25,29 +25,32 @@ export class ListRulesQuery extends PageQuery {
   @IsIn(PRIORITIES)
   priority?: Priority;
 
-  /** Rules in this state: `firing` for some subject, `pending` (forSeconds), or neither. */
+  /**
+   * Only rules in this state: `firing` for at least one subject, `pending` (holds, but not yet for `forSeconds`), or
+   * `ok`.
+   */
   @ApiProperty({ enum: PHASES, required: false })
   @IsOptional()
   @IsIn(PHASES)
   state?: Phase;
 
-  /** Rules with a condition on this metric. */
+  /** Only rules with a condition on this metric. */
   @ApiProperty({ enum: METRICS, required: false })
   @IsOptional()
   @IsIn(METRICS)
   metric?: ConditionMetric;
 
-  /** Rules with a condition on this protocol. */
+  /** Only rules with a condition on this protocol. */
   @IsOptional()
   @IsName('protocol')
   protocol?: string;
 
-  /** Rules with a condition on this token. */
+  /** Only rules with a condition on this token. */
   @IsOptional()
   @IsName('token')
   token?: string;
 
-  /** Rules whose name contains this, in any case. */
+  /** Only rules whose name contains this text, ignoring case. */
   @IsOptional()
   @IsPlainText(255)
   q?: string;
@@ -57,12 +60,12 @@ export class ListRulesQuery extends PageQuery {
 export class FindingView {
   /** JSON pointer into the rule. */
   pointer!: string;
-  /** Code, stable, snake_case. */
+  /** Stable code in snake_case. */
   code!: string;
   detail!: string;
 }
 
-/** Subject that a rule fires for. */
+/** Subject for which a rule is firing. */
 export class FiringView {
   /** @example token=bitcoin */
   subject!: string;
@@ -70,25 +73,25 @@ export class FiringView {
   @ApiProperty({ format: 'date-time' })
   since!: string;
 
-  /** Value of its newest alert; null before the first. */
+  /** Value of the subject's newest alert; null before the first alert. */
   @ApiProperty({ type: Number, nullable: true })
   value!: number | null;
 }
 
-/** State of a rule, within a second. */
+/** State of a rule, at most about a second old. */
 export class RuleStateView {
   @ApiProperty({ enum: PHASES })
   phase!: Phase;
 
-  /** Subjects that it fires for, longest first; at most 100. */
+  /** Subjects for which the rule is firing, longest first; at most 100. */
   @ApiProperty({ type: FiringView, isArray: true })
   firing!: FiringView[];
 
-  /** Number of subjects that it fires for. */
+  /** Number of subjects for which the rule is firing. */
   @ApiProperty({ type: 'integer' })
   firingCount!: number;
 
-  /** Whether a rule with mode `once` has fired and is done; POST …/rearm has it wait once more. */
+  /** Whether a rule with mode `once` has fired and will not fire again; POST …/rearm allows one more firing. */
   @ApiProperty({ type: Boolean, required: false })
   spent?: boolean;
 }
@@ -124,7 +127,7 @@ export class RuleView {
   @ApiProperty({ enum: PRIORITIES })
   priority!: Priority;
 
-  /** Quiet hours of the rule; null: the user's apply. */
+  /** Quiet hours of the rule; null: the user's quiet hours apply. */
   @ApiProperty(RULE_QUIET_HOURS)
   quietHours!: RuleQuietHours;
   isActive!: boolean;
@@ -138,17 +141,17 @@ export class RuleView {
   @ApiProperty({ format: 'date-time' })
   updatedAt!: string;
 
-  /** Time of its last notification. */
+  /** Time of the rule's last notification. */
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
   lastTriggered!: string | null;
 
-  /** Version, one higher after every change. */
+  /** Version; increases by one with every change. */
   @ApiProperty({ type: 'integer' })
   version!: number;
 
   state!: RuleStateView;
 
-  /** Warnings about conditions that work, but perhaps not as their owner expects; after a change only. */
+  /** Warnings about conditions that are valid but may not do what their owner expects; only in answers to changes. */
   @ApiProperty({ type: FindingView, isArray: true, required: false })
   warnings?: FindingView[];
 }
@@ -170,10 +173,10 @@ export class RuleVersionView {
   @ApiProperty({ format: 'date-time' })
   changedAt!: string;
 
-  /** Author of the change: `key:<id>` of the key. */
+  /** Author of the change: `key:<id>`. */
   changedBy!: string;
 
-  /** Rule from then on; of a deleted one the last version. */
+  /** Rule as of this version; for a deletion, the last version. */
   @ApiProperty({ type: 'object', additionalProperties: true })
   rule!: object;
 }
@@ -185,6 +188,9 @@ export class RuleVersionPage {
 
 /** Deliveries of a test. */
 export class TestAnswer {
-  /** Ids of the deliveries, in the order of the rule's actions: GET /v1/notifications/deliveries/{id} has their outcome. */
+  /**
+   * Ids of the deliveries, in the order of the rule's actions; GET /v1/notifications/deliveries/{id} returns the outcome
+   * of one.
+   */
   deliveries!: string[];
 }

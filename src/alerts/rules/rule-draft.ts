@@ -23,13 +23,14 @@ const DEFAULTS = {
   snoozedUntil: null,
 } as const;
 
-/** Fields that decide when a rule fires; the other fields only decide on the notification. */
+/** Fields that determine when a rule fires; the other fields only affect notifications. */
 const WATCHED = ['conditions', 'where', 'mode', 'hysteresis', 'forSeconds'] as const;
 
 /**
- * Returns the rule that a request describes, names normalised: over `base` if it changes one. Throws one error with every fault
- * of its conditions; `warnings` are about conditions that work, but perhaps not as their owner expects. A request that does not
- * change these fields is not refused because of them: a rule from before a check was introduced can still be switched off.
+ * Returns the rule that a request describes, with names in canonical form; `base` is the rule that the request changes.
+ * Throws one error with all errors of its conditions; `warnings` are about conditions that are valid but may not do what
+ * their owner expects. A request that changes none of these fields is not refused because of them, so that a rule created
+ * before a check existed can still be switched off.
  */
 export function draftOf(
   body: RuleBody | ChangeRuleBody,
@@ -58,7 +59,7 @@ export function draftOf(
   return { draft, warnings: findings.warnings };
 }
 
-/** Returns the fields of the body that a rule takes over unchanged. */
+/** Returns the fields of the body that a rule adopts unchanged. */
 function given(body: RuleBody | ChangeRuleBody): Partial<RuleDraft> {
   const { name, description, throttleScope, mode, hysteresis, forSeconds, notifyResolved, priority, isActive } = body;
   const throttleMinutes = throttleOf(body);

@@ -10,7 +10,7 @@ export interface CheckedDraft {
   readonly warnings: readonly RuleFinding[];
 }
 
-/** Drafts of rules from requests, with warnings from the present market. */
+/** Drafts of rules from requests, with warnings from the current market values. */
 @Injectable()
 export class RuleDrafts {
   constructor(
@@ -18,7 +18,10 @@ export class RuleDrafts {
     private readonly unseen: UnseenSubjects,
   ) {}
 
-  /** Returns a maker of drafts; to be called before a transaction begins, since it may have to read settings. */
+  /**
+   * Returns a function that makes drafts. Must be called before a transaction begins, because it may have to read dead
+   * bands.
+   */
   async maker(): Promise<(body: RuleBody | ChangeRuleBody, base?: RuleDraft) => CheckedDraft> {
     const deadBand = await this.deadBands.current();
     return (body, base) => {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 
-/** Classes of rule edits. */
+/** Kinds of rule edits. */
 export type RuleChange = 'created' | 'changed' | 'deleted';
 
 /** Publishes rule edits to the evaluators in commit order. */
@@ -10,8 +10,8 @@ export class RuleEdits {
   private readonly listeners = new Set<() => void>();
 
   /**
-   * Notes an edit inside the transaction that makes it. Blocks other edits of the shard until that ends, so it comes last: the
-   * numbers' order is then the order of the commits.
+   * Records an edit inside the transaction that makes it. It blocks other edits of the shard until the transaction ends,
+   * so it must be the last statement: the order of the numbers is then the order of the commits.
    */
   async note(tx: PoolClient, shard: number, ruleId: string): Promise<void> {
     await tx.query(
@@ -22,7 +22,7 @@ export class RuleEdits {
     );
   }
 
-  /** Calls `listener` after an edit was committed in this process; other processes see the shard's revision within their poll. */
+  /** Calls `listener` after an edit was committed in this process; other processes poll the shard's revision. */
   onEdit(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

@@ -10,7 +10,7 @@ import { ruleColumns, ruleOf, type RuleRow } from './rule-row.js';
 import { RuleStates } from './rule-states.js';
 import { COUNT_RULES, UUID } from './rule-store.js';
 
-/** Answers about a user's rules. */
+/** Queries of a user's rules. */
 @Injectable()
 export class RuleReads {
   constructor(
@@ -72,7 +72,7 @@ export class RuleReads {
     return Object.assign(viewOf(row, await this.shown(row.user_id, [row])), { warnings: [...warnings] });
   }
 
-  /** Lists the versions of the rule, newest first; also of a deleted one. */
+  /** Lists the versions of the rule, newest first, even if it is deleted. */
   async versions(userId: string, ruleId: string, query: PageQuery): Promise<Paged<RuleVersionView>> {
     const limit = query.limit ?? PAGE_ROWS;
     const rows = UUID.test(ruleId)
@@ -93,7 +93,7 @@ export class RuleReads {
   }
 }
 
-/** Fields shown beside a rule's own. */
+/** Fields of the answer that are not columns of the rule. */
 interface Shown {
   statuses: ReadonlyMap<string, TargetStatus>;
   states: ReadonlyMap<string, RuleStateView>;
@@ -147,7 +147,7 @@ function versionOf({ version, change, changed_at, changed_by, rule }: VersionRow
   return { version, change, changedAt: changed_at.toISOString(), changedBy: changed_by, rule };
 }
 
-/** Returns the SQL for: a condition of the rule, anywhere in it, has this value in this field. */
+/** Returns the SQL for: any condition of the rule, at any depth, has this value in this field. */
 const names = (field: string, parameter: string): string =>
   `(${parameter}::text IS NULL OR jsonb_path_exists(jsonb_build_array(r.conditions, r.where_tree),
     '$.**.${field} ? (@ == $value)', jsonb_build_object('value', ${parameter}::text)))`;

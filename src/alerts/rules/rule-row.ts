@@ -4,7 +4,7 @@ import type { Condition, Mode, Priority, Rule, RuleAction, ThrottleScope, Where 
 /** Row of `alert_rules`. */
 export interface RuleRow {
   rule_id: string;
-  /** Keyset of the list, as text: it may grow beyond 2^53. */
+  /** Position in the list, for its cursor; a string, because it may exceed 2^53. */
   position: string;
   user_id: string;
   shard: number;
@@ -30,7 +30,7 @@ export interface RuleRow {
   version: number;
 }
 
-/** Returns the columns of a `RuleRow`, of the table under this name. */
+/** Returns the columns of a `RuleRow`, qualified with this table name. */
 export const ruleColumns = (table: string): string =>
   `rule_id position::text user_id shard name description conditions where_tree actions throttle_minutes throttle_scope armed_version mode hysteresis
    for_seconds notify_resolved priority quiet_hours is_active snoozed_until created_at updated_at last_triggered_at version`

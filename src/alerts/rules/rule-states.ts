@@ -16,7 +16,7 @@ interface InstanceRow {
   firing: number;
 }
 
-/** States of rules, as their evaluator last stored them: within a second. */
+/** States of rules as their evaluator last stored them; at most about a second old. */
 @Injectable()
 export class RuleStates {
   constructor(private readonly database: Database) {}
@@ -47,7 +47,7 @@ function stateOf(rule: RuleRow, instances: readonly InstanceRow[], spent: Readon
   return rule.mode === 'once' ? { ...state, spent: spent.has(rule.rule_id) } : state;
 }
 
-/** Returns the subject of a rule without wildcards, in the form of an instance's name. */
+/** Returns the subject of a rule without wildcards, in the form of an instance key. */
 function subjectOf([condition]: readonly Condition[]): string {
   const { protocol, chain, token } = condition ?? {};
   return Object.entries({ protocol, chain, token })

@@ -9,16 +9,19 @@ import { RuleEdits, type RuleChange } from './rule-edits.js';
 import { ruleColumns, ruleOf, type RuleRow } from './rule-row.js';
 
 const NOT_FOUND = 'Rule not found.';
-/** Form of a rule's id: for any other text the database would raise an error instead of finding nothing. */
+/** Form of a rule's id. For any other text PostgreSQL would raise an error instead of finding no row. */
 export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Rules of a user as the limit counts them: disabled ones too. */
+/** SQL that counts the rules of a user for the limit, including disabled rules. */
 export const COUNT_RULES = 'SELECT count(*)::int AS count FROM alert_rules WHERE user_id = $1';
 
-/** Author of a change: its user, and the key used. */
+/** Author of a change: the user, and the key used. */
 export type Author = Pick<Caller, 'userId' | 'keyId'>;
 
-/** Rows of rules, their versions and edits. Every statement names the user: rules of others are not found. */
+/**
+ * Rows of rules, their versions and edits. Every statement has the user id as a condition: rules of other users are not
+ * found.
+ */
 @Injectable()
 export class RuleStore {
   constructor(
@@ -37,7 +40,7 @@ export class RuleStore {
     return rows[0];
   }
 
-  /** Refuses a rule over the limit. Creations of one user wait for each other, in whatever process they are. */
+  /** Refuses a new rule above the limit. Concurrent creations of one user wait for each other, in all processes. */
   async reserve(tx: PoolClient, { userId, limits, tier }: Caller): Promise<void> {
     await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('alert_rules ' || $1, 0))`, [userId]);
     if (limits.alertRules === 0) return;
@@ -73,7 +76,7 @@ export class RuleStore {
     return this.versioned(tx, caller, 'changed', rows[0]);
   }
 
-  /** Lets a rule that fires once fire once more. */
+  /** Allows a rule with mode `once` to fire once more. */
   async rearm(tx: PoolClient, caller: Author, ruleId: string): Promise<RuleRow> {
     const { rows } = await tx.query<RuleRow>(
       `UPDATE alert_rules r SET version = version + 1, armed_version = version + 1, updated_at = clock_timestamp()
@@ -101,8 +104,8 @@ export class RuleStore {
   }
 
   /**
-   * Returns undefined for a new Idempotency-Key, which means this body from now on; else the rule that it created. Waits for a
-   * request with the same key that is being processed.
+   * Returns undefined for a new Idempotency-Key, which is then bound to this body; otherwise the id of the rule that it
+   * created. Waits for a concurrent request with the same key.
    */
   async earlier(tx: PoolClient, userId: string, key: string, body: object): Promise<string | undefined> {
     await tx.query(`DELETE FROM alert_rule_creations WHERE created_at < clock_timestamp() - interval '1 day'`);
@@ -115,7 +118,7 @@ export class RuleStore {
     );
     if (rows[0] === undefined) return undefined;
     if (rows[0].body_hash === hashOf(body)) return rows[0].rule_id;
-    throw new DomainError('conflict', 'This Idempotency-Key was used with another body; choose another one.');
+    throw new DomainError('conflict', 'This Idempotency-Key was used with another body; choose another key.');
   }
 
   async remember(tx: PoolClient, row: RuleRow, key: string, body: object): Promise<void> {

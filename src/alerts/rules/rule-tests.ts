@@ -11,7 +11,7 @@ import type { TestAnswer } from './rule-answer.dto.js';
 import { RuleReads } from './rule-reads.js';
 import { ruleOf } from './rule-row.js';
 
-/** Tests of a rule: send its messages without waiting for the market. */
+/** Tests of a rule: send its messages regardless of the market. */
 @Injectable()
 export class RuleTests {
   constructor(
@@ -22,8 +22,8 @@ export class RuleTests {
   ) {}
 
   /**
-   * Sends one message to each target, at once: a test is wanted now, quiet hours or not. A test that opens an incident is
-   * followed by one that ends it.
+   * Sends one message to each target immediately, even in quiet hours. If the message opens an incident, a second message
+   * closes it.
    */
   async send(userId: string, ruleId: string): Promise<TestAnswer> {
     const rule = ruleOf(await this.reads.row(userId, ruleId));

@@ -27,12 +27,12 @@ import { IfGiven, IsNotBlank, IsPlainText, IsTime, IsWellFormed, LINES, NO_CONTR
 /** Maximum number of actions of one rule. */
 const MAX_ACTIONS = 5;
 
-/** Quiet hours of a rule, or a word. */
+/** Schema of the quiet hours of a rule: an object or a word. */
 export const RULE_QUIET_HOURS = {
   oneOf: [{ $ref: getSchemaPath(QuietHoursBody) }, { type: 'string', enum: [NEVER_QUIET] }],
   nullable: true,
 };
-/** Whether the value needs validation as an object: the words need no further checks. */
+/** Whether the value must be validated as an object; null and the word need no validation. */
 const isQuietHours = (_: object, value: unknown): boolean =>
   value !== undefined && value !== null && value !== NEVER_QUIET;
 
@@ -40,7 +40,7 @@ const isQuietHours = (_: object, value: unknown): boolean =>
 @ApiExtraModels(QuietHoursBody)
 export class RuleBody {
   /**
-   * Name for people; 1 to 255 characters, not blanks alone.
+   * Name for people; 1 to 255 characters, not only blanks.
    * @example Uniswap TVL Alert
    */
   @IsPlainText(255)
@@ -56,18 +56,21 @@ export class RuleBody {
   @IsWellFormed()
   description?: string | null;
 
-  /** Conditions that must all hold. At least one condition here or in `where`; 16 together. */
+  /** Conditions that must all hold. At least one condition is required here or in `where`; at most 16 in total. */
   @ApiProperty({ type: ConditionBody, isArray: true, required: false, example: CONDITIONS_EXAMPLE })
   @IfGiven()
   @IsArray()
   conditions?: unknown[];
 
-  /** Tree of `{and: […]}`, `{or: […]}`, `{not: …}` and conditions, 4 levels deep; must hold as well. */
+  /** Tree of `{and: […]}`, `{or: […]}`, `{not: …}` and conditions, up to 4 levels deep, which must hold in addition. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true, nullable: true })
   @IsOptional()
   where?: unknown;
 
-  /** Targets to notify, at most 5; without any the alert reaches the owner's sockets and the history only. */
+  /**
+   * Targets to notify, at most 5. Without targets the alert is only sent to the owner's sockets and recorded in the
+   * history.
+   */
   @ApiProperty({
     type: ActionBody,
     isArray: true,
@@ -103,13 +106,16 @@ export class RuleBody {
   @Max(RULE_LIMITS.maxThrottleMinutes)
   throttle_minutes?: number;
 
-  /** Scope of the throttle: each subject of a rule with wildcards (default for new rules), or the rule as a whole. */
+  /** Scope of the throttle: each subject of a wildcard rule separately (default for new rules), or the rule as a whole. */
   @ApiProperty({ enum: THROTTLE_SCOPES, required: false, default: 'subject' })
   @IfGiven()
   @IsIn(THROTTLE_SCOPES)
   throttleScope?: ThrottleScope;
 
-  /** Mode. `while_true`: fires while it holds, again after the throttle; `crossing`: when it begins to hold; `once`: one time. */
+  /**
+   * Mode. `while_true`: fires while the rule holds, again after each throttle; `crossing`: when it begins to hold;
+   * `once`: only once.
+   */
   @ApiProperty({ enum: MODES, required: false, default: 'while_true' })
   @IfGiven()
   @IsIn(MODES)
@@ -123,7 +129,7 @@ export class RuleBody {
   @Max(1)
   hysteresis?: number;
 
-  /** Seconds that the rule must hold without a break before it fires. */
+  /** Seconds for which the rule must hold without interruption before it fires. */
   @ApiProperty({ type: 'integer', required: false, default: 0, minimum: 0, maximum: RULE_LIMITS.maxForSeconds })
   @IfGiven()
   @IsInt()
@@ -131,19 +137,22 @@ export class RuleBody {
   @Max(RULE_LIMITS.maxForSeconds)
   forSeconds?: number;
 
-  /** Whether to notify also when it no longer holds. */
+  /** Whether a notification is also sent when the rule no longer holds. */
   @ApiProperty({ type: Boolean, required: false, default: false })
   @IfGiven()
   @IsBoolean()
   notifyResolved?: boolean;
 
-  /** Priority. `critical` may pass quiet hours; `low` and `normal` mails may wait for the digest. */
+  /** Priority. `critical` messages may be sent in quiet hours; `low` and `normal` mails may wait for the digest. */
   @ApiProperty({ enum: PRIORITIES, required: false, default: 'normal' })
   @IfGiven()
   @IsIn(PRIORITIES)
   priority?: Priority;
 
-  /** Quiet hours of its messages instead of its user's, all of them; `never`: none. null: its user's. */
+  /**
+   * Quiet hours for messages of this rule, in place of the user's quiet hours; `never`: none; null: the user's quiet
+   * hours.
+   */
   @ApiProperty({ ...RULE_QUIET_HOURS, required: false })
   @ValidateIf(isQuietHours)
   @IsObject({ message: `quietHours must be an object, ${NEVER_QUIET} or null` })
@@ -165,50 +174,50 @@ export class RuleBody {
 }
 
 export class ReplaceRuleBody extends RuleBody {
-  /** Version that this replaces; a newer one is then not overwritten, the request is refused (409). */
+  /** Version that the request changes; if the rule has a newer version, the request is refused (409). */
   @ApiProperty({ type: 'integer', required: false, minimum: 1 })
   @IfGiven()
   @IsInt()
   @Min(1)
   version?: number;
 
-  /** Read only; another rule's id is refused. */
+  /** Read only: another rule's id is refused. */
   @ApiProperty({ type: String, format: 'uuid', required: false, readOnly: true })
   @IfGiven()
   @IsString()
   ruleId?: string;
 
-  /** Read only; another user's id is refused. */
+  /** Read only: another user's id is refused. */
   @ApiProperty({ type: String, required: false, readOnly: true })
   @IfGiven()
   @IsString()
   userId?: string;
 
-  /** Read only; another time is refused. */
+  /** Read only: a different time is refused. */
   @ApiProperty({ type: String, format: 'date-time', required: false, readOnly: true })
   @IfGiven()
   @IsTime()
   createdAt?: string;
 
-  /** Read only; ignored when given. */
+  /** Read only: ignored in requests. */
   @ApiProperty({ type: String, format: 'date-time', required: false, readOnly: true })
   @IfGiven()
   @IsTime()
   updatedAt?: string;
 
-  /** Read only; ignored when given. */
+  /** Read only: ignored in requests. */
   @ApiProperty({ type: String, format: 'date-time', nullable: true, required: false, readOnly: true })
   @IsOptional()
   @IsTime()
   lastTriggered?: string | null;
 
-  /** Read only; ignored when given. */
+  /** Read only: ignored in requests. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true, readOnly: true })
   @IfGiven()
   @IsObject()
   state?: object;
 
-  /** Read only; ignored when given. */
+  /** Read only: ignored in requests. */
   @ApiPropertyOptional({ type: 'array', items: { type: 'object' }, readOnly: true })
   @IfGiven()
   @IsArray()
@@ -218,7 +227,7 @@ export class ReplaceRuleBody extends RuleBody {
 export class ChangeRuleBody extends PartialType(ReplaceRuleBody, { skipNullProperties: false }) {}
 
 export class SnoozeBody {
-  /** End of the snooze; null ends it now. */
+  /** End of the snooze; null ends the snooze immediately. */
   @ApiProperty({ type: String, format: 'date-time', nullable: true, required: false })
   @IsOptional()
   @IsTime()

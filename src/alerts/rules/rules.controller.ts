@@ -28,8 +28,9 @@ export class RulesController {
 
   /**
    * Creates a rule of the key's user.
-   * @remarks `warnings` are about conditions that work, but perhaps not as intended: a threshold finer than the dead band of its
-   * key sees published values only, and a name without a known value waits for one.
+   * @remarks `warnings` are about conditions that are valid but may not do what is intended: a condition with a threshold
+   * finer than the dead band of its key sees only published values, and a condition on a name without a value waits for
+   * one.
    */
   @Post()
   @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'A repeat within a day gets the same rule.' })
@@ -76,7 +77,10 @@ export class RulesController {
     return this.reads.get(userId, ruleId);
   }
 
-  /** Changes the given fields. A rule that watches for the same continues; else it starts anew. */
+  /**
+   * Changes the given fields. If the rule still watches the same conditions, it continues; otherwise it starts with a new
+   * state.
+   */
   @Patch(':ruleId')
   async change(
     @Param('ruleId') ruleId: string,
@@ -86,7 +90,7 @@ export class RulesController {
     return this.reads.saved(await this.rules.change(caller, ruleId, body));
   }
 
-  /** Replaces the rule: fields that are not given get their default. */
+  /** Replaces the rule; omitted fields get their defaults. */
   @Put(':ruleId')
   async replace(
     @Param('ruleId') ruleId: string,
@@ -96,28 +100,28 @@ export class RulesController {
     return this.reads.saved(await this.rules.replace(caller, ruleId, body));
   }
 
-  /** Deletes the rule; its history stays. */
+  /** Deletes the rule; its history is retained. */
   @Delete(':ruleId')
   @HttpCode(204)
   remove(@Param('ruleId') ruleId: string, @CurrentCaller() caller: Caller): Promise<void> {
     return this.rules.remove(caller, ruleId);
   }
 
-  /** Evaluates the rule from now on. */
+  /** Activates the rule: it is evaluated from now on. */
   @Post(':ruleId/enable')
   @HttpCode(200)
   async enable(@Param('ruleId') ruleId: string, @CurrentCaller() caller: Caller): Promise<RuleView> {
     return this.reads.saved(await this.rules.change(caller, ruleId, { isActive: true }));
   }
 
-  /** Stops evaluating the rule. */
+  /** Deactivates the rule: it is no longer evaluated. */
   @Post(':ruleId/disable')
   @HttpCode(200)
   async disable(@Param('ruleId') ruleId: string, @CurrentCaller() caller: Caller): Promise<RuleView> {
     return this.reads.saved(await this.rules.change(caller, ruleId, { isActive: false }));
   }
 
-  /** Keeps the rule silent for a while; `until: null` ends it. */
+  /** Suppresses notifications of the rule until a time; `until: null` ends this. */
   @Post(':ruleId/snooze')
   @HttpCode(200)
   async snooze(
@@ -128,21 +132,21 @@ export class RulesController {
     return this.reads.saved(await this.rules.snooze(caller, ruleId, body));
   }
 
-  /** Lets a rule with mode `once` that has fired fire once more; one that holds does at the next tick. */
+  /** Allows a rule with mode `once` that has fired to fire once more; if it holds, it fires at the next tick. */
   @Post(':ruleId/rearm')
   @HttpCode(200)
   async rearm(@Param('ruleId') ruleId: string, @CurrentCaller() caller: Caller): Promise<RuleView> {
     return this.reads.saved(await this.rules.rearm(caller, ruleId));
   }
 
-  /** Sends a test message to each of the rule's targets, whatever the values are. */
+  /** Sends a test message to each of the rule's targets, regardless of the values. */
   @Post(':ruleId/test')
   @HttpCode(200)
   test(@Param('ruleId') ruleId: string, @CurrentCaller() { userId }: Caller): Promise<TestAnswer> {
     return this.tests.send(userId, ruleId);
   }
 
-  /** Lists every version of the rule, newest first: its author, time and content. Also of a deleted rule. */
+  /** Lists all versions of the rule, newest first, each with author, time and content; also for a deleted rule. */
   @Get(':ruleId/versions')
   @CsvList<RuleVersionView>('rule-versions', ['version', 'change', 'changedAt', 'changedBy', 'rule'])
   versions(

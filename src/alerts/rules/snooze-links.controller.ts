@@ -3,7 +3,10 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import { Public } from '../../access/index.js';
 import { SnoozeLinks } from './snooze-links.js';
 
-/** Target of the snooze link of a message. GET only shows a page, because scanners open links; the button acts. */
+/**
+ * Target of the snooze link in a message. GET only shows a page with a button, because mail scanners open links; POST
+ * snoozes.
+ */
 @ApiExcludeController()
 @Public()
 @Controller('v1/alerts/snooze')

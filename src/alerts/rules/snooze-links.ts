@@ -5,10 +5,12 @@ import { AlertRules } from './alert-rules.js';
 import { RuleReads } from './rule-reads.js';
 
 const SNOOZE_MINUTES = 60;
-/** Author name of the change in the rule's versions. */
+/** Author of the change, as the rule's versions show it. */
 const BY_LINK = 'link';
 
-/** Snoozes a rule by the link of one of its messages, without a key, which is rarely available on a phone. */
+/**
+ * Snoozes a rule through the link in one of its messages. No key is needed, because keys are rarely available on a phone.
+ */
 @Injectable()
 export class SnoozeLinks {
   constructor(
@@ -32,7 +34,9 @@ export class SnoozeLinks {
     });
   }
 
-  /** Answers for the link's rule; links outlive a deleted one. */
+  /**
+   * Answers for the link's rule, or reports that the link is no longer valid: links remain after their rule is deleted.
+   */
   private async ofRule(token: string, answer: (userId: string, ruleId: string) => Promise<string>): Promise<string> {
     const rule = this.links.snoozedRule(token);
     if (rule === undefined) return OLD_LINK;

@@ -11,7 +11,7 @@ import {
 } from '../core/index.js';
 import { NearNames } from './near-names.js';
 
-/** Subjects of conditions that the market does not know, and the names perhaps meant. */
+/** Subjects of conditions without a published value, and the names that may be meant. */
 interface Unseen {
   readonly tokens: NearNames;
   readonly protocols: NearNames;
@@ -20,22 +20,22 @@ interface Unseen {
 }
 
 /**
- * Warnings about names in a rule without any published value: the rule waits for one, which its owner wants before a protocol or
- * token is listed; otherwise it is a typo and the rule would never fire.
+ * Warns of names in a rule that have no published value. The rule waits for one, which its owner may intend before a
+ * protocol or token is listed; if the name is a typo, the rule would never fire.
  */
 @Injectable()
 export class UnseenSubjects {
   constructor(private readonly published: PublishedState) {}
 
   /**
-   * Searches the market in slices: there may be very many names. `isRecorded`: whether there are recorded values of a condition's
-   * subject, which count too, independent of the present market.
+   * Searches the published values in slices, because there may be very many names. `isRecorded`: whether history has
+   * values of a condition's subject, so that no warning is needed.
    */
   async warnings(
     rule: Pick<RuleDefinition, 'conditions' | 'where'>,
     isRecorded: (condition: NumberCondition) => boolean = () => false,
   ): Promise<RuleFinding[]> {
-    // Before the values are loaded no name is known.
+    // Until the published values are loaded, every name would be unknown.
     if (this.published.loadedAt === 0) return [];
     const asked = locatedConditions(rule).flatMap(({ condition, pointer }) =>
       condition.metric === 'event' || isRecorded(condition) ? [] : [{ condition, pointer }],

@@ -11,7 +11,9 @@ import { TemplatePreviews } from './template-previews.js';
 export class TemplatePreviewController {
   constructor(private readonly previews: TemplatePreviews) {}
 
-  /** Renders a template for the newest alert of a rule, or for an example; names variables that alerts do not have. */
+  /**
+   * Renders a template with the newest alert of a rule, or with an example. Warns of variables that alerts do not have.
+   */
   @Post('preview')
   @HttpCode(200)
   preview(@Body() body: PreviewBody, @CurrentCaller() { userId }: Caller): Promise<PreviewView> {

@@ -4,9 +4,9 @@ import { IfGiven, IsPlainText, IsWellFormed } from '../rules/fields.js';
 
 const MAX_SOURCE_LENGTH = 8_192;
 
-/** Template by name, or its text before it is saved. */
+/** Template by name, or the text of an unsaved template. */
 export class PreviewBody {
-  /** Name of a built-in template or of one of the user's. */
+  /** Name of a built-in template or of a template of the user. */
   @ApiProperty({ type: String, required: false, example: 'tvl_change' })
   @IfGiven()
   @IsPlainText(128)
@@ -36,13 +36,13 @@ export class PreviewBody {
   @IsWellFormed()
   html?: string;
 
-  /** Id of the rule whose newest alert is rendered; without one, or before the rule has one, an example is. */
+  /** Id of the rule whose newest alert is used; without an id, or without an alert, an example is used. */
   @ApiProperty({ type: String, format: 'uuid', required: false })
   @IfGiven()
   @IsUUID()
   ruleId?: string;
 
-  /** Fields of the alert that replace its own. */
+  /** Fields that replace those of the alert. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   @IfGiven()
   @IsObject()

@@ -4,7 +4,7 @@ import { AlertHistory } from '../history/alert-history.js';
 import { RuleReads } from '../rules/rule-reads.js';
 import type { PreviewBody } from './preview.dto.js';
 
-/** Previews of templates with real alerts. */
+/** Previews of templates, rendered with stored alerts. */
 @Injectable()
 export class TemplatePreviews {
   constructor(
@@ -16,7 +16,7 @@ export class TemplatePreviews {
   async preview(userId: string, { ruleId, ...request }: PreviewBody): Promise<PreviewedMessage> {
     if (ruleId === undefined) return this.templates.preview(userId, request);
     const alert = await this.history.newest(userId, ruleId);
-    // Throws for a rule that is not the user's.
+    // Throws if the rule does not belong to the user.
     if (alert === undefined) await this.rules.row(userId, ruleId);
     return this.templates.preview(userId, { ...request, ...(alert === undefined ? {} : { alert }) });
   }
