@@ -100,7 +100,11 @@ export function conditionWarnings(
   const { metric, operator, threshold, tolerance, protocol, token } = condition;
   if (metric === 'points') {
     return [
-      { pointer: `${pointer}/metric`, code: 'no_data_yet', detail: 'No points are recorded yet: the condition cannot hold.' },
+      {
+        pointer: `${pointer}/metric`,
+        code: 'no_data_yet',
+        detail: 'No points are recorded yet: the condition cannot hold.',
+      },
     ];
   }
   const findings: RuleFinding[] = [];
