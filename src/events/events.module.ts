@@ -17,12 +17,12 @@ import { IngestModule } from './ingest/ingest.module.js';
 import { LookupsModule } from './lookups/lookups.module.js';
 import { SourcesModule } from './sources/sources.module.js';
 
-/** Returns the broker: through Redis between processes, or in memory for a single one. */
+/** Returns the Redis broker if Redis is configured; the in-memory broker of a single process if not. */
 function broker(redis: RedisConnections, store: RedisCacheStore, refresh: CacheRefresh): Broker {
   return redis.configured ? new RedisBroker(redis, store, refresh) : new MemoryBroker();
 }
 
-/** Event log and its readers. The rest of the product reads events through these. */
+/** Event log, its feed and its readers. Other modules read events through the exported classes. */
 @Global()
 @Module({
   imports: [HotCacheModule, HistoryModule, LookupsModule, IngestModule, SourcesModule, DeadLettersModule],

@@ -1,15 +1,21 @@
 import { logEvent, type LogRow } from '../capture/log-row.js';
 import type { LogEvent } from '../core/log-event.js';
 
-/** Batch as it travels between processes. */
+/** Batch as it is sent between processes. */
 export interface BatchMessage {
-  /** Rows for everyone. Rows with an owner do not travel: a process that lacks their numbers reads them from the log. */
+  /**
+   * Rows without an owner. Rows with an owner are not sent: a process that finds their numbers missing reads them from the
+   * log.
+   */
   readonly batch: readonly LogEvent[];
-  /** Newest seq of the whole batch. */
+  /** Last seq of the whole batch, including rows with an owner. */
   readonly through: number;
 }
 
-/** Returns the beginning of every message of this sender, by which it recognises its own without parsing them. */
+/**
+ * Returns the beginning of every message from this sender, so that a process can recognise its own messages without parsing
+ * them.
+ */
 export function messageHead(sender: string): string {
   return `{"by":${JSON.stringify(sender)},`;
 }
@@ -19,7 +25,7 @@ export function encodeBatch(sender: string, batch: readonly LogEvent[]): string 
   return `${messageHead(sender)}"through":${batch.at(-1)?.seq ?? 0},"rows":${JSON.stringify(rows)}}`;
 }
 
-/** Returns the batch of a message; undefined for any other text, which anyone with redis-cli may have sent. */
+/** Parses a message; undefined for text that is not a batch, which anyone with redis-cli may have sent. */
 export function decodeBatch(text: string): BatchMessage | undefined {
   try {
     const { through, rows } = Object(JSON.parse(text)) as { through: unknown; rows: unknown };
@@ -72,7 +78,7 @@ const orNull =
   (value) =>
     value === null || check(value);
 
-/** Checks, one per column of LogRow. */
+/** Checks of a row's values, one per column of LogRow. */
 const COLUMNS: readonly Check[] = [
   isSeq,
   text,

@@ -8,17 +8,17 @@ import { eventPayload } from '../core/payload.js';
 import type { ChannelMessage } from '../hot-cache/redis-cache-store.js';
 
 const LOOKUP_INTERVAL_MS = 1_000;
-/** Time without a batch after which listeners are looked up no more, ms: a leader has at least one every 10 s. */
+/** Time without a batch after which the look-ups of listeners stop, ms. A leader has at least one batch every 10 s. */
 const IDLE_MS = 30_000;
 
 /**
- * Public channels (`events:prices`, `events:protocol:{slug}`, …) in Redis, for people with redis-cli and for programs in other
- * languages. An event is sent only to channels with listeners, so that channels without listeners cost nothing. They are looked
- * up every second while this process publishes, whether batches come or not: the first event after a quiet time reaches those
- * that came in it. Rows with an owner are never sent.
+ * Publishes events to public Redis channels (`events:prices`, `events:protocol:{slug}`, …) for redis-cli and for programs in
+ * other languages. An event is published only to channels with subscribers, so that channels without any cost nothing. The
+ * subscribers are looked up every second as long as this process publishes, even if no batch arrives in between, so that
+ * subscribers that arrive in a quiet period receive the next event. Rows with an owner are never published.
  */
 export class ChannelMirror {
-  /** Channels with listeners; undefined: a pattern is subscribed, which may match any. */
+  /** Channels with subscribers; undefined if a client is subscribed to a pattern, which may match any channel. */
   private heard: ReadonlySet<string> | undefined = new Set();
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> | undefined;
@@ -26,7 +26,7 @@ export class ChannelMirror {
 
   constructor(private readonly redis: RedisConnections) {}
 
-  /** Begins to look for listeners; resolves when they are known, or cannot be. */
+  /** Starts the look-ups of subscribers; resolves when the first one has succeeded or failed. */
   async attend(): Promise<void> {
     this.usedAt = performance.now();
     if (this.timer !== undefined) return this.looking;
@@ -59,7 +59,7 @@ export class ChannelMirror {
   }
 
   private look(): Promise<void> {
-    // Without an answer what was known holds: without the right to list channels nothing is mirrored.
+    // If a look-up fails, the previous result stays in use; without the right to list channels nothing is published.
     this.looking ??= this.lookUp()
       .catch(() => undefined)
       .finally(() => (this.looking = undefined));
@@ -81,7 +81,10 @@ export class ChannelMirror {
   }
 }
 
-/** Whether a client of another product subscribed to a pattern. The patterns of the Socket.IO adapter do not concern events. */
+/**
+ * Whether a client other than this application's is subscribed to a pattern. This application's own pattern subscriptions
+ * belong to the Socket.IO adapter and do not concern events.
+ */
 function listensToPattern(clients: string): boolean {
   return clients.split('\n').some((line) => /\bpsub=[1-9]/.test(line) && !line.includes(`name=${CONNECTION_NAME}`));
 }

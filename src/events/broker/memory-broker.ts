@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { LogEvent } from '../core/log-event.js';
 import { Broker, type BatchListener } from './broker.js';
 
-/** Broker of a single process: listeners run inside `publish`, in the order in which they subscribed. */
+/** Broker of a single process: `publish` calls the listeners synchronously, in the order in which they subscribed. */
 @Injectable()
 export class MemoryBroker extends Broker {
   private readonly listeners = new Set<BatchListener>();
@@ -13,7 +13,7 @@ export class MemoryBroker extends Broker {
   }
 
   override subscribe(listener: BatchListener): () => void {
-    // Wrapper per subscription: the same function subscribed twice is two subscriptions.
+    // A wrapper per subscription: if the same function subscribes twice, each subscription can be ended separately.
     const entry: BatchListener = (batch) => listener(batch);
     this.listeners.add(entry);
     return () => this.listeners.delete(entry);

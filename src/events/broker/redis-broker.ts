@@ -11,20 +11,23 @@ import { decodeBatch, encodeBatch, messageHead } from './batch-message.js';
 import { Broker, type BatchListener } from './broker.js';
 import { ChannelMirror } from './channel-mirror.js';
 
-/** Longest wait for Redis per batch, ms: then the sequencer goes on and pods read the log. */
+/**
+ * Longest wait for Redis per batch, ms; after that the sequencer continues, and other processes read the batch from the log.
+ */
 const PUBLISH_TIMEOUT_MS = 400;
-/** Time without further attempts after a timeout, ms. */
+/** Time after a timeout in which no batch is sent to Redis, ms. */
 const PAUSE_MS = 1_000;
-/** Channel of all batches, whole: one message per batch, however many channels its events belong to. */
+/** Channel of all batches: one message per batch, however many event channels its events belong to. */
 const CHANNEL = 'log';
-/** Key of the furthest published position, which a restored database cannot know. */
+/** Key of the highest published position; a database restored from a backup does not have it. */
 const HEAD = 'log:head';
-/** Longest wait for that position, ms; without it the next leader compares with its own position only. */
+/** Longest wait for that position, ms; without it, the next leader compares the log with its own position only. */
 const HEAD_TIMEOUT_MS = 200;
 
 /**
- * Broker between processes: one atomic step per batch refreshes the hot cache and publishes. The listeners of this process are
- * called directly, after that step and also when it failed, so that the leader's own clients never wait for Redis.
+ * Broker between processes. One atomic step per batch updates the hot cache and publishes the batch. The listeners of this
+ * process are called directly after that step, even if it failed, so that clients of the leader's process never wait for
+ * Redis.
  */
 export class RedisBroker extends Broker implements OnApplicationShutdown {
   private readonly logger = new Logger('Broker');
@@ -58,7 +61,7 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
   override async furthest(): Promise<CursorPosition | undefined> {
     let head: string | null | undefined;
     const asked = this.store.read([HEAD]).then(([text]) => (head = text));
-    // A process asks before it publishes: its listeners are looked up meanwhile.
+    // A process calls this before it publishes, so the subscribers of public channels are looked up at the same time.
     await within(HEAD_TIMEOUT_MS, Promise.all([asked, this.mirror.attend()])).catch(() => undefined);
     return parseCursor(head?.slice(HEAD_START.length, -HEAD_END.length));
   }
@@ -85,15 +88,15 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
   }
 
   private async send(batch: readonly LogEvent[]): Promise<void> {
-    if (Date.now() < this.pausedUntil) throw new Error('Redis did not take the last batch in time.');
+    if (Date.now() < this.pausedUntil) throw new Error('Redis did not accept the last batch in time.');
     const messages = [[CHANNEL, encodeBatch(this.sender, batch)] as const, ...this.mirror.messages(batch)];
     const entries = [...this.refresh.entries(batch), ...batch.slice(-1).map(headEntry)];
     if (await within(PUBLISH_TIMEOUT_MS, this.store.write(entries, 'newer', messages))) return;
     this.pausedUntil = Date.now() + PAUSE_MS;
-    throw new Error(`Redis did not take the batch within ${PUBLISH_TIMEOUT_MS} ms.`);
+    throw new Error(`Redis did not accept the batch within ${PUBLISH_TIMEOUT_MS} ms.`);
   }
 
-  /** Subscribes; again when the connections were replaced. */
+  /** Subscribes, and subscribes again after the Redis connections were replaced. */
   private listen(): void {
     const subscriber = this.redis.subscriber();
     if (subscriber === this.subscribedWith) return;
@@ -108,7 +111,7 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
   private receive(text: string): void {
     if (text.startsWith(this.ownHead)) return;
     const message = decodeBatch(text);
-    if (message === undefined) this.logger.warn('invalid message on the channel of the log ignored');
+    if (message === undefined) this.logger.warn('invalid message on the log channel ignored');
     else this.deliver(message.batch, message.through);
   }
 
@@ -124,7 +127,7 @@ function headEntry({ epoch, seq }: CursorPosition): CacheEntry {
   return { key: HEAD, text: `${HEAD_START}${formatCursor(epoch, seq)}${HEAD_END}` };
 }
 
-/** Whether `done` resolved in time; rejects if it rejected in time. Later results are ignored. */
+/** Returns whether `done` resolved within the time; rejects if it rejected within the time. Later results are ignored. */
 async function within(milliseconds: number, done: Promise<unknown>): Promise<boolean> {
   const late = new AbortController();
   const timeout = sleep(milliseconds, false, { signal: late.signal, ref: false });

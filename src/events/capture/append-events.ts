@@ -1,7 +1,10 @@
 import type { ClientBase } from 'pg';
 import type { LogType } from '../core/log-event.js';
 
-/** Event that no trigger makes: alerts, posted and on-chain events, ticks. Absent fields are null in the log. */
+/**
+ * Event that the application appends itself (alerts, posted and on-chain events, ticks), unlike changes of tables, which
+ * triggers record. Absent fields are null in the log.
+ */
 export interface NewEvent {
   type: LogType;
   protocol?: string | null;
@@ -12,24 +15,25 @@ export interface NewEvent {
   symbol?: string | null;
   data?: Readonly<Record<string, unknown>> | null;
   source?: string;
-  /** 0 to 1; default 1. */
+  /** Confidence from 0 to 1; default 1. */
   confidence?: number;
   tags?: readonly string[];
-  /** Unix milliseconds; default now. */
+  /** Time of the observation, Unix milliseconds; default: now. */
   observedAt?: number;
-  /** Only user who may see it; absent or null: everyone. */
+  /** User who alone may see the event; absent or null: every user may. */
   owner?: string | null;
-  /** Default: `rta.correlation_id` and `rta.trace_parent` of the transaction. */
+  /** Default for both fields: the settings `rta.correlation_id` and `rta.trace_parent` of the transaction. */
   correlationId?: string | null;
   traceParent?: string | null;
 }
 
-/** Rows per statement, so that no parameter grows beyond a few MB. */
+/** Rows per statement, so that the parameter stays below a few MB. */
 const ROWS_PER_STATEMENT = 5_000;
 
 /**
- * Puts events into the outbox inside the caller's transaction: they are in the log exactly once if it commits and never if it
- * rolls back. Order per caller is kept. Call `Sequencer.ring()` after the commit to skip the wait of the poll.
+ * Inserts events into the outbox inside the caller's transaction: they reach the log exactly once if it commits and never if
+ * it rolls back, in the order given. After the commit, call `Sequencer.ring()` so that the sequencer does not wait for its
+ * next poll.
  */
 export async function appendEvents(tx: ClientBase, events: readonly NewEvent[]): Promise<void> {
   for (let from = 0; from < events.length; from += ROWS_PER_STATEMENT) {

@@ -1,4 +1,4 @@
-/** Wait that can be cut short. A ring without a waiter counts for the next wait. */
+/** Wait that `ring` ends early. A ring while nothing waits ends the next wait immediately. */
 export class Doorbell {
   private rung = false;
   private answer: (() => void) | undefined;
@@ -8,7 +8,7 @@ export class Doorbell {
     this.answer?.();
   }
 
-  /** Resolves after `ms`, at a ring, or at once after a ring since the last wait or if `cancelled` returns true. */
+  /** Resolves after `ms` or at a ring; immediately if there was a ring since the last wait or `cancelled` returns true. */
   wait(ms: number, cancelled: () => boolean = () => false): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.answer?.(), ms);

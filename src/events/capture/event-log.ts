@@ -7,34 +7,39 @@ import { logEvent, type LogRow } from './log-row.js';
 
 const SETTLED_POLL_MS = 2;
 
-/** Restricts a read of the log; conditions hold together. Absent fields do not restrict. */
+/** Filter for reads of the log. All given conditions must hold; absent fields do not restrict. */
 export interface LogFilter {
   types?: readonly LogType[];
   protocol?: string;
   chain?: string;
   token?: string;
-  /** User: rows for everyone and that user's own. null: rows for everyone only. Absent: all rows. */
+  /** User id: rows without an owner and rows of this user. null: rows without an owner. Absent: all rows. */
   owner?: string | null;
-  /** Last position to read; absent: to the end of the log. Without it a search for rare events reads all of it. */
+  /**
+   * Last position to read; absent: to the end of the log. Without this limit, a search for rare events reads the whole log.
+   */
   upTo?: number;
 }
 
 export interface LogBounds {
   epoch: string;
-  /** Oldest row kept; headSeq + 1 when the log is empty. */
+  /** Seq of the oldest row kept; headSeq + 1 if the log is empty. */
   firstSeq: number;
-  /** Newest row. */
+  /** Seq of the last row. */
   headSeq: number;
-  /** Newest row when this epoch began: rows up to here belong to earlier epochs. */
+  /** Seq of the last row before this epoch began: rows up to here belong to previous epochs. */
   epochStartSeq: number;
 }
 
-/** Reads of the event log. Positions are exclusive: `read(seq)` starts with the row after it. */
+/** Reads the event log. Positions are exclusive: `read(seq)` starts with the row after `seq`. */
 @Injectable()
 export class EventLog {
   constructor(private readonly database: Database) {}
 
-  /** Returns up to `limit` rows after a position, in log order. Fewer than `limit` means that there are no more now. */
+  /**
+   * Returns up to `limit` rows after a position, in log order. Fewer than `limit` rows mean that the end of the log was
+   * reached.
+   */
   async read(afterSeq: number, limit: number, filter: LogFilter = {}): Promise<LogEvent[]> {
     const values = readValues(afterSeq, limit, filter);
     const rows = await this.database.arrays<LogRow>(`SELECT * FROM ${READ}`, values);
@@ -42,8 +47,8 @@ export class EventLog {
   }
 
   /**
-   * Reads a page for a client: it ends early once its rows have `maxBytes` of `data`, because a thousand posted events may have
-   * 32 MB together. `isCut`: there are more of the `limit` rows.
+   * Reads a page for a client. The page ends early once the `data` of its rows has `maxBytes`, because a thousand posted
+   * events may have 32 MB together. `isCut`: whether the page ended early.
    */
   async readPage(
     afterSeq: number,
@@ -66,18 +71,19 @@ export class EventLog {
   }
 
   /**
-   * Reports to the database how far this pod has read. A log that ends before that position has stepped back (restored, failed
-   * over with loss): the database then starts a new epoch, so that no cursor of the lost tail can be mistaken for a new one.
+   * Reports to the database how far this process has read. If the log ends before that position, it has lost its end (after
+   * a restore, or a failover with data loss). The database then starts a new epoch, so that cursors to lost events cannot be
+   * mistaken for cursors to new ones.
    */
   async reportPosition(epoch: string, seq: number): Promise<void> {
     await this.database.query('SELECT report_log_position($1, $2)', [epoch, seq]);
   }
 
   /**
-   * Resolves with the log's head once everything that the given committed transaction put into the outbox is in the log: a read
-   * of a state at least that new shows the transaction's changes. Undefined after `timeoutMs`.
-   * @param transaction `pg_current_xact_id()::text`, asked inside the transaction
-   * @param since of several transactions, one after the other, the first; `transaction` is then the last
+   * Waits until everything that a committed transaction inserted into the outbox is in the log, and returns the log's
+   * bounds: a state read at that head or later includes the transaction's changes. Undefined after `timeoutMs`.
+   * @param transaction `pg_current_xact_id()::text`, read inside the transaction
+   * @param since the first of several consecutive transactions, of which `transaction` is the last
    */
   async settled(transaction: string, timeoutMs: number, since = transaction): Promise<LogBounds | undefined> {
     const until = Date.now() + timeoutMs;
@@ -92,7 +98,7 @@ export class EventLog {
     }
   }
 
-  /** Returns the age of the oldest change that waits for the sequencer, seconds; 0 when none waits. */
+  /** Returns the age of the oldest change that waits for the sequencer, seconds; 0 if none waits. */
   async outboxAge(): Promise<number> {
     const row = await this.database.one<{ age: number }>(
       `SELECT coalesce((SELECT extract(epoch FROM clock_timestamp() - captured_at)::float8 FROM change_outbox

@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Audit } from '../../access/index.js';
 import { Sequencer } from './sequencer.js';
 
-/** Records in the audit trail which process leads the event log, and since when. */
+/** Records in the audit trail when a process becomes the leader of the event log. */
 @Injectable()
 export class LeaderAudit {
   private readonly logger = new Logger(LeaderAudit.name);
@@ -15,11 +15,11 @@ export class LeaderAudit {
     sequencer.onLead((lease) => void this.record(lease));
   }
 
-  /** Records a lease. Never rejects: a log without a leader would be worse than a trail without this line. */
+  /** Records a lease. Never rejects: the log needs a leader even if this entry cannot be written. */
   private async record(lease: number): Promise<void> {
     const detail = { lease, host: hostname(), pid: process.pid };
     await this.audit.record({ actor: 'system', action: 'log.lead', outcome: 'ok', detail }).catch((error: unknown) => {
-      this.logger.warn({ err: error, lease }, 'audit trail could not be written');
+      this.logger.warn({ err: error, lease }, 'audit entry of the leader could not be written');
     });
   }
 }

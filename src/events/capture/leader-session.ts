@@ -3,12 +3,12 @@ import type { CursorPosition } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
 import { logEvent, type LogRow } from './log-row.js';
 
-/** Error code of sequencer_step: another leader has taken over. */
+/** SQLSTATE that sequencer_step raises if another process has become the leader. */
 const NOT_LEADER = 'RT001';
 /** Channel on which a stopping leader announces that the lease is free. */
 export const LEASE_RELEASED = 'log_lease_released';
 
-/** Connection that may number events, as long as no other process takes the lease over. */
+/** Connection that may number events until another process acquires the lease. */
 export class LeaderSession {
   constructor(
     private readonly client: Client,
@@ -16,7 +16,7 @@ export class LeaderSession {
     readonly leaseEpoch: number,
   ) {}
 
-  /** Numbers up to `limit` waiting events and returns them, committed. Undefined: another process leads now. */
+  /** Numbers up to `limit` waiting events, commits, and returns them. Undefined if another process is the leader now. */
   async step(limit: number): Promise<LogEvent[] | undefined> {
     try {
       const { rows } = await this.client.query<LogRow>({
@@ -32,19 +32,19 @@ export class LeaderSession {
     }
   }
 
-  /** Appends a tick: time is an event too, and readers of the log know no other clock. */
+  /** Appends a tick, the only clock of alert rules and other readers of the log. */
   async tick(): Promise<void> {
     await this.client.query(`SELECT append_events('[{"type": "tick", "source": "sequencer"}]')`);
   }
 
-  /** Returns the present head of the log. */
+  /** Returns the current head of the log. */
   async head(): Promise<CursorPosition> {
     const { rows } = await this.client.query<CursorPosition>('SELECT epoch, head_seq AS seq FROM event_log_bounds()');
     if (rows[0] === undefined) throw new Error('The event log has no head row; the database is not migrated.');
     return rows[0];
   }
 
-  /** Returns the lease and announces it, so that the next leader need not wait for its expiry. */
+  /** Gives up the lease and announces that it is free, so that the next leader need not wait until it expires. */
   async release(): Promise<void> {
     const values = [this.owner, this.leaseEpoch, LEASE_RELEASED];
     await this.client.query(`SELECT release_log_lease($1, $2), pg_notify($3, '')`, values);

@@ -5,8 +5,8 @@ import { LEASE_MS } from './lease-keeper.js';
 import { LEASE_RELEASED, LeaderSession } from './leader-session.js';
 
 /**
- * Options of the session: a leader that stalls must not hold locks for long; a step is durably committed before its events are
- * published.
+ * Options of the leader's session: a stalled leader must not hold locks for long, and a step must be durable before its
+ * events are published.
  */
 const SESSION_OPTIONS = [
   'idle_in_transaction_session_timeout=500',
@@ -18,8 +18,8 @@ const SESSION_OPTIONS = [
   .join(' ');
 
 /**
- * Waits for the lease of the log on the connection that will lead: it is notified at once when a leader returns the lease, and
- * needs no setup then.
+ * Waits for the log's lease on the connection that the leader will use: the connection is notified when a leader gives up
+ * the lease, and is ready to use then.
  */
 export class LeaseCandidate {
   private session: Client | undefined;
@@ -41,8 +41,8 @@ export class LeaseCandidate {
   }
 
   /**
-   * Takes the lease; undefined when another process was faster. `known` is the furthest position known to any process: a log
-   * that ends before it has lost its end, and begins a new epoch.
+   * Acquires the lease; undefined if another process was faster. `known` is the highest position known to any process: a log
+   * that ends before it has lost events and begins a new epoch.
    */
   async acquire(known: CursorPosition): Promise<LeaderSession | undefined> {
     const session = await this.connected();

@@ -1,19 +1,19 @@
 import { Worker } from 'node:worker_threads';
 import { APP_ROLE, sessionUrl } from '../../platform/database/connection-options.js';
 
-/** Validity of a lease without renewal, ms: a crashed leader is replaced after this. */
+/** Time after which a lease that was not renewed expires, ms; a crashed leader is then replaced. */
 export const LEASE_MS = 1_000;
 const RENEW_MS = 300;
 const SILENCE_MS = 30_000;
 
-/** Keeps one lease valid until it is stopped or lost. */
+/** Renews one lease until it is stopped or the lease is lost. */
 export class LeaseKeeper {
   private readonly worker: Worker;
   private lastSign = 0;
   private stopped = false;
 
   constructor(lease: { url: string; owner: string; leaseEpoch: number; onLost: () => void }) {
-    // Extension of the worker beside this file: TypeScript under the test runner, JavaScript when built.
+    // Extension of the worker's file: TypeScript under the test runner, JavaScript when built.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     this.worker = new Worker(new URL(`./lease-worker.${extension}`, import.meta.url), {
       name: 'log-lease',
@@ -35,7 +35,7 @@ export class LeaseKeeper {
     this.worker.unref();
   }
 
-  /** Reports the leader's loop as alive; to be called often, nearly free of cost. */
+  /** Reports that the leader's loop is alive. To be called often: most calls only compare a time. */
   sign(now: number): void {
     if (now - this.lastSign < 1_000) return;
     this.lastSign = now;

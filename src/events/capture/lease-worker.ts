@@ -1,6 +1,6 @@
 /**
- * Renews the sequencer's lease from a thread of its own, so that a busy main loop does not lose it. Also runs under Node's type
- * stripping: erasable syntax, and no import of the product's own files.
+ * Renews the sequencer's lease in a thread of its own, so that a busy event loop does not lose it. Must run under Node's
+ * type stripping, too: only erasable syntax, and no imports of the application's files.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -12,7 +12,10 @@ interface LeaseWork {
   leaseEpoch: number;
   leaseMs: number;
   renewMs: number;
-  /** Longest time between two reports of the main thread, ms: a hung one must not keep the lease for ever. */
+  /**
+   * Longest time between two reports of the main thread, ms; after that the lease is no longer renewed, because the thread
+   * hangs.
+   */
   silenceMs: number;
 }
 
@@ -41,7 +44,7 @@ async function connected(): Promise<Client> {
   return fresh;
 }
 
-/** Whether the lease is still held; a database that does not answer is no evidence of a loss. */
+/** Renews the lease and returns whether this process still holds it. An unavailable database does not prove its loss. */
 async function renew(): Promise<boolean> {
   try {
     const session = await connected();

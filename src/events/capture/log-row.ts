@@ -4,8 +4,8 @@ import { INTERNAL_TYPES, type LogEvent, type LogType } from '../core/log-event.j
 const KNOWN_TYPES: ReadonlyMap<string, LogType> = new Map([...EVENT_TYPES, ...INTERNAL_TYPES].map((t) => [t, t]));
 
 /**
- * Columns of one log row as the server sends them, in the order of `read_event_log` and `sequencer_step`. Rows are arrays and
- * times milliseconds: a third of the parsing time of objects with Dates.
+ * Columns of a log row in the order of `read_event_log` and `sequencer_step`. Rows are arrays and times are milliseconds,
+ * which takes a third of the parsing time of objects with Dates.
  */
 export type LogRow = [
   seq: number,
@@ -39,7 +39,8 @@ const NO_TAGS: readonly string[] = [];
 
 export function logEvent(row: LogRow): LogEvent {
   const type = KNOWN_TYPES.get(row[2]);
-  if (type === undefined) throw new Error(`The event log holds a row of the unknown type '${row[2]}' at ${row[0]}.`);
+  if (type === undefined)
+    throw new Error(`The event log contains a row of the unknown type '${row[2]}' at position ${row[0]}.`);
   return {
     seq: row[0],
     epoch: row[1],
@@ -70,8 +71,8 @@ export function logEvent(row: LogRow): LogEvent {
 }
 
 /**
- * Cuts a time off at the millisecond, as queries do: 23:59:59.9996 belongs to its day. PostgreSQL gives whole microseconds as a
- * double of seconds, which times 1,000 is up to 0.0003 off until the year 2038.
+ * Truncates a time to milliseconds, as queries do: 23:59:59.9996 belongs to its day. The database sends microseconds as a
+ * double of milliseconds, which is up to 0.0003 ms wrong until the year 2038.
  */
 function wholeMillis(time: number): number {
   return Math.floor(Math.round(time * 1_000) / 1_000);

@@ -7,31 +7,35 @@ import { EventLog } from './event-log.js';
 /** Metrics of the sequencer. */
 @Injectable()
 export class SequencerMetrics {
-  /** 1 in the process that leads. */
+  /** 1 in the process that is the leader, 0 in others. */
   readonly leader: Gauge;
-  /** Age of the outbox, queried from the database at each scrape. */
+  /** Age of the oldest change in the outbox, queried from the database at each scrape. */
   readonly outboxAge: Gauge;
   private readonly lag: Histogram;
   private readonly events: Counter<'type'>;
 
   constructor(metrics: Metrics, log: EventLog) {
     const registers = [metrics.registry];
-    this.leader = new Gauge({ name: 'sequencer_leader', help: '1 while this process numbers the events', registers });
+    this.leader = new Gauge({
+      name: 'sequencer_leader',
+      help: '1 while this process is the leader, which numbers the events; 0 in other processes.',
+      registers,
+    });
     this.lag = new Histogram({
       name: 'event_log_lag_seconds',
-      help: 'From the change inside its transaction to its number in the log; the oldest change of each batch',
+      help: 'Time from a change inside its transaction until it has its number in the log, in seconds, for the oldest change of each batch.',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
       registers,
     });
     this.events = new Counter({
       name: 'event_log_events_total',
-      help: 'Events numbered by this process',
+      help: 'Events that this process numbered as the leader, by type.',
       labelNames: ['type'],
       registers,
     });
     this.outboxAge = new Gauge({
       name: 'outbox_age_seconds',
-      help: 'Age of the oldest change that waits for its number; NaN while the database is unavailable',
+      help: 'Age of the oldest change in the outbox, in seconds; NaN while the database is unavailable.',
       registers,
       async collect() {
         this.set(await log.outboxAge().catch(() => Number.NaN));

@@ -13,13 +13,16 @@ import { LeaseCandidate } from './lease-candidate.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { SequencerMetrics } from './sequencer-metrics.js';
 
-/** Maximum number of events per step: about 80 ms of work. */
+/** Maximum number of events per step, which takes about 80 ms. */
 const STEP_LIMIT = 5_000;
-/** Intervals between two polls of the outbox, ms: after events within the last second, and otherwise. */
+/**
+ * Intervals between polls of the outbox, ms: `BUSY_POLL_MS` for a second (`BUSY_FOR_MS`) after an event, then
+ * `QUIET_POLL_MS`.
+ */
 const BUSY_POLL_MS = 2;
 const QUIET_POLL_MS = 5;
 const BUSY_FOR_MS = 1_000;
-/** Interval at which a process that does not lead checks whether the lease is free, ms. */
+/** Interval at which a process that is not the leader checks whether the lease is free, ms. */
 const CANDIDATE_POLL_MS = 200;
 const RETRY_MS = 500;
 const TICK_MS = 10_000;
@@ -27,8 +30,8 @@ const MAINTENANCE_MS = 60_000;
 const GIGABYTE = 1e9;
 
 /**
- * Moves committed changes from the outbox into the log and hands them to the broker. Runs in every process that may lead; one
- * leads at a time, by a lease in the database.
+ * Moves committed changes from the outbox to the log and passes them to the broker. Runs in every process that may become
+ * the leader; a lease in the database makes one of them the leader.
  */
 @Injectable()
 export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -38,7 +41,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
   private running: Promise<void> | undefined;
   private stopped = false;
   private session: LeaderSession | undefined;
-  /** Next step after a full one, started while the previous one is published. */
+  /** Next step after a full one; it runs while the events of the full step are published. */
   private ahead: Promise<LogEvent[] | undefined> | undefined;
   private lastEventAt = 0;
   private nextTickAt = 0;
@@ -58,12 +61,12 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     return this.session !== undefined;
   }
 
-  /** Notifies the leader, if it is in this process, of a commit: it polls at once. */
+  /** Signals a commit: if this process is the leader, it polls the outbox immediately. */
   ring(): void {
     this.doorbell.ring();
   }
 
-  /** Calls the listener, which must not throw, whenever this process begins to lead, with the number of its lease. */
+  /** Calls the listener, which must not throw, whenever this process becomes the leader, with the number of its lease. */
   onLead(listener: (lease: number) => void): void {
     this.leadListeners.add(listener);
   }
@@ -80,7 +83,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     this.running ??= this.run();
   }
 
-  /** Ends after the current step and returns the lease. */
+  /** Stops after the current step and gives up the lease. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.doorbell.ring();
@@ -96,7 +99,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
         if (this.session === undefined) await this.doorbell.wait(CANDIDATE_POLL_MS, this.stopping);
         else await this.lead(this.session);
       } catch (error) {
-        this.logger.warn({ err: error }, 'sequencer lost its session; retrying');
+        this.logger.warn({ err: error }, 'session of the sequencer lost; retrying in 0.5 s');
         await candidate.close();
         if (!this.stopped) await this.doorbell.wait(RETRY_MS, this.stopping);
       } finally {
@@ -126,7 +129,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
         this.doorbell.ring();
       },
     });
-    this.logger.log({ lease: session.leaseEpoch }, 'leading the event log');
+    this.logger.log({ lease: session.leaseEpoch }, 'became leader of the event log');
     this.metrics.leader.set(1);
     for (const tell of this.leadListeners) tell(session.leaseEpoch);
     this.nextTickAt = 0;
@@ -136,7 +139,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
       while (!lost.signal.aborted && !this.stopped && (await this.turn(session, keeper)));
       if (this.ahead) await this.publish((await this.ahead) ?? []);
       if (this.stopped) await session.release();
-      else this.logger.warn({ lease: session.leaseEpoch }, 'another process leads the event log');
+      else this.logger.warn({ lease: session.leaseEpoch }, 'another process became leader of the event log');
     } finally {
       this.ahead = undefined;
       await keeper.stop();
@@ -144,9 +147,9 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     }
   }
 
-  /** Polls the outbox once. False: deposed. */
+  /** Polls the outbox once; returns false if another process is the leader now. */
   private async turn(session: LeaderSession, keeper: LeaseKeeper): Promise<boolean> {
-    const now = performance.now(); // monotonic: ticks and maintenance go on when the wall clock is set back
+    const now = performance.now(); // monotonic, so that ticks and maintenance continue if the wall clock is set back
     keeper.sign(now);
     if (now >= this.nextTickAt) {
       this.nextTickAt = now + TICK_MS;
@@ -160,7 +163,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     this.ahead = undefined;
     if (batch === undefined) return false;
     if (batch.length === STEP_LIMIT && !this.stopped) {
-      // Full step: the database works on the next one while this process publishes.
+      // After a full step the database numbers the next events while this process publishes.
       this.ahead = session.step(STEP_LIMIT);
       this.ahead.catch(() => undefined);
     }
@@ -175,15 +178,16 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     return true;
   }
 
-  /** Publishes a batch. An unavailable broker costs latency only: pods then read the log themselves. */
+  /** Publishes a batch. If the broker is unavailable, other processes read the batch from the log, later. */
   private async publish(batch: readonly LogEvent[]): Promise<void> {
     if (batch.length === 0) return;
     try {
       await this.broker.publish(batch);
-      if (this.brokerAway) this.logger.log('broker recovered');
+      if (this.brokerAway) this.logger.log('broker available again');
       this.brokerAway = false;
     } catch (error) {
-      if (!this.brokerAway) this.logger.warn({ err: error }, 'broker unavailable; processes read the log');
+      if (!this.brokerAway)
+        this.logger.warn({ err: error }, 'broker unavailable; other processes read events from the log');
       this.brokerAway = true;
     }
   }
@@ -195,10 +199,13 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
         [this.settings.eventRetentionHours, Math.round(this.settings.eventRetentionGb * GIGABYTE)],
       );
       if (done?.held_by)
-        this.logger.warn({ reader: done.held_by }, 'log reader lags; old partitions cannot be dropped');
+        this.logger.warn(
+          { reader: done.held_by },
+          'log reader is behind; old partitions of the event log cannot be dropped',
+        );
       else if (done && done.made + done.dropped > 0) this.logger.log({ ...done }, 'event log partitions changed');
     } catch (error) {
-      this.logger.warn({ err: error }, 'event log partitions could not be maintained; retrying in a minute');
+      this.logger.warn({ err: error }, 'maintenance of the event log partitions failed; retrying in 60 s');
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Categories that chain totals leave out, as DefiLlama does: money that is counted elsewhere already (staked, bridged or
- * wrapped), and money that is not DeFi's. Lower case.
+ * Categories that chain totals omit, as DefiLlama does, in lower case: their money is counted in other protocols (staked,
+ * bridged or wrapped), or is not part of DeFi.
  */
 export const CATEGORIES_LEFT_OUT: readonly string[] = [
   'basis trading',
@@ -17,7 +17,7 @@ export const CATEGORIES_LEFT_OUT: readonly string[] = [
 
 const leftOut: ReadonlySet<string> = new Set(CATEGORIES_LEFT_OUT);
 
-/** Whether chain totals leave a protocol out: by its category, or because its money is counted in another protocol. */
+/** Whether chain totals omit a protocol, because of its category or because its money is counted in another protocol. */
 export function isLeftOutOfChains(protocol: {
   readonly category: string | null;
   readonly metadata: Readonly<Record<string, unknown>>;

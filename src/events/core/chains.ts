@@ -1,17 +1,17 @@
-/** Names of a chain beside its key. */
+/** Names of a chain in addition to its key. */
 interface ChainNames {
-  /** Name in lists of chains. */
+  /** Display name in lists of chains. */
   readonly name: string;
-  /** Name in a protocol's list of chains, where that differs. */
+  /** Display name in a protocol's list of chains, if DefiLlama uses another one there. */
   readonly nameInProtocols?: string;
-  /** Aliases that writers and clients use, as `foldedName` writes them. */
+  /** Aliases that writers and clients may use, in the form that `foldedName` returns. */
   readonly aliases?: readonly string[];
 }
 
 /**
- * Chains with a name of their own, by key. Display names are those of DefiLlama (https://defillama.com, May 2026). Other chains
- * are named after their key. The database folds the same aliases for SQL writers: a new one needs a migration that replaces
- * `chain_aliases`.
+ * Chains by key, with DefiLlama's display names (https://defillama.com, May 2026). The display name of any other chain is
+ * derived from its key. The database resolves the same aliases for SQL writers: a new alias needs a migration that replaces
+ * the function `chain_aliases`.
  */
 const TABLE: Readonly<Record<string, ChainNames>> = {
   ethereum: { name: 'Ethereum', aliases: ['eth'] },
@@ -81,12 +81,12 @@ const TABLE: Readonly<Record<string, ChainNames>> = {
 
 const CHAINS: ReadonlyMap<string, ChainNames> = new Map(Object.entries(TABLE));
 
-/** Returns the name in lower case, white space as `-`. */
+/** Returns the name in lower case, with `-` for white space. */
 export function foldedName(name: string): string {
   return name.trim().toLowerCase().replaceAll(/\s/g, '-');
 }
 
-/** Aliases and display names, folded, with the key of each; keys themselves are not included. */
+/** Key of a chain by alias or display name, folded by `foldedName`; the keys themselves are not included. */
 export const CHAIN_ALIASES: ReadonlyMap<string, string> = new Map(
   [...CHAINS].flatMap(([key, { name, nameInProtocols = name, aliases = [] }]) =>
     [foldedName(name), foldedName(nameInProtocols), ...aliases]
@@ -96,18 +96,21 @@ export const CHAIN_ALIASES: ReadonlyMap<string, string> = new Map(
 );
 
 /**
- * Returns the name of a chain in lists of chains: `BSC`, `OP Mainnet`; without a name of its own, a readable form of its key.
+ * Returns the display name of a chain in lists of chains, such as `BSC`; a name derived from its key if the chain is not in
+ * the table.
  */
 export function chainName(chain: string): string {
   return CHAINS.get(chain)?.name ?? titleCase(chain);
 }
 
-/** Returns the name of a chain in a protocol's list: `Binance`, `Optimism`. */
+/** Returns the display name of a chain in a protocol's list of chains, such as `Binance`. */
 export function chainNameInProtocols(chain: string): string {
   return CHAINS.get(chain)?.nameInProtocols ?? chainName(chain);
 }
 
-/** Returns `Bitcoin Cash` for `bitcoin-cash`. A key that `foldedName` would not restore is returned as it is. */
+/**
+ * Returns `Bitcoin Cash` for `bitcoin-cash`. If `foldedName` would not convert the result back to the key, returns the key.
+ */
 function titleCase(chain: string): string {
   const title = chain
     .split('-')

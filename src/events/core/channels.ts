@@ -2,7 +2,7 @@ import { EVENT_TYPES, eventSpec, eventTypesWhere, type EventType, type Subject }
 import { isDelivered, type LogEvent } from './log-event.js';
 import { nameFault } from './names.js';
 
-/** Selection of a channel: event types, and at most one subject. */
+/** Events that a channel selects: event types, and at most one subject. */
 export interface ChannelSelection {
   types: readonly EventType[];
   protocol?: string;
@@ -26,12 +26,12 @@ const OF_TOKEN = typesWithChannelOf('token');
 const OF_PROTOCOL = typesWithChannelOf('protocol');
 const OF_CHAIN = typesWithChannelOf('chain');
 
-/** Whether the name is one of the short names of the plain WebSocket dialect. */
+/** Whether the name is a short name, which the plain WebSocket API uses. */
 export function isShortChannel(name: string): boolean {
   return !name.includes(':') && FIXED.has(name);
 }
 
-/** Parses a channel's name, also the short names of plain WebSocket; undefined for any other name. */
+/** Parses the name of a channel, including the short names of plain WebSocket; undefined for any other name. */
 export function parseChannel(name: string): ChannelSelection | undefined {
   const fixed = FIXED.get(name);
   if (fixed !== undefined) return fixed;
@@ -45,12 +45,12 @@ export function parseChannel(name: string): ChannelSelection | undefined {
   return types.length === 0 ? undefined : withSubject(types, 'chain', chain);
 }
 
-/** Takes every spelling of a name that data can have, `OP Mainnet` included. */
+/** Accepts any spelling of a name, such as `OP Mainnet`; undefined if no data can have the name. */
 function withSubject(types: readonly EventType[], field: Subject, value: string): ChannelSelection | undefined {
   return nameFault(field, value) === undefined ? { types, [field]: value } : undefined;
 }
 
-/** Returns the full names of all channels of an event; none for internal rows. */
+/** Returns the full names of all channels of an event; empty for internal rows. */
 export function channelsOf(event: LogEvent): string[] {
   if (!isDelivered(event)) return [];
   const { channel, subjectChannels, chainPart } = eventSpec(event.type);

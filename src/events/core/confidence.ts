@@ -1,10 +1,10 @@
 /**
- * The confidence clients see: `writer × age × outlier`, rounded to three decimals.
+ * Effective confidence, which clients receive: `writer × age × outlier`, rounded to three decimals.
  *
- * - writer: what the source said of itself, 0 to 1.
+ * - writer: the confidence that the writer gave, 0 to 1.
  * - age: 1 up to 15 minutes between observation and publication, then halved every 6 hours.
- * - outlier: 1 for a change of up to 20 %, then `0.2 / |change|`, not below 0.25: a sudden doubling is more often a
- *   broken source than news, but it must stay visible.
+ * - outlier: 1 for a change of up to 20 %, then `0.2 / |change|`, but at least 0.25: a sudden doubling is more often an
+ * error of the source than a fact, but must stay visible.
  */
 const FRESH_MS = 15 * 60_000;
 const HALF_LIFE_MS = 6 * 3_600_000;
@@ -13,8 +13,8 @@ const OUTLIER_FLOOR = 0.25;
 
 /**
  * @param writer confidence given by the writer
- * @param ageMs milliseconds from observation to publication; negative counts as 0
- * @param changeRatio change as a fraction of the previous value; null where there is none
+ * @param ageMs ms from observation to publication; a negative age counts as 0
+ * @param changeRatio change as a fraction of the previous value; null if there is no previous value
  */
 export function effectiveConfidence(writer: number, ageMs: number, changeRatio: number | null): number {
   const age = ageMs <= FRESH_MS ? 1 : 2 ** -((ageMs - FRESH_MS) / HALF_LIFE_MS);

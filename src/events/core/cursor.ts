@@ -1,6 +1,6 @@
 /**
- * Digits of a cursor's seq. A cursor is `<epoch>-<seq in base 36, eleven digits>`: opaque to clients, at most 40 characters,
- * and within one epoch plain string order is log order. Eleven base-36 digits hold every integer up to 2^53.
+ * Digits of a cursor's seq. A cursor is `<epoch>-<seq in base 36, eleven digits>`, at most 40 characters. Within an epoch,
+ * the order of cursors as strings is the log order. Eleven base-36 digits suffice for every integer up to 2^53.
  */
 const SEQ_DIGITS = 11;
 const PATTERN = /^([0-9a-z]{1,16})-([0-9a-z]{11})$/;
@@ -14,7 +14,7 @@ export function formatCursor(epoch: string, seq: number): string {
   return `${epoch}-${seq.toString(36).padStart(SEQ_DIGITS, '0')}`;
 }
 
-/** Returns the position of a cursor, or undefined if `formatCursor` did not make it. Never throws. */
+/** Returns the position of a cursor; undefined if it does not have the format of `formatCursor`. Never throws. */
 export function parseCursor(cursor: unknown): CursorPosition | undefined {
   if (typeof cursor !== 'string') return undefined;
   const match = PATTERN.exec(cursor);
@@ -23,7 +23,7 @@ export function parseCursor(cursor: unknown): CursorPosition | undefined {
   return Number.isSafeInteger(seq) ? { epoch: match[1], seq } : undefined;
 }
 
-/** Returns the further one of two positions. Those of different epochs cannot be compared: then it returns `one`. */
+/** Returns the position with the higher seq. Positions of different epochs cannot be compared; `one` is then returned. */
 export function furthest(one: CursorPosition, other: CursorPosition | undefined): CursorPosition {
   return other?.epoch === one.epoch && other.seq > one.seq ? other : one;
 }

@@ -3,33 +3,36 @@ import type { SubscriptionType } from '../../access/index.js';
 /** Field of an event that names its subject; used by filters, channels and rules. */
 export type Subject = 'protocol' | 'chain' | 'token';
 
-/** Properties of an event type: the only place that describes a type. */
+/** Properties of an event type. Everything that depends on the type is derived from this record. */
 interface EventSpec {
-  /** Description for the API documents, one sentence. */
+  /** Description for the API documents. */
   readonly doc: string;
-  /** Whether only the name and the form are fixed: clients may subscribe to it, and the server does not send it yet. */
+  /**
+   * Whether the type is reserved: its name and payload are fixed and clients may subscribe to it, but the server does not
+   * send it yet.
+   */
   readonly reserved?: true;
-  /** Subjects that its events can name, the most selective first: subscriptions are filed by it. */
+  /** Subjects that events of the type can name, the most selective first; subscriptions are indexed by that order. */
   readonly subjects: readonly Subject[];
-  /** Channel of all its events. */
+  /** Channel of all events of the type. */
   readonly channel: `events:${string}`;
-  /** Channels that select it together with other types, and the short names of plain WebSocket. */
+  /** Channels that select the type together with other types, and its short names of plain WebSocket. */
   readonly alsoIn: readonly string[];
-  /** Subjects that have a channel of their own, `events:<subject>:<name>`. */
+  /** Subjects for which there are channels `events:<subject>:<name>`. */
   readonly subjectChannels: readonly Subject[];
-  /** Last part of `events:chain:<chain>:<part>`; null: its channels of chains, if any, have no parts. */
+  /** Last part of the channels `events:chain:<chain>:<part>`; null if the type has no such channels. */
   readonly chainPart: string | null;
-  /** Subjects by which a newer event replaces an older one; null: events never replace each other. */
+  /** Subjects that form the key under which a newer event replaces an older one; null if no event replaces another. */
   readonly level: readonly Subject[] | null;
-  /** Whether writers may post it: the subject is optional then, and the payload free. */
+  /** Whether writers may post events of the type; their subject is then optional and their payload free. */
   readonly isPosted: boolean;
-  /** Whether alert rules may wait for it. */
+  /** Whether alert rules may have the type as a condition. */
   readonly isForRules: boolean;
-  /** Subscription types that select it before `eventTypes` narrows them. */
+  /** Subscription types that include the event type, before `eventTypes` restricts them. */
   readonly followedBy: readonly SubscriptionType[];
-  /** Name on plain WebSocket where that differs; accepted wherever types are named. */
+  /** Name on plain WebSocket, if it differs; accepted wherever clients name event types. */
   readonly updateName?: string;
-  /** Example of the event's own fields, without the common ones. */
+  /** Example of the payload's fields, without the fields that every event has. */
   readonly example: Readonly<Record<string, unknown>>;
 }
 
@@ -58,11 +61,12 @@ const ONCHAIN = {
 } as const;
 
 /**
- * Event types that clients receive, as named in the public contract. A new one is a record here, its payload and a migration.
+ * Event types that clients receive, as named in the public contract. A new type needs a record here, a payload and a
+ * migration.
  */
 export const EVENTS = {
   tvl_change: {
-    doc: "The total value locked of a protocol on a chain left its threshold's band",
+    doc: 'The total value locked of a protocol on a chain differs from its last published value by the threshold or more',
     subjects: ['protocol', 'chain'],
     channel: 'events:tvl',
     alsoIn: ['tvl', 'protocols'],
@@ -87,7 +91,7 @@ export const EVENTS = {
     },
   },
   price_change: {
-    doc: "The price of a token left its threshold's band",
+    doc: 'The price of a token differs from its last published value by the threshold or more',
     subjects: ['token', 'chain'],
     channel: 'events:prices',
     alsoIn: ['prices'],
@@ -153,7 +157,7 @@ export const EVENTS = {
     example: { protocol: 'aave-v3', chain: 'ethereum', data: { amount: '1000000', recipient: 'treasury' } },
   },
   alert: {
-    doc: 'An alert rule of the user changed its state; reaches its owner only',
+    doc: 'An alert rule of the user changed its state; sent to that user only',
     subjects: ['protocol', 'token', 'chain'],
     channel: 'events:alerts',
     alsoIn: ['alerts'],
@@ -161,7 +165,7 @@ export const EVENTS = {
     chainPart: null,
     level: null,
     isPosted: false,
-    // Off: rules must not react to their own output.
+    // Rules must not react to their own alerts.
     isForRules: false,
     followedBy: ['alerts'],
     example: {
@@ -194,7 +198,7 @@ export const EVENTS = {
   },
   chain_reorg: {
     ...ONCHAIN,
-    doc: 'Blocks were replaced; the listed events are retracted',
+    doc: 'Blocks were replaced in a chain reorganisation; the listed events are retracted',
     example: { chain: 'ethereum', oldHead: '0xaa', newHead: '0xbb', depth: 2, retracted: [] },
   },
   onchain_event: {
@@ -219,17 +223,17 @@ export const EVENTS = {
 
 export type EventType = keyof typeof EVENTS;
 
-/** Types whose record sets the member to true. */
+/** Types whose record has `true` for the member. */
 type TypesWith<Member extends 'isPosted' | 'isForRules'> = {
   [Type in EventType]: (typeof EVENTS)[Type][Member] extends true ? Type : never;
 }[EventType];
 
 /** Types that writers may post. */
 export type PostedType = TypesWith<'isPosted'>;
-/** Types that alert rules may wait for. */
+/** Types that alert rules may have as a condition. */
 export type RuleEventType = TypesWith<'isForRules'>;
 
-/** Returns the record of a type, with the members that not every type has. */
+/** Returns the record of a type, typed with its optional members. */
 export function eventSpec(type: EventType): EventSpec {
   return EVENTS[type];
 }
@@ -249,7 +253,7 @@ export function eventTypesWhere(holds: (spec: EventSpec) => boolean): readonly E
   return EVENT_TYPES.filter((type) => holds(EVENTS[type]));
 }
 
-/** Returns the description of a type for the API documents, which says so if the type is reserved. */
+/** Returns the description of a type for the API documents, with a note if the type is reserved. */
 export function eventDoc(type: EventType): string {
   const { doc, reserved } = eventSpec(type);
   return reserved === true ? `${doc} (reserved: nothing is sent yet)` : doc;

@@ -1,4 +1,4 @@
-/** Pure parts of events. Core folders of other modules import from here, so that they load nothing but core. */
+/** Pure functions and types of events. Core folders of other modules import from here, so that they load no other code. */
 export { chainName, chainNameInProtocols } from './chains.js';
 export * from './chain-totals.js';
 export * from './channels.js';

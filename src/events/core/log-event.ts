@@ -1,9 +1,9 @@
 import type { EventType } from './event-catalogue.js';
 
 /**
- * Types of log rows that no client receives: `tick` is the clock of the log's readers (one every 10 s); a baseline is the first
- * value of a key, which readers of published values (hot cache, history) need and subscribers do not; a removal reports a row
- * that the owner of the tables deleted.
+ * Types of log rows that no client receives. `tick` is the clock of the log's readers, one every 10 s. A baseline is the
+ * first value of a key; the hot cache and the history need it, subscribers do not. A removal means that the owner of the
+ * tables deleted a row.
  */
 export const INTERNAL_TYPES = [
   'tick',
@@ -25,13 +25,13 @@ export function isDelivered(event: LogEvent): event is LogEvent & { type: EventT
 }
 
 /**
- * Row of the event log inside the process. Times are Unix milliseconds, money is US dollars, `moved` a fraction. Fields that a
+ * Row of the event log in memory. Times are Unix milliseconds, money is US dollars, `moved` is a fraction. Fields that a
  * type does not have are null.
  */
 export interface LogEvent {
-  /** Dense position in the log: no holes, never decreases. */
+  /** Number of the event: without gaps and increasing. */
   readonly seq: number;
-  /** Epoch of the log; with `seq` it makes the cursor. */
+  /** Epoch of the log; `epoch` and `seq` form the cursor. */
   readonly epoch: string;
   readonly type: LogType;
   readonly protocol: string | null;
@@ -40,7 +40,7 @@ export interface LogEvent {
   /** Last published value before this event; null for baselines and events without a number. */
   readonly previous: number | null;
   readonly current: number | null;
-  /** Largest step whose reference the value left; 0 when it left none (thresholds below the smallest step). */
+  /** Largest step that the change reached, compared with the step's own reference value; 0 if it reached none. */
   readonly moved: number | null;
   /** Sum of published values over the protocol's real chains at publication. */
   readonly protocolTvl: number | null;
@@ -52,15 +52,15 @@ export interface LogEvent {
   /** `protocol_update`: {updateType, changes}; other types: their payload. */
   readonly data: Readonly<Record<string, unknown>> | null;
   readonly source: string;
-  /** Writer's confidence, 0 to 1; clients see the effective one (core/confidence.ts). */
+  /** Confidence that the writer gave, 0 to 1. Clients receive the effective confidence (core/confidence.ts). */
   readonly confidence: number;
   readonly tags: readonly string[];
   readonly observedAt: number;
   /** Time at which the trigger recorded the change, inside the writer's transaction. */
   readonly capturedAt: number;
-  /** Time at which the sequencer numbered it. */
+  /** Time at which the sequencer numbered the event. */
   readonly loggedAt: number;
-  /** Only user who may see the row; null: everyone. */
+  /** User who alone may see the row; null: every user may. */
   readonly owner: string | null;
   readonly correlationId: string | null;
   readonly traceParent: string | null;

@@ -1,10 +1,10 @@
 import { CHAIN_ALIASES, foldedName } from './chains.js';
 
-/** Chain of sources that know only a protocol's total; counts when the protocol has no real chain. */
+/** Chain name for sources that know only a protocol's total. It counts only if the protocol has no real chain. */
 export const ALL_CHAINS = 'all';
 
 /**
- * Parts of a protocol's books that adapters report as chains. They never count towards its total, neither under these names nor
+ * Parts of a protocol's money that adapters report like chains. They never count towards its total, neither as a chain nor
  * as a suffix (`ethereum-borrowed`).
  */
 export const PSEUDO_CHAINS = [
@@ -24,16 +24,16 @@ export const PSEUDO_CHAINS = [
 const pseudo: ReadonlySet<string> = new Set(PSEUDO_CHAINS);
 
 /**
- * Returns the one spelling of a chain. Writers and clients use many spellings of chains, protocols and tokens (`Binance`, `OP
- * Mainnet`, `0xA0b8…`); the log, the tables and the caches hold only the results of the following functions, and the database
- * folds the input of SQL writers in the same way.
+ * Returns the canonical spelling of a chain. Writers and clients use many spellings of chains, protocols and tokens
+ * (`Binance`, `OP Mainnet`, `0xA0b8…`); the log, tables and caches contain only the results of the functions below, and the
+ * database converts the input of SQL writers in the same way.
  */
 export function normaliseChain(chain: string): string {
   const name = foldedName(chain);
   const known = CHAIN_ALIASES.get(name);
   if (known !== undefined) return known;
   const dash = name.lastIndexOf('-');
-  // Suffix of a pseudo chain: `binance-borrowed` is a part of `bsc`.
+  // A suffix that is a pseudo chain: `binance-borrowed` is a part of `bsc`.
   if (dash <= 0 || !pseudo.has(name.slice(dash + 1))) return name;
   return `${CHAIN_ALIASES.get(name.slice(0, dash)) ?? name.slice(0, dash)}${name.slice(dash)}`;
 }
@@ -44,9 +44,9 @@ export function normaliseProtocol(slug: string): string {
 }
 
 /**
- * Returns a CoinGecko id in lower case, or `chain:address`: the chain's aliases are resolved, addresses of hex digits are lower
- * case, others keep theirs (base58 is case-sensitive), as do the module and type of a Move coin, `0x2::sui::SUI`. A leading
- * `coingecko:` is dropped.
+ * Returns the canonical spelling of a token: a CoinGecko id in lower case, or `chain:address`. In the latter, aliases of the
+ * chain are resolved and hexadecimal addresses are in lower case; other addresses (base58 is case-sensitive) and the module
+ * and type of a Move coin (`0x2::sui::SUI`) keep their case. A leading `coingecko:` is removed.
  */
 export function normaliseToken(token: string): string {
   const name = token.trim();
@@ -58,7 +58,7 @@ export function normaliseToken(token: string): string {
   return `${chain}:${address.replace(HEX, (hex) => hex.toLowerCase())}`;
 }
 
-/** Address of hex digits, whole or before the module of a Move type. */
+/** Hexadecimal address, alone or in front of the module of a Move type. */
 const HEX = /^0[xX][0-9a-fA-F]+(?=$|::)/;
 
 /** Returns the chain in a token's name: the part before its address. */
@@ -81,12 +81,12 @@ const FORMS: Readonly<Record<NameKind, NameForm>> = {
   token: { normalise: normaliseToken, longest: 128, is: 'a CoinGecko id such as bitcoin, or chain:address' },
 };
 
-/** Returns a name in its one spelling, whether or not anything has that name. */
+/** Returns the canonical spelling of a name, whether or not data with the name exists. */
 export function normaliseName(kind: NameKind, given: string): string {
   return FORMS[kind].normalise(given);
 }
 
-/** Returns the reason why no data can have this name, as a sentence's end (`must be …`); undefined for a possible name. */
+/** Returns why no data can have this name, as the end of a sentence (`must be …`); undefined if data can have it. */
 export function nameFault(kind: NameKind, given: string): string | undefined {
   const { normalise, longest, is } = FORMS[kind];
   const name = normalise(given);
@@ -96,7 +96,7 @@ export function nameFault(kind: NameKind, given: string): string | undefined {
   return `must be ${is}, of 1 to ${longest} characters without white space${offer}`;
 }
 
-/** Adds the full stop to a fault of `nameFault`, unless it is a question. */
+/** Appends a full stop to the result of `nameFault`, unless it ends with a question. */
 export function endedFault(fault: string): string {
   return fault.endsWith('?') ? fault : `${fault}.`;
 }
@@ -104,12 +104,12 @@ export function endedFault(fault: string): string {
 /** Pattern of names: no white space, control characters or broken surrogates. */
 const NAME = /^[^\s\p{Cc}\p{Cs}]+$/u;
 
-/** Returns the slug of a protocol's name, made as DefiLlama makes its own: `Amnis Finance` is `amnis-finance`. */
+/** Returns the slug of a protocol's name, as DefiLlama derives it: `Amnis Finance` becomes `amnis-finance`. */
 export function slugOf(name: string): string {
   return name.trim().toLowerCase().replaceAll(/\s+/g, '-').replaceAll("'", '');
 }
 
-/** Whether a chain counts in totals over real chains: neither `all` nor a pseudo chain. */
+/** Whether a chain counts towards totals: it is neither `all` nor a pseudo chain. */
 export function isRealChain(chain: string): boolean {
   return chain !== ALL_CHAINS && !isPseudoChain(chain);
 }
@@ -119,8 +119,8 @@ export function isPseudoChain(chain: string): boolean {
 }
 
 /**
- * Returns the sum of a protocol's values: over its real chains, or the source's `all` when there is no real one. Undefined when
- * nothing counts.
+ * Returns a protocol's total: the sum over its real chains, or the value of `all` if it has no real chain. Undefined if it
+ * has neither.
  */
 export function totalOverChains(values: Iterable<readonly [chain: string, value: number]>): number | undefined {
   let real: number | undefined;

@@ -15,8 +15,7 @@ export class DeadLettersController {
   constructor(private readonly letters: DeadLetters) {}
 
   /**
-   * Lists events that a reader of the log could not handle: the reason, the number of failures, and the event itself. Newest
-   * first.
+   * Lists events that a reader of the log could not handle, with the reason and the number of failures; the latest first.
    */
   @Get()
   @Audited('dead_letter.list')
@@ -26,8 +25,8 @@ export class DeadLettersController {
   }
 
   /**
-   * Handles the event again. 204: handled, the letter is removed. 409: it failed again, the letter stays with the new reason,
-   * or its reader does not run in this process.
+   * Handles the event again. 204: it was handled, and the dead letter is removed. 409: it failed again, and the dead letter
+   * has the new reason; or the reader does not run in this process.
    */
   @Post(':id/retry')
   @HttpCode(204)
@@ -36,7 +35,7 @@ export class DeadLettersController {
     return this.letters.retry(id);
   }
 
-  /** Discards a letter. */
+  /** Discards a dead letter. */
   @Delete(':id')
   @HttpCode(204)
   @Audited('dead_letter.discard')

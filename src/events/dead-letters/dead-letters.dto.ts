@@ -4,7 +4,7 @@ import { Type } from 'class-transformer';
 import { IsPlainText } from '../lookups/query-values.js';
 
 export class DeadLettersQuery {
-  /** Maximum number of letters per page. */
+  /** Maximum number of dead letters per page. */
   @IsOptional()
   @ApiProperty({ type: 'integer', minimum: 1, maximum: 1_000, default: 100, required: false })
   @Type(() => Number)
@@ -13,13 +13,13 @@ export class DeadLettersQuery {
   @Max(1_000)
   limit?: number;
 
-  /** Value of `next_cursor` of the page before. */
+  /** Value of `next_cursor` from the previous page. */
   @IsOptional()
   @IsString()
   @MaxLength(64)
   cursor?: string;
 
-  /** Reader of the log whose letters are listed. */
+  /** Lists only dead letters of this reader of the log. */
   @IsOptional()
   @IsPlainText(128)
   reader?: string;

@@ -2,6 +2,5 @@ import { Module } from '@nestjs/common';
 import { DeadLettersController } from './dead-letters.controller.js';
 import { DeadLetters } from './dead-letters.js';
 
-/** Events that readers of the log could not handle. */
 @Module({ controllers: [DeadLettersController], providers: [DeadLetters], exports: [DeadLetters] })
 export class DeadLettersModule {}

@@ -9,7 +9,7 @@ export interface DeadLetter {
   id: string;
   reader: string;
   reason: string;
-  /** Number of failures, retries included. */
+  /** Number of failures, including retries. */
   failures: number;
   firstFailedAt: string;
   lastFailedAt: string;
@@ -21,24 +21,30 @@ export interface DeadLetterPage {
   page: { next_cursor: string | null; has_more: boolean };
 }
 
-/** Repeats a reader's work for one event; effects in `tx` happen only if the letter leaves the list with them. */
+/**
+ * Repeats a reader's work for one event. The changes made with `tx` and the removal of the dead letter are committed
+ * together.
+ */
 export type DeadLetterHandler = (tx: PoolClient, event: LogEvent) => Promise<void>;
 
 const MAX_REASON_LENGTH = 2_000;
 
-/** Events that readers of the log could not handle: kept with the reason until they are retried or discarded. */
+/** Stores events that readers of the log could not handle, with the reason, until they are retried or discarded. */
 @Injectable()
 export class DeadLetters {
   private readonly handlers = new Map<string, DeadLetterHandler>();
 
   constructor(private readonly database: Database) {}
 
-  /** Registers the handler that retries letters of a reader. Without it they can only be discarded. */
+  /** Registers the handler that retries dead letters of a reader. Without a handler they can only be discarded. */
   onRetry(reader: string, handler: DeadLetterHandler): void {
     this.handlers.set(reader, handler);
   }
 
-  /** Records the event in the transaction that moves the reader past it. A repeated event adds to its failures. */
+  /**
+   * Records the event in the transaction that moves the reader's position past it. If the event is recorded already, its
+   * number of failures increases.
+   */
   async record(tx: ClientBase, reader: string, event: LogEvent, error: unknown, failures = 1): Promise<void> {
     await tx.query(
       `INSERT INTO dead_letters AS d (reader, epoch, seq, event, reason, failures) VALUES ($1, $2, $3, $4, $5, $6)
@@ -48,7 +54,7 @@ export class DeadLetters {
     );
   }
 
-  /** Lists letters, newest first. `cursor` is the `next_cursor` of the page before. */
+  /** Lists dead letters, the latest first. `cursor` is the `next_cursor` of the previous page. */
   async list(options: { limit: number; cursor?: string; reader?: string }): Promise<DeadLetterPage> {
     const before = options.cursor === undefined ? null : letterId(options.cursor);
     if (before === undefined) throw new DomainError('invalid_request', 'Invalid cursor for this list.');
@@ -62,14 +68,20 @@ export class DeadLetters {
     return { data, page: { next_cursor: more ? (data.at(-1)?.id ?? null) : null, has_more: more } };
   }
 
-  /** Handles the event again. It leaves the list with the handler's effects, or stays with the new reason. */
+  /**
+   * Handles the event again. If the handler succeeds, the dead letter is removed in the same transaction; if not, it stays
+   * with the new reason.
+   */
   async retry(id: string): Promise<void> {
     try {
       await this.database.transaction(async (tx) => {
         const letter = await this.take(tx, id);
         const handler = this.handlers.get(letter.reader);
         if (handler === undefined) {
-          throw new DomainError('conflict', `No reader ${letter.reader} runs in this process; retry where it runs.`);
+          throw new DomainError(
+            'conflict',
+            `The reader ${letter.reader} does not run in this process; retry in a process that runs it.`,
+          );
         }
         await handler(tx, letter.event).catch((error: unknown) => {
           throw new RetryFailed(error);
@@ -86,12 +98,12 @@ export class DeadLetters {
     }
   }
 
-  /** Removes a letter whose event need not be handled any more. */
+  /** Removes a dead letter whose event need not be handled any more. */
   async discard(id: string): Promise<void> {
     await this.database.transaction((tx) => this.take(tx, id));
   }
 
-  /** Returns the letter, removed if the transaction commits. */
+  /** Deletes and returns a dead letter; the deletion takes effect if the transaction commits. */
   private async take(tx: PoolClient, id: string): Promise<DeadLetter> {
     const { rows } = await tx.query<DeadLetterRow>(`DELETE FROM dead_letters WHERE id = $1 RETURNING ${COLUMNS}`, [
       letterId(id) ?? null,
@@ -129,7 +141,7 @@ function letterId(text: string): string | undefined {
   return /^[1-9]\d{0,17}$/.test(text) ? text : undefined;
 }
 
-/** Returns the reason for operators, without NUL, the one character that PostgreSQL cannot store. */
+/** Returns the reason for operators, without NUL, which PostgreSQL cannot store. */
 function reasonOf(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return text.replaceAll('\0', '').slice(0, MAX_REASON_LENGTH);

@@ -7,20 +7,22 @@ import { formatCursor } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
 import { Ring } from './ring.js';
 
-/** Number of newest events kept in memory, about 600 bytes each. */
+/** Number of latest events kept in memory; each needs about 600 bytes. */
 const RING_SIZE = 50_000;
-/** Time without a batch after which the feed reads the log itself, ms. */
+/** Time without a batch from the broker after which the feed reads the log, ms. */
 const POLL_MS = 200;
 /** Interval between attempts while the database is unavailable, ms. */
 const RETRY_MS = 1_000;
 const READ_LIMIT = 5_000;
 
-/** Source of the feed's events: the broker; the log itself while the broker is silent; none. */
+/**
+ * Source of the feed's events: the broker, the log while the broker is silent, or none (`away`) while neither is available.
+ */
 export type FeedState = 'broker' | 'log' | 'away';
 
 /**
- * Gap-free, ordered stream of the log inside this pod, one per process. The broker brings batches early, in any shape; rows
- * missing between them are read from the log before any later row is delivered.
+ * Ordered stream of the log without gaps, one per process. The broker delivers batches early, but possibly late, twice or
+ * not at all; rows that are missing are read from the log before any later row is delivered.
  */
 @Injectable()
 export class EventFeed implements OnModuleInit, OnApplicationShutdown {
@@ -35,13 +37,13 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   private unsubscribe: (() => void) | undefined;
   private timer: NodeJS.Timeout | undefined;
   private catchingUp: Promise<void> | undefined;
-  /** Whether another round is needed: something arrived during a catch-up that only the log can explain. */
+  /** Whether another round is needed: a batch arrived during the catch-up that did not follow the position. */
   private again = false;
-  /** Time of the last batch, monotonic. */
+  /** Time of the last batch from the broker, `performance.now()`. */
   private lastBatchAt = 0;
   private currentState: FeedState = 'away';
 
-  /** Source of the stream, as a number. */
+  /** Gauge of the stream's source. */
   readonly status: Gauge;
 
   constructor(
@@ -53,7 +55,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     const state = (): number => value[this.currentState];
     this.status = new Gauge({
       name: 'ws_listener_status',
-      help: "Where this pod's event stream comes from: 1 the broker, 0.5 the log itself, 0 nowhere",
+      help: "Source of this process's event stream: 1 the broker, 0.5 the log while the broker is silent, 0 none available.",
       registers: [metrics.registry],
       collect() {
         this.set(state());
@@ -61,12 +63,12 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     });
   }
 
-  /** Epoch of the log as of `position`. */
+  /** Epoch to which `position` belongs. */
   get epoch(): string {
     return this.currentEpoch;
   }
 
-  /** Newest seq delivered to listeners. */
+  /** Last seq delivered to listeners. */
   get position(): number {
     return this.seq;
   }
@@ -81,8 +83,9 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Calls the listener synchronously with contiguous batches, internal rows included; `position` is then already the batch's
-   * last. An error of a listener is logged and does not affect the others. Returns the function that unsubscribes.
+   * Calls the listener synchronously with contiguous batches, including internal rows. `position` is already the last seq of
+   * the batch. An error of a listener is logged and does not affect other listeners. Returns the function that unsubscribes
+   * it.
    */
   subscribe(listener: (batch: readonly LogEvent[]) => void): () => void {
     const entry = (batch: readonly LogEvent[]): void => listener(batch);
@@ -90,7 +93,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     return () => this.listeners.delete(entry);
   }
 
-  /** Calls the listener before the first event of a new epoch; cursors of the old one have expired. */
+  /** Calls the listener before the first event of a new epoch; cursors of the previous epoch have then expired. */
   onEpochChange(listener: (epoch: string) => void): () => void {
     const entry = (epoch: string): void => listener(epoch);
     this.epochListeners.add(entry);
@@ -98,13 +101,17 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Returns up to `limit` events after a position from memory; undefined if memory does not reach back that far: read EventLog.
+   * Returns up to `limit` events after a position from memory; undefined if memory no longer has the first of them, which
+   * must then be read from EventLog.
    */
   recent(afterSeq: number, limit: number): readonly LogEvent[] | undefined {
     return this.ring.after(afterSeq, limit, this.seq);
   }
 
-  /** Starts at the newest row. May be called wherever `epoch` and `position` are needed; only the first call has an effect. */
+  /**
+   * Starts at the end of the log. May be called wherever `epoch` and `position` are needed; only the first call has an
+   * effect.
+   */
   start(): Promise<void> {
     this.started ??= this.begin();
     return this.started;
@@ -146,7 +153,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     if (!contiguous || this.seq < through) void this.catchUp();
   }
 
-  /** Reads from the log until nothing is missing. One run at a time; a call meanwhile adds one more round. */
+  /** Reads missing rows from the log. Only one run at a time; a call during a run adds one more round. */
   private catchUp(): Promise<void> {
     this.again = true;
     this.catchingUp ??= this.catchUpRounds().finally(() => (this.catchingUp = undefined));
@@ -168,24 +175,27 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async readOn(bounds: LogBounds): Promise<void> {
-    // Rows older than the log keeps are deleted: listeners go on with the oldest one kept.
+    // The missing rows are older than the log's retention and were deleted: the feed continues with the oldest row kept.
     if (this.seq + 1 < bounds.firstSeq) {
       this.logger.warn(
         { from: this.seq, to: bounds.firstSeq - 1 },
-        'event log no longer has the events that this process missed',
+        'missed events are no longer in the event log; continuing with the oldest event kept',
       );
       this.ring.clear();
       this.seq = bounds.firstSeq - 1;
     }
     const from = this.seq;
     const events = await this.log.read(from, READ_LIMIT);
-    // Meanwhile the broker may have delivered the same rows.
+    // The broker may have delivered some of these rows during the read.
     const fresh = events.filter((event) => event.seq > this.seq);
     if (events.length === 0 && this.seq === from) throw new Error(`The event log has no row after ${from}.`);
     this.deliver(fresh);
   }
 
-  /** Compares this pod's position with the log: adopts another epoch, or reports that the log stepped back. */
+  /**
+   * Compares this process's position with the log: changes to a new epoch, or reports to the database that the log ends
+   * before the position.
+   */
   private async adopt(bounds: LogBounds): Promise<void> {
     if (bounds.epoch === this.currentEpoch) {
       if (bounds.headSeq < this.seq) {
@@ -194,14 +204,14 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
       }
       return;
     }
-    // Rows before the new epoch belong to the old one and are delivered first, if they are missing here.
+    // Rows before the start of the new epoch belong to the previous one; missing ones are delivered first.
     if (this.seq < bounds.epochStartSeq) return;
     this.seq = bounds.epochStartSeq;
     this.changeEpoch(bounds.epoch);
   }
 
   private changeEpoch(epoch: string): void {
-    this.logger.warn({ from: this.currentEpoch, to: epoch, seq: this.seq }, 'event log began a new epoch');
+    this.logger.warn({ from: this.currentEpoch, to: epoch, seq: this.seq }, 'new epoch of the event log');
     this.currentEpoch = epoch;
     this.ring.clear();
     for (const listener of this.epochListeners) this.guarded(() => listener(epoch));
@@ -240,7 +250,8 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     const { lastBatchAt } = this;
     if (performance.now() - lastBatchAt >= POLL_MS) {
       await this.catchUp();
-      // A quiet log is no silent broker: that has brought nothing of what the log had.
+      // The broker counts as silent only if the log had new rows that it did not deliver; a log without new rows proves
+      // nothing.
       const isSilent = this.seq > known && this.lastBatchAt === lastBatchAt;
       if (isSilent && this.currentState === 'broker') this.currentState = 'log';
     }
@@ -250,7 +261,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   private stateIs(state: FeedState, error?: unknown): void {
     if (this.currentState === state) return;
     this.currentState = state;
-    if (error === undefined) this.logger.log('event feed recovered');
-    else this.logger.warn({ err: error }, 'event feed cannot read the log; retrying every second');
+    if (error === undefined) this.logger.log('event feed can read the log again');
+    else this.logger.warn({ err: error }, 'event feed cannot read the log; retrying in 1 s');
   }
 }

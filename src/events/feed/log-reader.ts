@@ -7,38 +7,42 @@ import type { LogEvent } from '../core/log-event.js';
 import type { EventFeed } from './event-feed.js';
 
 export interface LogReaderOptions {
-  /** Key of the position row; one reader of a name works at a time, however many processes run it. */
+  /** Name of the reader and key of its stored position. Only one process handles events for a name at a time. */
   name: string;
-  /** Handles a batch with `tx`. The position moves in the same transaction: effects in `tx` happen once. */
+  /** Handles a batch. The position is stored in the same transaction, so changes made with `tx` happen exactly once. */
   handle(tx: PoolClient, batch: readonly LogEvent[]): Promise<void>;
-  /** Start of a reader without a position: the oldest row kept (default) or after the newest. */
+  /** Start of a reader that has no stored position: the oldest row kept (default) or after the last row. */
   startAt?: 'oldest' | 'newest';
   /** Maximum number of events per batch; default 1,000. */
   batchSize?: number;
-  /** Shortest time from the start of a batch to the start of the next, ms; default 25. */
+  /** Shortest time between the starts of two batches, ms; default 25. */
   minIntervalMs?: number;
   /**
-   * Records an event that failed alone `EVENT_ATTEMPTS` times; the reader then goes on behind it. Without this the reader stays
-   * at the event and tries again for ever.
+   * Records an event that failed alone `EVENT_ATTEMPTS` times; the reader then continues after it. Without this function the
+   * reader retries the event forever.
    */
   deadLetter?(tx: PoolClient, event: LogEvent, error: unknown, attempts: number): Promise<void>;
 }
 
-/** Attempts for one event on its own before it is a dead letter. */
+/** Attempts to handle a single event before it becomes a dead letter. */
 export const EVENT_ATTEMPTS = 5;
-/** Code of a statement that took too long; fewer events may succeed. */
+/** SQLSTATE of a statement that timed out; a smaller batch may succeed. */
 const QUERY_CANCELED = '57014';
 const MIN_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
-/** Longest wait without a ring of the feed, ms: for a process whose feed is not running. */
+/** Longest wait without a signal from the feed, ms, for processes whose feed is not running. */
 const IDLE_MS = 1_000;
 
-/** Result of one turn: `busy` means that another process holds the position now. */
+/**
+ * Result of one turn. `full`: there may be more events; `short`: the end of the log was reached; `busy`: another process
+ * works for this reader.
+ */
 type Turn = 'full' | 'short' | 'busy';
 
 /**
- * A reader of the log with a durable position. Every event after the position is handled at least once, in log order,
- * and its effects inside the transaction exactly once. Positions survive epochs: a restored database brings its own.
+ * Reader of the log with a stored position. Every event after the position is handled at least once, in log order, and its
+ * effects inside the transaction exactly once. Positions survive a change of epoch: a restored database contains the
+ * positions of its own log.
  */
 export class LogReader {
   private readonly logger = new Logger(LogReader.name);
@@ -48,12 +52,12 @@ export class LogReader {
   private readonly pace = new Doorbell();
   private running: Promise<void> | undefined;
   private stopped = false;
-  /** Number of failed turns in a row, whatever the reason. */
+  /** Number of consecutive failed turns. */
   private failures = 0;
-  /** Position of the last turn, and how often the event behind it failed alone. */
+  /** Position of the last turn, and the number of times that the event after it failed alone. */
   private turnAt = -1;
   private attempts = 0;
-  /** Size of the next batch: a quarter after each failure, until the faulty event stands alone. */
+  /** Size of the next batch. It is quartered after each failure, until the faulty event is alone in its batch. */
   private size: number;
 
   constructor(
@@ -71,7 +75,7 @@ export class LogReader {
     this.running ??= this.loop();
   }
 
-  /** Resolves when the current batch has been committed or given up. */
+  /** Stops the reader; resolves when the current batch was committed or rolled back. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.doorbell.ring();
@@ -94,14 +98,17 @@ export class LogReader {
     unsubscribe();
   }
 
-  /** Runs one turn. Returns the pause after it, ms, or `wait` for a ring. */
+  /** Runs one turn and returns the pause after it, ms; `wait`: until the feed signals new events. */
   private async turnOrRetryPause(): Promise<number | 'wait'> {
     try {
       const turn = await this.turn();
       this.failures = 0;
       return turn === 'full' ? 0 : 'wait';
     } catch (error) {
-      this.logger.warn({ err: error, reader: this.options.name, batch: this.size }, 'log reader failed');
+      this.logger.warn(
+        { err: error, reader: this.options.name, batch: this.size },
+        'batch of a log reader failed; retrying',
+      );
       const transient = isTransient(error);
       if (this.size > 1 && (!transient || codeOf(error) === QUERY_CANCELED)) {
         this.size = Math.max(1, Math.floor(this.size / 4));
@@ -133,14 +140,14 @@ export class LogReader {
     });
   }
 
-  /** Makes the faulty event a dead letter and moves the position past it, in one transaction. */
+  /** Records the faulty event as a dead letter and moves the position past it, in one transaction. */
   private async giveUp(error: unknown): Promise<number> {
     const deadLetter = this.options.deadLetter?.bind(this.options);
     if (deadLetter === undefined) return MAX_RETRY_MS;
     try {
       await this.database.transaction(async (tx) => {
         const position = await this.lockPosition(tx);
-        // Another process may have passed the event since: the next one has not failed.
+        // If another process has moved the position since, the event at the new position has not failed.
         const [event] = position === this.turnAt ? await this.log.read(position, 1) : [];
         if (event === undefined) return;
         await deadLetter(tx, event, error, this.attempts);
@@ -156,8 +163,8 @@ export class LogReader {
   }
 
   /**
-   * Returns the next events from memory if the database has them: after a restore memory may still hold events that the log
-   * lost, under numbers that it will give to others. The same epoch that reaches that far is the same log.
+   * Returns the next events from memory if the database has them, too: after a restore, memory may contain events that the
+   * log lost and whose numbers it will use again. If the log has the same epoch and reaches that far, it is the same log.
    */
   private async remembered(tx: PoolClient, position: number): Promise<readonly LogEvent[] | undefined> {
     const recent = this.feed.recent(position, this.size);
@@ -170,7 +177,7 @@ export class LogReader {
     return head?.epoch === this.feed.epoch && head.seq >= last.seq ? recent : undefined;
   }
 
-  /** Returns the position with its row locked; undefined while another process works on it. */
+  /** Locks the position's row and returns the position; undefined if another process has locked it. */
   private async lockPosition(tx: PoolClient): Promise<number | undefined> {
     const { rows } = await tx.query<{ seq: number | null }>('SELECT lock_log_reader($1, $2) AS seq', [
       this.options.name,
@@ -193,7 +200,8 @@ function codeOf(error: unknown): string {
 }
 
 /**
- * Whether an error does not concern the events: database unavailable, a deadlock, a lock or statement timeout, no resources.
+ * Whether an error has causes other than the events: database unavailable, deadlock, lock or statement timeout, no
+ * resources.
  */
 export function isTransient(error: unknown): boolean {
   const code = codeOf(error);

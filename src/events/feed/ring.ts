@@ -1,6 +1,6 @@
 import type { LogEvent } from '../core/log-event.js';
 
-/** Newest events of the log in memory, contiguous by `seq`. */
+/** Latest events of the log in memory, contiguous by `seq`. */
 export class Ring {
   private readonly slots: (LogEvent | undefined)[];
   private first = 0;
@@ -10,7 +10,7 @@ export class Ring {
     this.slots = Array.from({ length: capacity });
   }
 
-  /** Adds the event, which must follow the newest one. */
+  /** Adds an event, whose seq must follow that of the last one. */
   push(event: LogEvent): void {
     if (this.size === 0) this.first = event.seq;
     this.slots[event.seq % this.slots.length] = event;
@@ -23,7 +23,9 @@ export class Ring {
     this.size = 0;
   }
 
-  /** Returns up to `limit` events after a position; undefined if the ring does not reach back that far. */
+  /**
+   * Returns up to `limit` events after a seq and up to `position`; undefined if the ring no longer has the first of them.
+   */
   after(seq: number, limit: number, position: number): readonly LogEvent[] | undefined {
     if (seq >= position) return [];
     if (this.size === 0 || seq + 1 < this.first) return undefined;

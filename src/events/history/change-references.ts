@@ -5,7 +5,7 @@ import { eachInSlices } from '../../platform/loop/slices.js';
 import { totalOverChains } from '../core/names.js';
 import type { Metric } from '../hot-cache/published-value.js';
 
-/** Changes in percent (10 is 10 %); null without a reference of that age, and from zero. */
+/** Changes in percent (10 is 10 %); null if there is no value of that age or it was 0. */
 export interface Changes {
   change1h: number | null;
   change24h: number | null;
@@ -30,8 +30,8 @@ const REFRESH_MS = 60_000;
 const NO_CHANGES: Changes = { change1h: null, change24h: null, change7d: null };
 
 /**
- * Values of every key 1 h, 24 h and 7 d ago, the last one at or before then. Read with one statement a minute, so that changes
- * of any key need no query; a reference is at most that much too old.
+ * Values of every key 1 h, 24 h and 7 d ago (the last value at or before that time). They are read once a minute with one
+ * statement, so that the changes of a key need no query. A reference is therefore up to a minute too old.
  */
 @Injectable()
 export class ChangeReferences implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -46,7 +46,10 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
     private readonly clock: Clock,
   ) {}
 
-  /** Returns the changes of a key. `chain` null with `tvl`: the protocol's total over real chains. Prices ignore it. */
+  /**
+   * Returns the changes of a key. For `tvl`, a null `chain` means the protocol's total over real chains; for `price`,
+   * `chain` is ignored.
+   */
   changes(metric: Metric, subject: string, chain: string | null, current: number): Changes {
     const references = this.references(metric, subject, chain);
     if (!references) return NO_CHANGES;
@@ -68,7 +71,7 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
     clearInterval(this.timer);
   }
 
-  /** Reads all references again; also called after a bulk insert into history. */
+  /** Reads all references again. Also called after a bulk insert into history. */
   async refresh(): Promise<void> {
     const now = this.clock.now();
     const chains = new Map<string, Map<string, References>>();
@@ -99,21 +102,22 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
     } catch (error) {
       this.logger.warn(
         { reason: String(error) },
-        'change references could not be refreshed; the last ones stay in use',
+        'past values for changes could not be read; the previous ones stay in use',
       );
     }
   }
 }
 
-/** Returns the change in percent; null without a reference, and from zero. */
+/** Returns the change in percent; null if there is no reference or it is 0. */
 export function percentChange(reference: number | null | undefined, current: number): number | null {
   if (reference === null || reference === undefined || reference === 0) return null;
   const percent = ((current - reference) / reference) * 100;
-  // Eight decimals: binary noise is not information. Beyond 2^53 there are no decimals left to round.
+  // Rounded to eight decimals, which removes binary noise. Percentages from 1e7 are not rounded: the multiplication by 1e8
+  // could exceed 2^53.
   return Math.abs(percent) < 1e7 ? Math.round(percent * 1e8) / 1e8 : percent;
 }
 
-/** Returns the protocol's past totals: over the chains that had a value then. */
+/** Returns the protocol's past totals, each over the chains that had a value at that time. */
 function totalReferences(parts: ReadonlyMap<string, References>): References {
   return WINDOWS_MS.map((_, window) => {
     const then = [...parts].flatMap(([chain, references]): [string, number][] => {
@@ -124,7 +128,10 @@ function totalReferences(parts: ReadonlyMap<string, References>): References {
   });
 }
 
-/** Value from the points; where those are no longer kept, the last hourly close that was complete by then; null without a row. */
+/**
+ * Value of a series at a time, from its points; if these are no longer kept, the last hourly close before that time. Null
+ * while the series' row did not exist.
+ */
 const asOf = (time: string) => `CASE WHEN NOT EXISTS (SELECT FROM gaps x WHERE x.series_id = s.id
   AND x.since <= to_timestamp(${time}::float8 / 1000)
   AND (x.until IS NULL OR x.until > to_timestamp(${time}::float8 / 1000))) THEN coalesce(

@@ -8,14 +8,17 @@ import { HourlySamples } from './hourly-samples.js';
 import { RawPartitions } from './raw-partitions.js';
 import { Rollups } from './rollups.js';
 
-/** Rest between rounds in durations of the last one, so that the jobs take at most a twentieth of a core. */
+/** Pause between rounds as a multiple of the last round's duration, so that the jobs take at most a twentieth of a core. */
 const REST_PER_WORK = 20;
-/** Shortest rest, ms. Aggregates lag about one rest behind the points: this one when little happens, longer ones under load. */
+/**
+ * Shortest pause, ms. Aggregates are behind the points by about one pause: this one if there are few changes, up to
+ * `MAX_REST_MS` under load.
+ */
 const MIN_REST_MS = 2_000;
 const MAX_REST_MS = 30_000;
 const PARTITIONS_INTERVAL_MS = 3_600_000;
 
-/** Recurring jobs: aggregates, hourly samples, partitions. Safe in several processes at once. */
+/** Recurring jobs of history: aggregates, hourly samples, partitions. Several processes may run them at once. */
 @Injectable()
 export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(HistoryJobs.name);
@@ -35,7 +38,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
   ) {
     this.lastRound = new Gauge({
       name: 'history_jobs_last_success_seconds',
-      help: 'Unix time at which aggregates, samples and partitions were last all up to date.',
+      help: 'Unix time of the last successful round of the history jobs (aggregates, hourly samples, partitions).',
       registers: [metrics.registry],
     });
   }
@@ -49,7 +52,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
     await this.running;
   }
 
-  /** Runs everything that is due, once. */
+  /** Runs the jobs that are due, once. */
   async round(): Promise<void> {
     const now = this.clock.now();
     const partitionsDue = now - this.partitionsAt >= PARTITIONS_INTERVAL_MS;
@@ -61,7 +64,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
     }
     await this.rollups.run();
     if (partitionsDue) {
-      // Noted first: a drop that long queries block waits for the next hour instead of blocking others every round.
+      // Set before the call: if long queries block the drop, it is retried after an hour instead of in every round.
       this.partitionsAt = now;
       await this.partitions.retire(now);
     }
@@ -75,7 +78,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
       try {
         await this.round();
       } catch (error) {
-        this.logger.warn({ reason: String(error) }, 'history jobs failed; retrying');
+        this.logger.warn({ reason: String(error) }, 'round of the history jobs failed; retrying');
       }
       const rest = REST_PER_WORK * (performance.now() - startedAt);
       await sleep(Math.min(MAX_REST_MS, Math.max(MIN_REST_MS, rest)), undefined, { signal, ref: false }).catch(

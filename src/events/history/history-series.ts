@@ -3,32 +3,34 @@ import { Database } from '../../platform/database/database.js';
 import { ALL_CHAINS, isRealChain } from '../core/names.js';
 import type { Metric } from '../hot-cache/published-value.js';
 
-/** Series of a key: one, or those of a protocol's real chains. */
+/** Series that make up a key: one series, or those of a protocol's real chains. */
 export interface KeySeries {
   ids: number[];
   chains: string[];
-  /** Series that the source gave as the whole, and the times without a real chain, in which it is the total. */
+  /** Series of the chain `all`, and the times without a real chain, in which its value is the protocol's total. */
   whole?: { id: number; spans: Span[] };
 }
 
-/** Time in Unix milliseconds; `from` is included, `to` not. */
+/** Time range in Unix milliseconds; `from` is included, `to` is excluded. */
 interface Span {
   from: number;
   to: number;
 }
 
-/** Time in which the same series make up the total. */
+/** Time range in which the same series make up the total. */
 interface Stretch extends Span {
   ids: number[];
   isWhole: boolean;
 }
 
-/** Range of history, oldest first. Times are Unix milliseconds; `from` is included, `to` not. */
+/**
+ * Requested range of history, in ascending order of time. Times are Unix milliseconds; `from` is included, `to` is excluded.
+ */
 export interface Slice {
   from: number;
   to: number;
   limit: number;
-  /** Point to continue after: its time, and for raw history its sequence number. */
+  /** Point after which the page begins: its time and, for raw history, its sequence number. */
   after?: { at: number; seq: number };
 }
 
@@ -49,14 +51,16 @@ export interface BucketRow {
 }
 
 /**
- * Reads of stored history by key. The total of several series is, at any time, the sum of their values then: each one's last
- * value at or before. Levels are never summed over time.
+ * Reads stored history by key. The total of several series at a time is the sum of their values at that time, each the last
+ * value at or before it. Values are levels and are never summed over time.
  */
 @Injectable()
 export class HistorySeries {
   constructor(private readonly database: Database) {}
 
-  /** Finds the series of a key; undefined when nothing was ever recorded. `chain` null with `tvl`: the protocol's total. */
+  /**
+   * Finds the series of a key; undefined if nothing was ever recorded. For `tvl`, a null `chain` means the protocol's total.
+   */
   async find(metric: Metric, subject: string, chain: string | null): Promise<KeySeries | undefined> {
     const rows = await this.database.query<{ id: number; chain: string }>(
       'SELECT id, chain FROM metric_series WHERE metric = $1 AND subject = $2 ORDER BY chain',
@@ -76,7 +80,7 @@ export class HistorySeries {
     };
   }
 
-  /** Returns the time since which single values are kept. */
+  /** Returns the time from which single values are kept. */
   async rawFrom(): Promise<number> {
     const [row] = await this.database.query<{ raw_from: number }>(RAW_FROM);
     return row?.raw_from ?? 0;
@@ -98,8 +102,8 @@ export class HistorySeries {
   }
 
   /**
-   * Reads buckets. If the range ends inside a bucket, that bucket covers the part before the end, if single values are kept
-   * since then. A bucket is made of the series that make up the total at its end.
+   * Reads buckets. If the range ends inside a bucket and single values of that time are kept, the last bucket covers only
+   * the part before the end. A bucket is computed from the series that make up the total at its end.
    */
   async buckets(interval: '1h' | '1d', series: KeySeries, slice: Slice): Promise<BucketRow[]> {
     const rows: BucketRow[] = [];
@@ -129,7 +133,10 @@ export class HistorySeries {
     return [...rows, ...(await this.database.query<BucketRow>(OPEN_BUCKET, [ids, last, startOf('1h', to), to]))];
   }
 
-  /** `start` is a time at which the total changes without a value, because the series before had ended. */
+  /**
+   * Reads single values. `start`: a time at which the total changes although no series has a value, because the previous
+   * series ended; null if there is none.
+   */
   private async rawOf(ids: readonly number[], slice: Slice, start: number | null): Promise<RawRow[]> {
     if (slice.from >= slice.to) return [];
     const { from, to, limit, after } = slice;
@@ -141,10 +148,10 @@ export class HistorySeries {
   }
 }
 
-/** Latest time that a Date can hold. */
+/** Latest time that a Date can represent. */
 const LAST_TIME = 8.64e15;
 
-/** Returns all time, cut where other series begin to make up the total. */
+/** Divides all time into ranges in which the same series make up the total. */
 function stretches({ ids, whole }: KeySeries): Stretch[] {
   const cut: Stretch[] = [];
   let from = 0;
@@ -158,7 +165,7 @@ function stretches({ ids, whole }: KeySeries): Stretch[] {
 }
 const UNIT_MS = { '1h': 3_600_000, '1d': 86_400_000 } as const;
 
-/** Returns the start of the bucket of a moment. */
+/** Returns the start of the bucket that contains a time. */
 export function startOf(interval: '1h' | '1d', time: number): number {
   return time - (time % UNIT_MS[interval]);
 }
@@ -172,25 +179,32 @@ function chosenChains<T extends { chain: string }>(rows: T[], chain: string | nu
 const time = (parameter: string) => `to_timestamp(${parameter}::float8 / 1000)`;
 const millis = (column: string) => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
-// Bound `at >= …` beside the row comparison: it gives the index a start; the comparison alone would read and discard.
+// The condition `at >= …` in addition to the row comparison gives the index scan a start; with the comparison alone the scan
+// would read and discard rows.
 const RAW_OF_ONE = `
 SELECT ${millis('at')} AS at, seq, value FROM metric_points
 WHERE series_id = $1 AND at >= greatest(${time('$2')}, ${time('$4')}) AND at < ${time('$3')}
   AND ($4::float8 IS NULL OR (at, seq) > (${time('$4')}, $5::bigint))
 ORDER BY at, seq LIMIT $6`;
 
-/** Times without a row of the requested series ($1). */
+/** Time ranges in which the row of a requested series ($1) did not exist. */
 const GAPS = `gaps AS MATERIALIZED (SELECT series_id, since, until FROM history_gaps WHERE series_id = ANY ($1::int[]))`;
 
-/** Whether the row of a series was removed before a moment, an end that is excluded, and not written again by then. */
+/**
+ * Whether the row of a series does not exist at the end of a range, which is excluded: it was removed before the end and not
+ * inserted again until then.
+ */
 const isGone = (series: string, end: string) => `EXISTS (SELECT FROM gaps x
   WHERE x.series_id = ${series} AND x.since < ${end} AND (x.until IS NULL OR x.until >= ${end}))`;
 
-/** Whether the row of a series does not exist at a moment. */
+/** Whether the row of a series does not exist at a time. */
 const isGoneAt = (series: string, moment: string) => `EXISTS (SELECT FROM gaps g
   WHERE g.series_id = ${series} AND g.since <= ${moment} AND (g.until IS NULL OR g.until > ${moment}))`;
 
-/** Row with a series' value at a moment, if it had one: where single values are no longer kept, the last hourly close. */
+/**
+ * Query for a series' value at a time; no row if it had none. If single values are no longer kept, the value is the last
+ * hourly close.
+ */
 const levelAt = (series: string, moment: string) => `SELECT v.value FROM (
     (SELECT p.value, 1 AS rank FROM metric_points p WHERE p.series_id = ${series} AND p.at <= ${moment}
      ORDER BY p.at DESC, p.seq DESC LIMIT 1)
@@ -198,7 +212,7 @@ const levelAt = (series: string, moment: string) => `SELECT v.value FROM (
     (SELECT h.close, 2 FROM metric_hourly h WHERE h.series_id = ${series} AND h.closed_at <= ${moment} AND h.bucket <= ${moment}
      ORDER BY h.bucket DESC LIMIT 1)) v ORDER BY v.rank LIMIT 1`;
 
-// Total of several series: at each value of one, and at each removal of one that leaves others.
+// Total of several series, at each time at which one has a value or is removed while others remain.
 const RAW_OF_MANY = `
 WITH ${GAPS}, times AS (
   SELECT c.at FROM (
@@ -218,7 +232,7 @@ CROSS JOIN LATERAL (${levelAt('series.id', 'times.at')}) level
 WHERE NOT ${isGoneAt('series.id', 'times.at')}
 GROUP BY times.at ORDER BY times.at`;
 
-/** Range of buckets, including the one that holds the start of the range. */
+/** Buckets of the range, including the bucket that contains its start. */
 const bucketRange = (unit: string) => `
 bucket >= date_trunc('${unit}', ${time('$2')}, 'UTC') AND bucket < ${time('$3')}
 AND ($4::float8 IS NULL OR bucket > ${time('$4')})`;
@@ -247,7 +261,7 @@ CROSS JOIN LATERAL (
 ) last
 GROUP BY buckets.bucket ORDER BY buckets.bucket`;
 
-/** Times in which the row of the whole ($2) exists, and that of no real chain ($1). */
+/** Time ranges in which the row of the chain `all` ($2) exists, but the row of no real chain ($1). */
 const SPANS_OF_WHOLE = `
 WITH existing AS (
   SELECT s.id, tstzmultirange(tstzrange(first.at, NULL)) - coalesce((SELECT range_agg(tstzrange(x.since, x.until))
@@ -263,7 +277,9 @@ FROM unnest(coalesce((SELECT range_agg(spans) FROM existing WHERE id = $2), '{}'
 
 const RAW_FROM = `SELECT ${millis('raw_from')} AS raw_from FROM history_state`;
 
-/** Part of the bucket from $2 that is before $4: its whole hours, and single values behind the last of them ($3). */
+/**
+ * Part of the bucket from $2 up to $4: its complete hours, and single values from the end of the last complete hour ($3).
+ */
 const OPEN_BUCKET = `
 WITH ${GAPS}
 SELECT ${millis(time('$2'))} AS at,

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { Metric } from '../hot-cache/published-value.js';
 
-/** Value of a series. `seq` is the event that published it, 0 for samples and back-filled points. */
+/** Value of a series. `seq` is the number of the event that published it; 0 for hourly samples and back-filled points. */
 export interface SeriesPoint {
   metric: Metric;
   subject: string;
@@ -24,8 +24,9 @@ const HOUR_MS = 3_600_000;
 const LATE_MS = 1_000;
 
 /**
- * Writes points as rows. Both ways of writing mark the hours they touch, in the caller's transaction. Points older than the
- * kept raw history go into their hour's aggregate only: its points are deleted, so it can be added to, not recomputed.
+ * Writes points, and marks the hours they belong to for the rollups, in the caller's transaction. A point older than the raw
+ * history that is kept is only added to the aggregate of its hour, whose points are deleted, so the aggregate cannot be
+ * recomputed.
  */
 @Injectable()
 export class HistoryStore {
@@ -63,8 +64,8 @@ function mayPrecedeSample({ at, loggedAt }: LoggedPoint): boolean {
   return loggedAt - at > LATE_MS || Math.floor(at / HOUR_MS) !== Math.floor(loggedAt / HOUR_MS);
 }
 
-// Adds series, in two statements, since a series that a concurrent transaction made is invisible to the statement that
-// conflicted with it. NOT EXISTS keeps the identity from being used up by conflicts.
+// Separate from ADD_POINTS: a series that a concurrent transaction inserted is invisible to the statement that conflicted
+// with it. NOT EXISTS avoids using up identity values at conflicts.
 const ADD_SERIES = `
 INSERT INTO metric_series (metric, subject, chain)
 SELECT DISTINCT metric, subject, chain FROM unnest($1::text[], $2::text[], $3::text[]) AS given (metric, subject, chain)

@@ -18,13 +18,14 @@ import { HistoryStore } from './history-store.js';
 import { writeEnds } from './series-ends.js';
 
 /**
- * Maximum time ahead, ms. A value from further ahead counts as observed when it was logged: nothing is recorded for the future.
+ * Maximum time by which an observation may be ahead of its logging, ms. The time of logging replaces a later one, so that no
+ * point is in the future.
  */
 const MAX_AHEAD_MS = 300_000;
 
 /**
- * Writes every published value into history and into `published_values`, in the transaction that moves the reader's position:
- * no crash loses or doubles a point.
+ * Writes every published value to history and to `published_values`, in the transaction that moves the reader's position, so
+ * that no crash loses or repeats a point.
  */
 @Injectable()
 export class HistoryWriter implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -100,7 +101,7 @@ function columns(entries: readonly { event: LogEvent; change: PublishedChange }[
     of((event) => pointTime(event)),
     of((event) => event.source),
     of((event) => publishedConfidence(event)),
-    // JSON, since an array of arrays would have to be rectangular.
+    // As JSON, because PostgreSQL arrays of arrays must be rectangular.
     of((event) => JSON.stringify(event.tags)),
     of((event) => event.symbol),
     of((event, change) => (change.metric === 'price' ? event.chain : null)),
@@ -109,7 +110,7 @@ function columns(entries: readonly { event: LogEvent; change: PublishedChange }[
   ];
 }
 
-/** Deletes a removed key; a value that came after the removal stays. */
+/** Deletes a removed key, unless a value was published after the removal. */
 const FORGET = `
 DELETE FROM published_values held
 USING jsonb_to_recordset($1) AS given (metric text, subject text, chain text, seq bigint)

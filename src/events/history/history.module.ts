@@ -9,7 +9,7 @@ import { HourlySamples } from './hourly-samples.js';
 import { RawPartitions } from './raw-partitions.js';
 import { Rollups } from './rollups.js';
 
-/** History of everything published, as points and aggregates. */
+/** History of all published values, as points and aggregates. */
 @Global()
 @Module({
   imports: [DeadLettersModule],

@@ -2,17 +2,17 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 
 /**
- * Writes one point per key and hour with the row's value, so that every hour of every key is in the aggregates, also when
- * nothing was published, and so that moves inside the dead band show at that grain.
+ * Writes one point per key and hour with the row's value. So every hour of every key has an aggregate even if nothing was
+ * published, and changes inside the dead band show once an hour.
  */
 @Injectable()
 export class HourlySamples {
   constructor(private readonly database: Database) {}
 
   /**
-   * Samples the hour of `now` (Unix milliseconds) unless some process already has. Returns the number of points. Within the
-   * first minute the sample stands for the full hour; a later one, after a stop, for the moment it is taken; a value that was
-   * observed after that moment for its own time.
+   * Samples the hour of `now` (Unix milliseconds) unless a process has already done so. Returns the number of points. In the
+   * first minute of the hour, the sample's time is the full hour; later, as after a stop, it is `now`. A value observed
+   * after that time keeps its own time.
    */
   async take(now: number): Promise<number> {
     const hour = now - (now % 3_600_000);

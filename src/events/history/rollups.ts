@@ -4,12 +4,12 @@ import type { PoolClient } from 'pg';
 import { Database } from '../../platform/database/database.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 
-/** Marks per transaction: about 50 ms of work. */
+/** Marks processed per transaction, about 50 ms of work. */
 const MARKS_PER_STEP = 5_000;
 
 /**
- * Hourly and daily aggregates, recomputed from the points for every bucket marked dirty. Recomputing, unlike adding up, is
- * right for late, corrected and repeated points, and may be repeated after a crash.
+ * Hourly and daily aggregates. Every bucket that is marked is recomputed from its points. Unlike adding up, this is correct
+ * for late, corrected and repeated points, and may be repeated after a crash.
  */
 @Injectable()
 export class Rollups {
@@ -21,12 +21,12 @@ export class Rollups {
   ) {
     this.recomputed = new Counter({
       name: 'history_rollup_buckets_total',
-      help: 'Hourly buckets recomputed because points came in.',
+      help: 'Hourly buckets that were recomputed because they had new points.',
       registers: [metrics.registry],
     });
   }
 
-  /** Processes marks in at most `steps` transactions. Returns whether none were left. */
+  /** Processes marks in at most `steps` transactions; returns whether no marks were left. */
   async run(steps = 20): Promise<boolean> {
     for (let step = 0; step < steps; step++) {
       const marks = await this.database.transaction((tx) => this.step(tx));
@@ -47,7 +47,9 @@ export class Rollups {
   }
 }
 
-/** Locks the recomputation: one transaction at a time, so that the next one's statements see everything its predecessor saw. */
+/**
+ * Locks the recomputation, so that one transaction at a time recomputes and each sees everything that the previous one saw.
+ */
 export async function lockRollups(tx: PoolClient): Promise<void> {
   await tx.query(`SELECT pg_advisory_xact_lock(hashtext('history_rollups'))`);
 }
@@ -60,13 +62,16 @@ SELECT (SELECT count(*) FROM taken)::int AS marks, coalesce(array_agg(series_id)
        coalesce(array_agg(bucket), '{}') AS buckets
 FROM buckets`;
 
-/** Aggregate columns over points `p` in the order of the tables' columns. Of values of one instant the newest counts. */
+/**
+ * Aggregate columns over points `p`, in the order of the tables' columns. Of several points with the same time, the one with the
+ * highest seq counts as open and close.
+ */
 export const OF_POINTS = `
 (array_agg(p.value ORDER BY p.at, p.seq DESC))[1] AS open, max(p.value) AS high, min(p.value) AS low,
 (array_agg(p.value ORDER BY p.at DESC, p.seq DESC))[1] AS close, sum(p.value) AS sum, count(*)::int AS samples,
 min(p.at) AS opened_at, max(p.at) AS closed_at`;
 
-/** Aggregate columns over hourly rows `h`. */
+/** Aggregate columns over hourly rows `h`, in the order of the tables' columns. */
 const OF_HOURS = `
 (array_agg(h.open ORDER BY h.bucket))[1] AS open, max(h.high) AS high, min(h.low) AS low,
 (array_agg(h.close ORDER BY h.bucket DESC))[1] AS close, sum(h.sum) AS sum, sum(h.samples)::int AS samples,

@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import type { Metric } from '../hot-cache/published-value.js';
 import type { SeriesPoint } from './history-store.js';
 
-/** Removal of a row, as the log records it. */
+/** Removal of a row, as recorded in the log. */
 export interface SeriesEnd {
   metric: Metric;
   subject: string;
@@ -12,7 +12,10 @@ export interface SeriesEnd {
   seq: number;
 }
 
-/** Ends series, so that nothing carries the last value of a removed row on. In the caller's transaction, after its points. */
+/**
+ * Records the ends of series, so that the last value of a removed row is not used after the removal. Must be called in the
+ * caller's transaction after the points were written.
+ */
 export async function writeEnds(
   tx: PoolClient,
   points: readonly SeriesPoint[],
@@ -24,7 +27,7 @@ export async function writeEnds(
   if (rows.length > 0) await tx.query(LIFT_ENDS, [JSON.stringify(points)]);
 }
 
-/** End of a series: after every value published before it, also one observed a little ahead. */
+/** End of a series. It is later than every value published before the removal, even one observed slightly ahead of it. */
 const ADD_ENDS = `
 INSERT INTO history_ends AS held (series_id, hour, at, seq)
 SELECT DISTINCT ON (s.id, hour) s.id, hour, e.at, given.seq
@@ -40,7 +43,10 @@ ON CONFLICT (series_id, hour) DO UPDATE SET at = excluded.at, seq = excluded.seq
 
 const ANY_END = 'SELECT FROM history_ends LIMIT 1';
 
-/** Removes the end of a row that was inserted again with a value from before its removal: it counts as never removed. */
+/**
+ * Deletes the end of a series whose row was inserted again with an observation from before the removal: the row then counts
+ * as never removed.
+ */
 const LIFT_ENDS = `
 DELETE FROM history_ends held
 USING jsonb_to_recordset($1) AS given (metric text, subject text, chain text, at float8, seq bigint), metric_series s

@@ -6,10 +6,10 @@ import { publishedChange, publishedValue, removedKey } from './published-change.
 import type { PublishedState } from './published-state.js';
 import type { ProtocolTvl, PublishedValue } from './published-value.js';
 
-/** Key of a shared cache with its text. */
+/** Key of the shared cache and its text. */
 export interface CacheEntry {
   readonly key: string;
-  /** Value as JSON, led by `at`: the cursor of the position of the log at which the value was right. */
+  /** Value as JSON. Its first member is `at`: the cursor of the log position at which the value was current. */
   readonly text: string;
 }
 
@@ -18,14 +18,14 @@ export function cacheEntry(key: string, value: CachedValue, epoch: string, seq: 
 }
 
 /**
- * Returns the entry that replaces the value of a removed key. It holds no value and stays for a minute, so that a late batch
- * does not restore the old one.
+ * Returns the entry that replaces the value of a removed key. It contains no value and is kept for a minute, so that a late
+ * batch does not restore the old value.
  */
 export function goneEntry(key: string, epoch: string, seq: number): CacheEntry {
   return { key, text: JSON.stringify({ at: formatCursor(epoch, seq), gone: true }) };
 }
 
-/** Parses an entry; undefined for any other text, which anyone with redis-cli may have written. */
+/** Parses an entry; undefined for text that is not an entry, which anyone with redis-cli may have written. */
 export function readEntry(
   key: string,
   text: string,
@@ -59,11 +59,11 @@ function isTotal(fields: Fields): boolean {
   return chains.every((chain: unknown) => isValue(Object(chain) as Fields, 'tvl'));
 }
 
-/** Returns the entries of a batch's keys after its publication, before the published state itself has the batch. */
+/** Returns the entries for the keys of a batch, computed before the published state itself receives the batch. */
 export function entriesAfter(state: PublishedState, batch: readonly LogEvent[]): CacheEntry[] {
   const last = batch.at(-1);
   if (last === undefined) return [];
-  /** Values by key; null: removed. */
+  /** Values by key; null for a removed key. */
   const values = new Map<string, CachedValue | null>();
   const touched = new Map<string, Touched>();
   for (const event of batch) {
@@ -89,7 +89,7 @@ export function entriesAfter(state: PublishedState, batch: readonly LogEvent[]):
     for (const chain of chains) values.set(cacheKeys.tvl(slug, chain), null);
     for (const part of parts) {
       const chain = part.chain ?? '';
-      // Changed descriptions are part of every value of their protocol.
+      // A changed description changes all values of the protocol, because each contains it.
       if (described || chains.has(chain)) values.set(cacheKeys.tvl(slug, chain), part);
     }
   }

@@ -3,8 +3,8 @@ import type { LogEvent } from '../core/log-event.js';
 import type { CacheEntry } from './cache-entry.js';
 
 /**
- * Changes of a batch in a shared cache, for the broker that writes them. Provided later, because the published state that knows
- * them follows the feed, and the feed follows the broker.
+ * Cache entries of a batch, for the broker, which writes them. The function is set later by `use`: it needs the published
+ * state, which depends on the feed, which depends on the broker.
  */
 @Injectable()
 export class CacheRefresh {

@@ -13,7 +13,7 @@ import { RedisCacheStore } from './redis-cache-store.js';
 import { RedisHotCache } from './redis-hot-cache.js';
 import { StateReconciler } from './state-reconciler.js';
 
-/** Returns the hot cache: shared through Redis, or in memory without it. */
+/** Returns the hot cache in Redis if Redis is configured; the in-memory one of a single process if not. */
 function hotCache(
   published: PublishedState,
   metrics: Metrics,
@@ -27,7 +27,7 @@ function hotCache(
   return new RedisHotCache({ published, metrics, redis, store, feed, refresh });
 }
 
-/** Published values in the memory of every process, with the checks that keep them right. */
+/** Published values in the memory of every process, and the checks that correct them. */
 @Global()
 @Module({
   providers: [

@@ -3,13 +3,13 @@ import { Metrics } from '../../platform/metrics/metrics.js';
 import { PublishedState } from './published-state.js';
 import type { ProtocolMeta, ProtocolTvl, PublishedValue } from './published-value.js';
 
-/** Value of any key; plain JSON. */
+/** Value of a key; plain JSON. */
 export type CachedValue = PublishedValue | ProtocolTvl | ProtocolMeta;
 
-/** Lifetime of an entry that is neither published nor read, ms. */
+/** Time after which an entry expires that was neither published nor read, ms. */
 export const CACHE_TTL_MS = 3_600_000;
 
-/** Keys that other programs may read in a shared cache too. */
+/** Keys of the hot cache. In Redis, other programs may read them, too. */
 export const cacheKeys = {
   price: (token: string) => `price:${token}`,
   tvl: (protocol: string, chain?: string) => (chain === undefined ? `tvl:${protocol}` : `tvl:${protocol}:${chain}`),
@@ -17,8 +17,8 @@ export const cacheKeys = {
 };
 
 /**
- * Published values by key. Every publication refreshes its keys; an entry that was neither published nor read for an hour
- * expires. A miss is answered from the published state, which knows every key, and the entry kept for another hour.
+ * Published values by key. Every publication writes the entries of its keys; an entry that was neither published nor read
+ * for an hour expires. A missing entry is read from the published state, which has every key, and written again for an hour.
  */
 export abstract class HotCache {
   private readonly hits: Counter;
@@ -29,11 +29,19 @@ export abstract class HotCache {
     metrics: Metrics,
   ) {
     const registers = [metrics.registry];
-    this.hits = new Counter({ name: 'cache_hits_total', help: 'Keys found in the hot cache.', registers });
-    this.misses = new Counter({ name: 'cache_misses_total', help: 'Keys not found in the hot cache.', registers });
+    this.hits = new Counter({
+      name: 'cache_hits_total',
+      help: 'Look-ups of keys that were in the hot cache.',
+      registers,
+    });
+    this.misses = new Counter({
+      name: 'cache_misses_total',
+      help: 'Look-ups of keys that were not in the hot cache and were read from the published state.',
+      registers,
+    });
   }
 
-  /** Returns one value per key, in order; undefined for keys that were never published. */
+  /** Returns one value per key, in order; undefined for a key that was never published. */
   async getMany(keys: readonly string[]): Promise<(CachedValue | undefined)[]> {
     const held = await this.read(keys);
     const missed = keys.filter((_, index) => held[index] === undefined);
@@ -44,7 +52,7 @@ export abstract class HotCache {
     return held.map((value, index) => value ?? this.published.lookUp(keys[index] ?? ''));
   }
 
-  /** Returns the prices of tokens, in order. */
+  /** Returns the prices of tokens, in the order of the tokens. */
   async prices(tokens: readonly string[]): Promise<(PublishedValue | undefined)[]> {
     const values = await this.getMany(tokens.map(cacheKeys.price));
     return values.map((value) => (value && 'metric' in value ? value : undefined));
@@ -67,6 +75,6 @@ export abstract class HotCache {
 
   protected abstract read(keys: readonly string[]): Promise<(CachedValue | undefined)[]>;
 
-  /** Writes the keys' published values into the cache, for another hour. */
+  /** Writes the published values of the keys into the cache, where they stay for another hour. */
   protected abstract keep(keys: readonly string[]): Promise<void>;
 }

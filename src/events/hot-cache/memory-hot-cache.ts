@@ -8,8 +8,8 @@ import { publishedChange } from './published-change.js';
 import { PublishedState } from './published-state.js';
 
 /**
- * Hot cache of a single process. The values are those of the published state, so they are never older than it; only the
- * entries' expiry is kept here, with the same meaning as in a shared cache. Complete from the start.
+ * Hot cache of a single process. It reads values from the published state, so they are never older than that state, and
+ * stores only when each entry expires, as in Redis. All entries exist from the start.
  */
 @Injectable()
 export class MemoryHotCache extends HotCache {

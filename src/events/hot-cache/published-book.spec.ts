@@ -56,7 +56,7 @@ const log = fc
   .array(change, { maxLength: 60 })
   .map((changes) => changes.map((fields, index) => logEvent({ ...fields, seq: index + 1 })));
 
-/** Defines the expected book: the last value of each key, in log order. */
+/** Computes the expected book naively: the last value of each key in log order. */
 function naive(events: readonly LogEvent[]): Map<string, number> {
   const values = new Map<string, number>();
   for (const { type, protocol, chain, token, current } of events) {

@@ -5,14 +5,14 @@ import type { Metric, ProtocolMeta, PublishedValue } from './published-value.js'
 
 interface ProtocolEntry {
   chains: Map<string, PublishedValue>;
-  /** Sum over real chains, computed again only after a chain has changed. */
+  /** Sum over real chains; computed again only if `stale`. */
   total: number | undefined;
   stale: boolean;
 }
 
 /**
- * Last published value of every key as a plain data structure. Applying the same event twice, or an older one, changes nothing,
- * so a loaded projection and the log may overlap.
+ * Last published value of every key, as a plain data structure. Applying an event again, or an older one, changes nothing,
+ * so events of the log may be applied to a loaded book that already contains some of them.
  */
 export class PublishedBook {
   private readonly tvls = new Map<string, ProtocolEntry>();
@@ -48,7 +48,7 @@ export class PublishedBook {
     return this.metas.values();
   }
 
-  /** Returns the slugs that have at least one value, described or not. */
+  /** Returns the slugs with at least one value, even if the protocol has no description. */
   valuedProtocols(): IterableIterator<string> {
     return this.tvls.keys();
   }
@@ -94,7 +94,7 @@ export class PublishedBook {
     if (entry.chains.size === 0) this.tvls.delete(subject);
   }
 
-  /** Removes a description; the protocol's values stay. */
+  /** Removes the description of a protocol; its values stay. */
   private removeMeta(slug: string): void {
     this.metas.delete(slug);
     const entry = this.tvls.get(slug);
@@ -110,7 +110,7 @@ export class PublishedBook {
     for (const [chain, value] of entry.chains) entry.chains.set(chain, this.describe(meta.slug, value));
   }
 
-  /** Returns the value with the protocol's present description, not that of its publication. */
+  /** Returns the value with the protocol's current description, which may have changed since the value was published. */
   private describe(protocol: string, value: PublishedValue): PublishedValue {
     const meta = this.metas.get(protocol);
     if (!meta) return value;
@@ -142,7 +142,7 @@ export class PublishedBook {
   }
 }
 
-/** Reads a description from a database row or an event; members of a wrong type are left out. */
+/** Converts a database row or an event's data to a description; members of a wrong type get an empty value. */
 export function protocolMeta(row: Readonly<Record<string, unknown>>): ProtocolMeta {
   const text = (value: unknown) => (typeof value === 'string' ? value : null);
   const { slug, name, symbol, category, chains, url, metadata } = row;

@@ -9,12 +9,12 @@ export interface PublishedChange {
   metric: Metric;
   /** Protocol or token. */
   subject: string;
-  /** Part of the key for TVL; empty for prices, whose chain is only a property. */
+  /** Chain, a part of the key, for TVL; empty for prices, whose chain is only a property. */
   chain: string;
   value: number;
 }
 
-/** Returns the key and value that an event publishes; undefined for events that publish no value. */
+/** Returns the key and value that an event publishes; undefined if it publishes no value. */
 export function publishedChange(event: LogEvent): PublishedChange | undefined {
   const { type, protocol, chain, token, current } = event;
   if (current === null) return undefined;
@@ -27,7 +27,7 @@ export function publishedChange(event: LogEvent): PublishedChange | undefined {
   return undefined;
 }
 
-/** Returns the key that an event removes; undefined for events that remove none. */
+/** Returns the key that an event removes; undefined if it removes none. */
 export function removedKey(event: LogEvent): Omit<PublishedChange, 'value'> | undefined {
   const { type, protocol, chain, token } = event;
   if (type === 'tvl_removed' && protocol !== null && chain !== null) return { metric: 'tvl', subject: protocol, chain };
@@ -56,7 +56,7 @@ export function publishedValue(change: PublishedChange, event: LogEvent): Publis
   };
 }
 
-/** Returns the confidence that the event itself shows, so that event, snapshot and look-up agree. */
+/** Returns the same confidence as the event's payload, so that events, snapshots and look-ups agree. */
 export function publishedConfidence(event: LogEvent): number {
   const age = event.loggedAt - event.observedAt;
   return effectiveConfidence(event.confidence, age, changeRatio(event.previous, event.current));

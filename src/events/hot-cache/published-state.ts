@@ -8,15 +8,15 @@ import type { Metric, ProtocolMeta, ProtocolTvl, PublishedValue } from './publis
 
 const RETRY_MS = 1_000;
 /**
- * Longest wait for the feed after loading, ms. The feed starts at the log's head, where loading ends too, so the limit is only
- * reached while the log stands still.
+ * Longest wait for the feed after loading, ms. Feed and load both reach the head of the log, so the wait is long only while
+ * the feed cannot proceed.
  */
 const CATCH_UP_MS = 2_000;
 
 /**
- * Last published value of every key, in this process's memory. Maintained synchronously from the event feed: reading
- * `feed.position` and then this state in one turn gives exactly the values at that position. A new epoch loads everything
- * again, because a restored database may have gone back.
+ * Last published value of every key in memory, updated synchronously by the event feed: reading `feed.position` and then
+ * this state in the same turn of the event loop gives exactly the values at that position. At a new epoch everything is
+ * loaded again, because a restored database may contain older values.
  */
 @Injectable()
 export class PublishedState implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -24,7 +24,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
   private readonly unsubscribe: (() => void)[];
   private readonly loadedListeners = new Set<() => void>();
   private book = new PublishedBook();
-  /** Events since loading began, to be applied on top of the loaded state. */
+  /** Events received since loading began; they are applied to the loaded book. */
   private arrived: LogEvent[] | undefined;
   private loading: Promise<void> = Promise.resolve();
   private stopped = false;
@@ -44,12 +44,12 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
     return this.book.tvl(protocol, chain);
   }
 
-  /** Returns the values of all chains of a protocol, pseudo chains included. */
+  /** Returns the values of all chains of a protocol, including pseudo chains. */
   tvlOf(protocol: string): PublishedValue[] {
     return this.book.tvlOf(protocol);
   }
 
-  /** Returns the protocol's total over real chains; undefined when it has no value. */
+  /** Returns the protocol's total over real chains; undefined if it has no value. */
   protocolTvl(protocol: string): number | undefined {
     return this.book.protocolTvl(protocol);
   }
@@ -70,31 +70,31 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
     return this.book.protocols();
   }
 
-  /** Returns the slugs that have at least one value, whether or not the protocol is described. */
+  /** Returns the slugs with at least one value, even if the protocol has no description. */
   valuedProtocols(): Iterable<string> {
     return this.book.valuedProtocols();
   }
 
-  /** Time of the last load, Unix milliseconds; 0 before. */
+  /** Time of the last load, Unix milliseconds; 0 before the first. */
   get loadedAt(): number {
     return this.loaded;
   }
 
-  /** Number of keys removed so far: answers that are kept for a while expire when it changes. */
+  /** Number of keys removed so far; cached answers expire when it changes. */
   get removals(): number {
     return this.removed;
   }
 
   /**
-   * Calls the listener after every load: at the start, in a new epoch, after a difference. Returns the function that
-   * unsubscribes.
+   * Calls the listener after every load: at the start, at a new epoch, and after the reconciler found a difference. Returns
+   * the function that unsubscribes it.
    */
   onLoaded(listener: () => void): () => void {
     this.loadedListeners.add(listener);
     return () => this.loadedListeners.delete(listener);
   }
 
-  /** Returns the value of a key of the hot cache, see `cacheKeys`. */
+  /** Returns the value of a key of the hot cache (see `cacheKeys`). */
   lookUp(key: string): PublishedValue | ProtocolTvl | ProtocolMeta | undefined {
     const colon = key.indexOf(':');
     const subject = key.slice(colon + 1);
@@ -119,7 +119,10 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
     for (const end of this.unsubscribe) end();
   }
 
-  /** Loads everything again; resolves when it is in use. One load at a time, tried until it succeeds. */
+  /**
+   * Loads everything again; resolves when the loaded state is in use. Only one load runs at a time; a failed load is
+   * repeated until it succeeds.
+   */
   reload(): Promise<void> {
     this.loading = this.loading.then(() => this.loadUntilDone());
     return this.loading;
@@ -134,7 +137,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
 
   private receive(batch: readonly LogEvent[]): void {
     const first = batch[0]?.seq ?? 0;
-    // The log no longer holds the events that this pod missed: only the database has those values.
+    // The log no longer has the events that this process missed; only the database has their values.
     if (first > this.position + 1 && this.position > 0) void this.reload();
     this.position = batch.at(-1)?.seq ?? this.position;
     for (const event of batch) {
@@ -149,7 +152,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
       try {
         return await this.loadOnce();
       } catch (error) {
-        this.logger.warn({ reason: String(error) }, 'published state could not be loaded; retrying');
+        this.logger.warn({ reason: String(error) }, 'published state could not be loaded; retrying in 1 s');
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
       }
     }
@@ -171,8 +174,8 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
   }
 
   /**
-   * Resolves when the feed has reached `seq`. A loaded state may be ahead of the feed; it is used only then, so that it is
-   * never from the future.
+   * Resolves when the feed has reached `seq`. A loaded state may be ahead of the feed and must not be used before, so that
+   * it never shows values of events that the feed has not delivered.
    */
   private feedReaches(seq: number): Promise<void> {
     if (this.feed.position >= seq) return Promise.resolve();

@@ -23,10 +23,13 @@ interface ValueRow {
 }
 
 const PAGE = 1_000;
-/** Log reader whose position the table `published_values` has. */
+/** Name of the log reader that writes the table `published_values`. */
 export const HISTORY_READER = 'history';
 
-/** Published state in the database: the projection, and the part of the log that it does not hold yet. */
+/**
+ * Loads the published state from the database: the table `published_values`, and the events of the log that it does not
+ * contain yet.
+ */
 @Injectable()
 export class PublishedStore {
   constructor(
@@ -35,8 +38,8 @@ export class PublishedStore {
   ) {}
 
   /**
-   * Returns a new book and its position. The projection is read after its position and may be ahead of it; the book ignores
-   * events that it already has.
+   * Returns a new book and its position. The table is read after the reader's position and may be ahead of it; the book
+   * ignores events that it already contains.
    */
   async load(): Promise<{ book: PublishedBook; seq: number }> {
     const book = new PublishedBook();

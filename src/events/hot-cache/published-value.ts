@@ -1,7 +1,7 @@
 /** Metrics of history, snapshots and look-ups. */
 export type Metric = 'tvl' | 'price';
 
-/** Last published value of one key: TVL of (protocol, chain) or the price of a token. Money is US dollars. */
+/** Last published value of one key: TVL of a protocol on a chain, or the price of a token. Money is US dollars. */
 export interface PublishedValue {
   readonly metric: Metric;
   readonly protocol: string | null;
@@ -17,9 +17,9 @@ export interface PublishedValue {
   /** Effective confidence, as in the event that published the value. */
   readonly confidence: number;
   readonly tags: readonly string[];
-  /** Unix milliseconds. */
+  /** Time of the observation, Unix milliseconds. */
   readonly observedAt: number;
-  /** Position in the log of the event that published it. */
+  /** Seq of the event that published the value. */
   readonly seq: number;
   readonly cursor: string;
 }
@@ -35,14 +35,14 @@ export interface ProtocolMeta {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** Total of a protocol over real chains, and its parts, pseudo chains included. */
+/** Total of a protocol over its real chains, and the values of all its chains, including pseudo chains. */
 export interface ProtocolTvl {
   readonly protocol: string;
   readonly tvl: number | null;
   readonly chains: readonly PublishedValue[];
 }
 
-/** Returns the empty description of a protocol that has values but was never described. */
+/** Returns an empty description for a protocol that has values but no row in `protocols`. */
 export function undescribed(slug: string): ProtocolMeta {
   return { slug, name: slug, symbol: null, category: null, chains: [], url: null, metadata: {} };
 }

@@ -6,22 +6,23 @@ import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import type { CacheEntry } from './cache-entry.js';
 import { CACHE_TTL_MS } from './hot-cache.js';
 
-/** Text for a pub/sub channel; the channel's name without prefix. */
+/** Message for a pub/sub channel; the channel's name has no prefix yet. */
 export type ChannelMessage = readonly [channel: string, text: string];
 
 /**
- * Condition of a write. `newer`: the entry is newer than the stored one, of the same epoch: for batches, which may come late
- * and repeatedly. `known`: also an entry of the same age, or over another epoch: for callers that have just read the present
- * epoch from the log.
+ * Condition for replacing a stored entry. `newer`: the new entry has the same epoch and a higher seq; for batches, which may
+ * arrive late or twice. `known`: the seq may also be equal, or the epoch another one; for callers that have just read the
+ * current epoch from the log.
  */
 export type WriteRule = 'newer' | 'known';
 
-/** Lifetime of the mark of a removed key, ms. */
+/** Time for which the entry of a removed key stays, ms. */
 const GONE_MS = 60_000;
 
 /**
- * Compares and sets each key by the position that its text begins with, then publishes: readers of a message find its values in
- * the cache. Within an epoch the order of cursors is the order of strings.
+ * Sets each key whose new position satisfies the rule, then publishes the messages, so that a receiver of a message finds
+ * its values in the cache. The position is read from the start of each text; within an epoch, the string order of cursors is
+ * their log order.
  */
 const SCRIPT = `
 local ttl, known = ARGV[1], ARGV[2] == 'known'
@@ -45,24 +46,24 @@ end
 for i = 3 + #KEYS, #ARGV, 2 do redis.call('PUBLISH', ARGV[i], ARGV[i + 1]) end
 return written`;
 const PUBLISH_ALL = `for i = 1, #ARGV, 2 do redis.call('PUBLISH', ARGV[i], ARGV[i + 1]) end`;
-/** Removes a key unless it is of this epoch by now. */
+/** Deletes a key unless its entry has the given epoch. */
 const REMOVE = `
 local held = redis.pcall('GETRANGE', KEYS[1], 0, 47)
 if type(held) == 'string' and string.match(held, '^{"at":"([0-9a-z]+)%-') == ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`;
-/** Patterns of all keys of the contract that hold a published value. */
+/** Patterns of all keys that contain a published value. */
 const PATTERNS = ['price:*', 'tvl:*', 'protocol:*:meta'];
 const SCAN_COUNT = '500';
 const SHA = createHash('sha1').update(SCRIPT).digest('hex');
 
-/** Entries of the hot cache in Redis. Calls fail at once while Redis is unavailable. */
+/** Entries of the hot cache in Redis. Calls fail immediately while Redis is unavailable. */
 @Injectable()
 export class RedisCacheStore {
   constructor(private readonly redis: RedisConnections) {}
 
   /**
-   * Writes entries, then publishes messages: one atomic step and one round trip. On a cluster, where keys have slots of their
-   * own, each key is a step; the messages follow when all are done.
+   * Writes entries, then publishes messages, in one atomic script. In a cluster, where keys have different slots, each key
+   * is written by a script of its own; the messages are published when all are written.
    */
   async write(
     entries: readonly CacheEntry[],
@@ -75,21 +76,22 @@ export class RedisCacheStore {
       return;
     }
     await Promise.all(entries.map((entry) => this.run([entry], rule, [])));
-    // Same key in every step, so that all go to one node: messages that start at different nodes overtake each other.
+    // The same key for all messages sends them through one node; messages sent through different nodes could overtake each
+    // other.
     if (named.length > 0) await this.redis.commands().eval(PUBLISH_ALL, 1, this.redis.key('log'), ...named.flat());
   }
 
-  /** Returns the texts of keys, in order; null for missing keys. One round trip. */
+  /** Returns the texts of keys in order, null for missing keys, in one round trip. */
   async read(keys: readonly string[]): Promise<(string | null)[]> {
     if (keys.length === 0) return [];
     const commands = this.redis.commands();
     const names = keys.map((key) => this.redis.key(key));
-    // MGET, unlike GET, answers null for a key of another type.
+    // MGET returns null for a key of another data type; GET would fail.
     if (this.redis.clustered) return (await Promise.all(names.map((name) => commands.mget(name)))).flat();
     return commands.mget(names);
   }
 
-  /** Removes every published value that was not written in this epoch and returns their number. */
+  /** Deletes every published value that was not written in this epoch; returns their number. */
   async removeOtherEpochs(epoch: string): Promise<number> {
     const commands = this.redis.commands();
     const nodes: readonly Redis[] = commands instanceof Cluster ? commands.nodes('master') : [commands];
@@ -121,7 +123,7 @@ export class RedisCacheStore {
     try {
       await commands.evalsha(SHA, entries.length, ...args);
     } catch (error) {
-      // Restarted servers have lost the script; sending its whole text loads it again.
+      // A restarted server has no scripts; EVAL with the whole text loads the script again.
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
       await commands.eval(SCRIPT, entries.length, ...args);
     }

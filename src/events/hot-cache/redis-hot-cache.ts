@@ -11,12 +11,15 @@ import { cacheKeys, HotCache, type CachedValue } from './hot-cache.js';
 import type { PublishedState } from './published-state.js';
 import type { RedisCacheStore } from './redis-cache-store.js';
 
-/** Interval between two comparisons of the whole cache, done by one process at a time, ms. */
+/** Interval between two comparisons of the whole cache, ms; one process at a time does them. */
 const COMPARE_INTERVAL_MS = 3_000;
 const PAGE = 500;
-/** Time after a failure in which look-ups do not use Redis, ms: one that hangs costs only the first of them a second. */
+/**
+ * Time after a failure in which look-ups do not use Redis, ms, so that a hanging server delays only the first of them by a
+ * second.
+ */
 const FAILURE_PAUSE_MS = 1_000;
-/** Key held by the process that compares, and for how long, ms. */
+/** Key that the comparing process holds in Redis, and the time after which the key expires, ms. */
 const COMPARING = 'cache:comparing';
 const COMPARING_MS = COMPARE_INTERVAL_MS * 1.5;
 
@@ -30,9 +33,9 @@ export interface RedisHotCacheParts {
 }
 
 /**
- * Hot cache that all processes and other programs share. The broker refreshes it in the step that publishes; here it is read,
- * filled at the start, whenever Redis is available again and when somebody emptied it, and compared with the published state.
- * While Redis is unavailable the published state answers alone.
+ * Hot cache in Redis, shared by all processes and other programs. The broker updates it in the same step that publishes a
+ * batch. This class reads it; fills it at the start, when Redis is available again and after it was emptied; and compares it
+ * with the published state. While Redis is unavailable, values come from the published state alone.
  */
 export class RedisHotCache extends HotCache implements BeforeApplicationShutdown {
   private readonly logger = new Logger('HotCache');
@@ -43,16 +46,16 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
   private readonly differing: Gauge;
   private filling: Promise<void> = Promise.resolve();
   private restUntil = 0;
-  /** Until when the server holds the key of this process, unless it lost it; of `performance.now()`. */
+  /** Time until which Redis should hold the key of this process, `performance.now()`; 0 if this process does not compare. */
   private holdsUntil = 0;
-  /** Epoch whose foreign keys were removed last. */
+  /** Epoch in which keys of other epochs were last removed. */
   private tidied = '';
 
   constructor(private readonly parts: RedisHotCacheParts) {
     super(parts.published, parts.metrics);
     this.differing = new Gauge({
       name: 'hot_cache_differences',
-      help: 'Keys of the shared cache that differed from the published value at the last comparison (repaired automatically).',
+      help: 'Keys of the shared cache that differed from the published state at the last comparison; they were rewritten.',
       registers: [parts.metrics.registry],
     });
     parts.refresh.use((batch) => entriesAfter(parts.published, batch));
@@ -63,14 +66,14 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     this.running = this.loop();
   }
 
-  /** Resolves when the requested fill is complete, or Redis is unavailable. */
+  /** Resolves when the last requested fill is complete, or has failed because Redis is unavailable. */
   filled(): Promise<void> {
     return this.filling;
   }
 
   /**
-   * Compares every key with the published state and rewrites those that differ; `missing`: also those that are absent, which
-   * otherwise have expired. Returns how many differed.
+   * Compares every key with the published state and rewrites those that differ. With `missing`, absent keys are written,
+   * too; without it, an absent key counts as expired. Returns the number of keys rewritten.
    */
   async compare(missing: boolean): Promise<number> {
     let differences = 0;
@@ -106,7 +109,10 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     }
   }
 
-  /** Parses an entry of the present epoch; another epoch's may hold a value that a restored database never had. */
+  /**
+   * Parses an entry; undefined if it belongs to another epoch, because its value may be one that a restored database never
+   * had.
+   */
   private valid(key: string, text: string | null) {
     const entry = text === null ? undefined : readEntry(key, text);
     return entry?.at.epoch === this.parts.feed.epoch ? entry : undefined;
@@ -129,20 +135,20 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     } catch (error) {
       this.logger.debug(
         { reason: String(error) },
-        'shared cache could not be filled; retrying when Redis is available',
+        'shared cache could not be filled; retrying when Redis is available again',
       );
     }
   }
 
   /**
-   * Removes keys of other epochs, once per epoch: a key that only a lost end of the log knew would never be corrected, and stay
-   * until it expires.
+   * Removes keys of other epochs, once per epoch. A key of which only the lost end of the log had events would never be
+   * corrected and stay until it expires.
    */
   private async tidy(): Promise<void> {
     const { epoch } = this.parts.feed;
     if (this.tidied === epoch) return;
     const removed = await this.parts.store.removeOtherEpochs(epoch);
-    if (removed > 0) this.logger.log({ epoch, removed }, 'keys of an earlier epoch removed from the shared cache');
+    if (removed > 0) this.logger.log({ epoch, removed }, 'keys of other epochs removed from the shared cache');
     this.tidied = epoch;
   }
 
@@ -162,7 +168,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     return wrong.length;
   }
 
-  /** Returns the published values of keys at the feed's position, read in one turn. */
+  /** Returns the entries of keys at the feed's position, all read in the same turn of the event loop. */
   private entries(keys: readonly string[]): CacheEntry[] {
     const { epoch, position } = this.parts.feed;
     return keys.flatMap((key) => {
@@ -186,7 +192,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
       try {
         if (!(await this.itIsMyTurn())) continue;
         this.differing.set(await this.compare(false));
-        // Redis may have been too slow for it when the epoch began.
+        // Repeated here, because Redis may have been unavailable when the epoch began.
         await this.tidy();
       } catch (error) {
         this.logger.debug({ reason: String(error) }, 'shared cache could not be compared');
@@ -195,8 +201,8 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
   }
 
   /**
-   * Whether this process compares: the one that does goes on; another takes over after its end. A server that lost the key before
-   * its time was emptied: then everything that is missing is written.
+   * Whether this process does the comparison now: it continues to do so until it ends, and another process then takes over.
+   * If its key vanished before it expired, Redis was emptied, and all missing entries are written.
    */
   private async itIsMyTurn(): Promise<boolean> {
     const { redis } = this.parts;
@@ -211,7 +217,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
   }
 }
 
-/** Returns the text without the position that leads it. */
+/** Returns an entry's text without its first member, the position. */
 function body(text: string): string {
   return text.slice(text.indexOf(','));
 }

@@ -9,12 +9,14 @@ type ReferenceRow = [subject: string, chain: string, published: number];
 
 const PAGE = 1_000;
 const COMPARE_INTERVAL_MS = 3_000;
-/** Time that a change needs from the row into the state, ms; only a difference that lasts this long, unchanged, is real. */
+/**
+ * Time within which a change reaches the state, ms; only a difference that is still the same after this time is an error.
+ */
 const SETTLE_MS = 500;
 
 /**
- * Compares the published state with the last published values of the rows, and loads the state again when they differ: after
- * any fault the state is right, and known to be, within five seconds.
+ * Compares the published state with the published values stored in the source rows, and loads the state again if they
+ * differ, so that after any fault the state is correct within five seconds.
  */
 @Injectable()
 export class StateReconciler implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -30,7 +32,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
   ) {
     this.differing = new Gauge({
       name: 'published_state_differences',
-      help: 'Keys whose published value in memory differed from that of their row at the last comparison (repaired automatically).',
+      help: 'Keys whose published value in memory differed from that in their row at the last comparison; the state was then loaded again.',
       registers: [metrics.registry],
     });
   }
@@ -45,8 +47,8 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
   }
 
   /**
-   * Returns the number of keys that differ. If there are any, everything is loaded again before the answer. While the log itself is
-   * behind the rows, because its sequencer is unavailable, none does: no state can have what is not in the log.
+   * Returns the number of keys that differ; if there are any, everything is loaded again first. Returns 0 while the log is
+   * behind the rows because no sequencer runs: no state can contain events that are not in the log.
    */
   async compare(): Promise<number> {
     const suspects = await this.suspects();
@@ -56,7 +58,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
     const differences = different > 0 && (await this.isLogBehind()) ? 0 : different;
     this.differing.set(differences);
     if (differences > 0) {
-      this.logger.error({ differences }, 'published state differed from the rows; reloading');
+      this.logger.error({ differences }, 'published state differs from the rows; reloading');
       await this.published.reload();
     }
     return differences;
@@ -67,7 +69,10 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
     return waiting?.behind === true;
   }
 
-  /** Returns the keys that differ, with both values: a pair that changes meanwhile is in transit, not wrong. */
+  /**
+   * Returns the keys that differ, with both values. If the pair of values has changed at the next look, the change was in
+   * transit and is not an error.
+   */
   private async suspects(): Promise<Map<string, string>> {
     const suspects = new Map<string, string>();
     const note = (key: string, held: number | undefined, published: number) => {
@@ -82,7 +87,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
     return suspects;
   }
 
-  /** Reads rows in small pages: thousands at once would delay this process's events by milliseconds. */
+  /** Reads rows in small pages: larger ones would delay this process's events by milliseconds. */
   private async *rows(text: string, start: readonly string[]): AsyncGenerator<ReferenceRow> {
     let after = start;
     for (;;) {
@@ -102,7 +107,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
       try {
         await this.compare();
       } catch (error) {
-        this.logger.warn({ reason: String(error) }, 'published state could not be compared');
+        this.logger.warn({ reason: String(error) }, 'comparison of the published state failed; retrying in 3 s');
       }
     }
   }

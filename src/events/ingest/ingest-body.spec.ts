@@ -69,7 +69,9 @@ describe('the lines of an ingest request body', () => {
     const all = async (count: number) => {
       for await (const _batch of withTaken(stream(count)));
     };
-    await expect(all(2)).rejects.toThrow('The body is too large. The first 4 lines were taken; send the others.');
+    await expect(all(2)).rejects.toThrow(
+      'The body is too large. The first 4 lines were processed; send only the others again.',
+    );
     await expect(all(0)).rejects.toBe(refusal);
   });
 

@@ -8,26 +8,29 @@ import { BadItem } from './item-fields.js';
 
 /** Maximum number of items in one JSON request. */
 export const MAX_ITEMS = 10_000;
-/** Maximum lines of a stream in memory at once, and their characters. */
+/** Maximum number of lines of a batch of a stream, and of their characters. */
 const BATCH_LINES = 5_000;
 const BATCH_CHARACTERS = 4_000_000;
-/** Longest wait of a batch's first line for further lines, ms. */
+/** Longest time that a batch waits for further lines, ms. */
 const MAX_WAIT_MS = 50;
-/** Maximum bytes of one line; also bounds the memory of a line without end. */
+/** Longest line, bytes; also bounds the memory for a line that never ends. */
 const MAX_LINE_BYTES = 64 * 1024;
-/** Media types of one item per line. */
+/** Media types of streams with one item per line. */
 export const STREAM_TYPES: ReadonlySet<string> = new Set([
   'application/x-ndjson',
   'application/ndjson',
   'application/jsonl',
 ]);
-/** Limits of a stream, bytes: no total, and for a packed one only a bound that even hostile packing cannot exceed. */
+/**
+ * Limits of a stream, bytes. An uncompressed stream may have any size; a compressed one is limited after decompression, as a
+ * bound for hostile compression.
+ */
 const STREAM_LIMIT = { received: Infinity, unpacked: 64 * 1024 * 1024 };
 const NEWLINE = 0x0a;
 
 /**
  * Yields the items of a request in batches: the `items` of a JSON body at once, or the lines of a stream (`STREAM_TYPES`) as
- * they arrive, never more than a batch in memory.
+ * they arrive. Only one batch is in memory at a time.
  */
 export async function* itemBatches(request: Request): AsyncGenerator<readonly unknown[]> {
   if (isStream(request) && request.res !== undefined) {
@@ -36,7 +39,10 @@ export async function* itemBatches(request: Request): AsyncGenerator<readonly un
   } else yield itemsOf(request.body);
 }
 
-/** Adds to a refusal in the midst of a stream how many lines were taken before it: they are written, and get no answer. */
+/**
+ * Adds the number of written lines to the error of a stream that is refused midway: these lines are stored, although the
+ * client gets no result for them.
+ */
 export async function* withTaken(batches: AsyncIterable<readonly unknown[]>): AsyncGenerator<readonly unknown[]> {
   let taken = 0;
   try {
@@ -46,9 +52,13 @@ export async function* withTaken(batches: AsyncIterable<readonly unknown[]>): As
     }
   } catch (cause) {
     if (!(cause instanceof DomainError) || taken === 0) throw cause;
-    throw new DomainError(cause.code, `${cause.message} The first ${taken} lines were taken; send the others.`, {
-      cause,
-    });
+    throw new DomainError(
+      cause.code,
+      `${cause.message} The first ${taken} lines were processed; send only the others again.`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -59,32 +69,32 @@ function isStream({ headers }: Request): boolean {
 
 function itemsOf(body: unknown): readonly unknown[] {
   if (typeof body !== 'object' || body === null) {
-    throw invalid('Send {"items": […]} as application/json, or one item a line as application/x-ndjson.');
+    throw invalid('Send {"items": […]} as application/json, or one item per line as application/x-ndjson.');
   }
   const items: unknown = 'items' in body ? body.items : undefined;
   const others = Object.keys(body).filter((field) => field !== 'items');
   if (!Array.isArray(items) || others.length > 0) {
-    throw invalid('The body must be {"items": […]} and nothing else.', '/items');
+    throw invalid('The body must be {"items": […]} without other fields.', '/items');
   }
   if (items.length > MAX_ITEMS) {
     throw new DomainError(
       'limit_exceeded',
-      `${items.length} items; at most ${MAX_ITEMS} fit into one request. Split it, or stream application/x-ndjson.`,
+      `A request must have at most ${MAX_ITEMS} items; this one has ${items.length}. Split it, or stream application/x-ndjson.`,
     );
   }
   return items;
 }
 
 /**
- * Yields a batch when it is full or its first line has waited long enough: lines of a slow sender do not wait for its next five
- * thousand.
+ * Yields a batch when it is full or `MAX_WAIT_MS` after its first line, so that the lines of a slow sender are not delayed
+ * until five thousand have arrived.
  */
 export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerator<unknown[]> {
   const source = lines(stream);
   let batch: unknown[] = [];
   let characters = 0;
   let next = readAhead(source);
-  /** One timer per batch, whatever the number of lines that race against it. */
+  /** One timer per batch, not per line. */
   let quiet: Promise<undefined> | undefined;
   try {
     for (;;) {
@@ -105,14 +115,14 @@ export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerato
       if (line?.done === true) return;
     }
   } finally {
-    // After an early stop neither the sender nor the outcome of its stream is waited for (readAhead).
+    // Not awaited: after an early stop, neither the sender nor the result of its stream matters (see `readAhead`).
     void source.return(undefined);
   }
 }
 
 /**
- * Requests the next line before it is needed: a sender that disconnects while a batch is being written must not cause an
- * unhandled rejection. A later await still gets the error.
+ * Requests the next line before it is needed. The error of a sender that disconnects while a batch is being written must not
+ * be an unhandled rejection; the later `await` throws it.
  */
 function readAhead(source: AsyncGenerator<Line>): Promise<IteratorResult<Line, unknown>> {
   const next = source.next();
@@ -120,19 +130,19 @@ function readAhead(source: AsyncGenerator<Line>): Promise<IteratorResult<Line, u
   return next;
 }
 
-/** Text of a line, or its fault: such a line is a rejected item, and the rest goes on. */
+/** Text of a line, or its fault; a faulty line becomes a rejected item and does not end the stream. */
 type Line = string | BadItem;
 
 /**
- * Yields the lines that are not empty, split by bytes: a chunk may end inside a character. Lines of large chunks are yielded in
- * slices.
+ * Yields the non-empty lines. They are split as bytes, because a chunk may end inside a character. Lines of large chunks are
+ * yielded in slices.
  */
 export async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<Line> {
   let rest: Buffer[] = [];
   let length = 0;
   const add = (part: Buffer): void => {
     length += part.length;
-    // Lines that are too long are not kept.
+    // The text of a line that is too long is not kept in memory.
     if (length > MAX_LINE_BYTES) rest = [];
     else if (part.length > 0) rest.push(part);
   };
@@ -162,7 +172,7 @@ export async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<Line
 
 const TOO_LONG = new BadItem(
   'too_long',
-  `a line must have at most ${MAX_LINE_BYTES} bytes; one item stands on one line`,
+  `a line must have at most ${MAX_LINE_BYTES} bytes; send each item on one line`,
 );
 const NOT_UTF8 = new BadItem('invalid_format', 'a line must be UTF-8');
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -175,7 +185,7 @@ function text(line: Buffer): Line {
   }
 }
 
-/** Parses a line; one that is not JSON becomes an item that every kind rejects, so only this line fails. */
+/** Parses a line. Text that is not JSON becomes undefined, which every kind of item rejects, so only this line fails. */
 function parsed(line: Line): unknown {
   if (typeof line !== 'string') return line;
   try {

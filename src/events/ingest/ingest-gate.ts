@@ -6,13 +6,13 @@ import { Settings } from '../../platform/settings/settings.js';
 import { EventLog } from '../capture/event-log.js';
 
 /**
- * Age of the oldest waiting change, seconds, above which the sequencer is unavailable or far behind; more writes would make
- * that worse.
+ * Age of the oldest change in the outbox above which writes are refused, seconds: the sequencer is then unavailable or far
+ * behind, and more writes would increase the delay.
  */
 const MAX_CHANGE_AGE_SECONDS = 10;
-/** Space that PostgreSQL needs to keep running, bytes: WAL segments, a checkpoint. */
+/** Disk space that PostgreSQL needs to keep running (WAL segments, a checkpoint), bytes. */
 const MIN_FREE_BYTES = 256 * 1024 * 1024;
-/** Time for which one check serves all requests, ms. */
+/** Time for which the result of a check is used for all requests, ms. */
 const CHECKED_MS = 500;
 const RETRY_AFTER_MS = 5_000;
 
@@ -28,7 +28,7 @@ export class IngestGate {
     private readonly clock: Clock,
   ) {}
 
-  /** Throws `unavailable` when a write must wait. */
+  /** Throws `unavailable` if writes are currently refused. */
   async check(): Promise<void> {
     const now = this.clock.now();
     if (Math.abs(now - this.checkedAt) >= CHECKED_MS) {
@@ -40,14 +40,16 @@ export class IngestGate {
 
   private async look(): Promise<string | undefined> {
     const age = await this.log.outboxAge();
-    if (age > MAX_CHANGE_AGE_SECONDS)
-      return `The event log is ${Math.round(age)} s behind; write again when it has caught up.`;
+    if (age > MAX_CHANGE_AGE_SECONDS) return `The event log is ${Math.round(age)} s behind; retry later.`;
     return (await this.freeBytes()) < MIN_FREE_BYTES
-      ? 'The disk is nearly full; make room, then write again.'
+      ? 'The disk of the database is nearly full; free some space, then retry.'
       : undefined;
   }
 
-  /** Returns the free bytes of the embedded database's disk; another server answers with its own error. */
+  /**
+   * Returns the free space on the embedded database's disk, bytes; infinity for an external database, which reports a full
+   * disk itself.
+   */
   protected async freeBytes(): Promise<number> {
     if (!this.settings.embedded) return Number.POSITIVE_INFINITY;
     const { bavail, bsize } = await statfs(this.settings.dataDir);

@@ -19,9 +19,10 @@ export class IngestController {
 
   /**
    * Writes observed TVL values.
-   * @remarks Up to 10,000 items, or one item a line without limit as `application/x-ndjson`, `application/ndjson` or
-   * `application/jsonl`; a line of more than 64 KiB, or one that is not UTF-8, is a rejected item. Both may be packed (gzip). Each item is accepted or
-   * rejected alone. `cursor` is a log position after everything this request published: give it as `at_least`.
+   * @remarks Send up to 10,000 items as JSON, or an unlimited number with one item per line as `application/x-ndjson`,
+   * `application/ndjson` or `application/jsonl`. A line of more than 64 KiB, or one that is not UTF-8, is a rejected item.
+   * Both forms may be compressed (gzip). Each item is accepted or rejected separately. `cursor` is a log position at or
+   * after everything that this request published; pass it as `at_least` to queries.
    */
   @Post('tvl')
   @HttpCode(200)
@@ -31,7 +32,7 @@ export class IngestController {
     return this.service.ingest(TVL_ITEMS, itemBatches(request));
   }
 
-  /** Writes observed token prices; otherwise as for TVL. */
+  /** Writes observed token prices. Body, limits and answer are as for TVL. */
   @Post('prices')
   @HttpCode(200)
   @ApiBody({ type: PriceItems })
@@ -40,7 +41,7 @@ export class IngestController {
     return this.service.ingest(PRICE_ITEMS, itemBatches(request));
   }
 
-  /** Lists or changes protocols; fields that are absent or null stay unchanged. Otherwise as for TVL. */
+  /** Adds or changes protocols; fields that are absent or null stay unchanged. Body, limits and answer are as for TVL. */
   @Post('protocols')
   @HttpCode(200)
   @ApiBody({ type: ProtocolItems })

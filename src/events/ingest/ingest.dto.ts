@@ -1,17 +1,17 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
-// Descriptions of the bodies for the API document. Items are checked one by one (item-kinds.ts), not by a pipe: one bad item
-// must not affect the others, and 10,000 class instances a request would cost more than the write.
+// Bodies for the API document only. Items are validated one by one (item-kinds.ts), not by a pipe: a bad item must not
+// affect the others, and 10,000 class instances per request would take longer than the write.
 
 abstract class ObservedItem {
   /**
-   * Source of the value.
+   * Name of the value's source.
    * @example my-adapter
    */
   @ApiProperty({ default: 'ingest', maxLength: 128, required: false })
   source?: string;
 
-  /** Writer's confidence. */
+  /** Confidence of the writer in the value. */
   @ApiProperty({ minimum: 0, maximum: 1, default: 1, required: false })
   confidence?: number;
 
@@ -19,8 +19,8 @@ abstract class ObservedItem {
   tags?: string[];
 
   /**
-   * Time of the observation, ISO 8601 with zone or Unix milliseconds; default now. Equal times: the later write wins. Older
-   * than the stored value: `stale`.
+   * Time of the observation, ISO 8601 with zone or Unix milliseconds; default: now. An item older than the stored value is
+   * rejected as `stale`; one with the same time replaces it.
    */
   @ApiProperty({
     oneOf: [{ type: 'string', format: 'date-time' }, { type: 'integer' }],
@@ -36,7 +36,7 @@ export class TvlItem extends ObservedItem {
   protocol!: string;
 
   /**
-   * Name or alias of the chain: `Binance` is `bsc`. `all` for a source that knows only the total.
+   * Name or alias of the chain: `Binance` is `bsc`. Use `all` for a source that knows only the protocol's total.
    * @example ethereum
    */
   @ApiProperty({ maxLength: 64 })
@@ -97,14 +97,14 @@ export class ProtocolItem {
   @ApiProperty({ maxLength: 128, required: false })
   category?: string;
 
-  /** List that replaces the stored one. */
+  /** Chains of the protocol; the list replaces the stored one. */
   @ApiProperty({ type: [String], maxItems: 1_024, required: false })
   chains?: string[];
 
   @ApiProperty({ maxLength: 2_048, required: false })
   url?: string;
 
-  /** Object that replaces the stored one; at most 32,768 characters of JSON, 16 levels. */
+  /** Further data; the object replaces the stored one. At most 32,768 characters of JSON and 16 levels. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   metadata?: Record<string, unknown>;
 }
@@ -130,7 +130,8 @@ export class RejectedItem {
   index!: number;
 
   /**
-   * `superseded`: a newer item of the request, or a later one of the same time, has the same key. `stale`: a newer value is stored. `in_future`: more than 5 min ahead.
+   * Reason. `superseded`: the request has another item with the same key that is newer, or later in the request and of the
+   * same time. `stale`: a newer value is stored. `in_future`: the time is more than 5 min ahead of the server's clock.
    * @example stale
    */
   @ApiProperty({
@@ -157,15 +158,15 @@ export class IngestAnswer {
   @ApiProperty({ type: 'integer' })
   accepted!: number;
 
-  /** Rejections in order of the items; a stream lists the first 10,000. */
+  /** Rejected items in the order of the request; at most the first 10,000. */
   @ApiProperty({ type: [RejectedItem] })
   rejected!: RejectedItem[];
 
-  /** Number of rejected items, listed or not. */
+  /** Number of all rejected items, including those that are not listed. */
   @ApiProperty({ type: 'integer' })
   rejectedCount!: number;
 
-  /** Log position at or after every publication of this request; null when the log is more than 10 s behind. */
+  /** Log position at or after everything that this request published; null if the log is more than 10 s behind. */
   @ApiProperty({ type: String, nullable: true })
   cursor!: string | null;
 }

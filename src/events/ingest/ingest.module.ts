@@ -6,7 +6,7 @@ import { PostedEventsController } from './posted-events.controller.js';
 import { PostedEvents } from './posted-events.js';
 import { PublicationWait } from './publication-wait.js';
 
-/** Writes to the watched tables over HTTP. */
+/** HTTP API for writers: values, protocols and posted events. */
 @Module({
   controllers: [IngestController, PostedEventsController],
   providers: [IngestGate, IngestService, PostedEvents, PublicationWait],

@@ -14,24 +14,27 @@ import { partsOf, weightOf } from './row-weight.js';
 import { becomeWriter } from './table-writer.js';
 
 export interface Rejection extends ItemFault {
-  /** Index of the item in the request, from 0; in a stream its line, blank lines not counted. */
+  /** Index of the item in the request, from 0; in a stream the number of its line without blank lines. */
   index: number;
 }
 
 interface BatchResult {
   accepted: number;
   rejected: Rejection[];
-  /** First and newest transaction that wrote something: the publications of all of them precede the answer's cursor. */
+  /**
+   * First and last transaction that wrote rows; the answer's cursor must follow the publications of all transactions between
+   * them.
+   */
   first: string | undefined;
   newest: string | undefined;
 }
 
 export interface IngestResult {
   accepted: number;
-  /** First `MAX_LISTED` rejections, in order of the items. */
+  /** First `MAX_LISTED` rejections, in the order of the items. */
   rejected: Rejection[];
   rejectedCount: number;
-  /** Position of the log at or after every publication of this request; null when the log is more than 10 s behind. */
+  /** Log position at or after everything that this request published; null if the log is more than 10 s behind. */
   cursor: string | null;
 }
 
@@ -42,14 +45,14 @@ interface Numbered<Row> {
   row: Row;
 }
 
-/** Counts of a request so far. */
+/** Running counts of a request. */
 class Tally {
   accepted = 0;
   rejectedCount = 0;
   readonly memory = new RequestMemory();
   private rejections = new Map<number, Rejection>();
 
-  /** Rejects an item; one that was counted before keeps its place. */
+  /** Records a rejection. `counts`: false if the item was rejected before and only its reason changes. */
   reject(index: number, fault: ItemFault, counts = true): void {
     this.rejections.set(index, { index, code: fault.code, detail: fault.detail });
     if (counts) this.rejectedCount++;
@@ -58,20 +61,23 @@ class Tally {
     }
   }
 
-  /** Returns the first rejections, in order of the items. */
+  /** Returns the first `MAX_LISTED` rejections, in the order of the items. */
   listed(): Rejection[] {
     return [...this.rejections.values()].sort((a, b) => a.index - b.index).slice(0, MAX_LISTED);
   }
 }
 
-/** Maximum number of rejections in an answer, since a stream has no end. */
+/** Maximum number of rejections in an answer; a stream may have any number. */
 const MAX_LISTED = 10_000;
-/** Maximum rows of one statement, and their characters, which are assembled in one turn. */
+/** Maximum number of rows of one statement and of their characters, which are assembled in one turn of the event loop. */
 const STATEMENT = { most: 2_000, heaviest: 200_000 };
-/** Number of attempts after deadlocks with other writers, which take keys in another order. */
+/** Maximum number of attempts. A statement can deadlock with other writers, which lock keys in another order. */
 const ATTEMPTS = 3;
 
-/** Writes items into the watched tables: each is checked alone, the valid ones of a batch go out in one statement. */
+/**
+ * Writes items to the source tables. Each item is validated separately; the valid ones of a batch are written in few
+ * statements.
+ */
 @Injectable()
 export class IngestService {
   private readonly items: Counter<'outcome'>;
@@ -86,15 +92,15 @@ export class IngestService {
   ) {
     this.items = new Counter({
       name: 'ingest_items_total',
-      help: 'Items given to the ingest API, by outcome (accepted, rejected).',
+      help: 'Items sent to the ingest API, by outcome (accepted, rejected).',
       labelNames: ['outcome'],
       registers: [metrics.registry],
     });
   }
 
   /**
-   * Reads batches one after the other: a stream is read no faster than the database accepts it, and ends with `unavailable` if
-   * the gate closes meanwhile.
+   * Processes batches one after the other, so that a stream is read no faster than the database accepts it. Throws
+   * `unavailable` if the gate refuses writes during the stream.
    */
   async ingest<Row>(kind: ItemKind<Row>, batches: AsyncIterable<readonly unknown[]>): Promise<IngestResult> {
     const tally = new Tally();
@@ -126,7 +132,7 @@ export class IngestService {
     const faults = new Map(result.rejected.map(({ index, code }) => [index, code]));
     for (const [key, { index, at }] of newest) {
       const fault = faults.get(index);
-      // Items that the database cannot store do not supersede earlier ones.
+      // An item that the database cannot store does not supersede an earlier one.
       if (fault !== undefined && fault !== STALE.code) continue;
       const earlier = tally.memory.get(key);
       if (earlier) tally.reject(earlier.index, SUPERSEDED, earlier.accepted);
@@ -139,7 +145,7 @@ export class IngestService {
     return result;
   }
 
-  /** Returns the readable item that counts for each key; rejects the others. */
+  /** Returns the item that counts for each key, and rejects all others of the batch. */
   private async newestOf<Row>(
     kind: ItemKind<Row>,
     items: readonly unknown[],
@@ -180,8 +186,8 @@ export class IngestService {
   }
 
   /**
-   * Writes rows. A row that only the database can refuse (a CHECK of its own locale) must not affect the others: halves are
-   * tried.
+   * Writes rows. If the database refuses a row (by a CHECK that depends on its locale), the two halves are written
+   * separately, so that only that row is rejected.
    */
   private async write<Row>(kind: ItemKind<Row>, rows: readonly Numbered<Row>[]): Promise<BatchResult> {
     if (rows.length === 0) return { ...NOTHING, rejected: [] };
@@ -231,7 +237,10 @@ const NOTHING = { accepted: 0, first: undefined, newest: undefined };
 const DEADLOCK = '40P01';
 const SUPERSEDED: ItemFault = { code: 'superseded', detail: 'a newer item of this request has the same key' };
 const STALE: ItemFault = { code: 'stale', detail: 'a newer observation of this key is stored' };
-const REFUSED: ItemFault = { code: 'invalid_format', detail: 'the database does not take this item: check its texts' };
+const REFUSED: ItemFault = {
+  code: 'invalid_format',
+  detail: 'the database refuses this item; its text fields must have valid characters',
+};
 
 function readOr<Row>(
   kind: ItemKind<Row>,

@@ -1,15 +1,15 @@
 import { readTime } from '../../platform/clock/read-time.js';
 import { nameFault, normaliseName, type NameKind } from '../core/names.js';
 
-/** Fault of one item; `code` is stable, `detail` states the valid form. */
+/** Fault of one item; `code` is stable, `detail` states the valid format. */
 export interface ItemFault {
   code: string;
   detail: string;
 }
 
-/** Fault thrown by the readers below; becomes one rejection, never an HTTP error. */
+/** Fault that the functions below throw; it becomes one rejection, never an HTTP error. */
 export class BadItem extends Error implements ItemFault {
-  /** Creates the fault of a field, or without `field` of the item as a whole. */
+  /** Creates the fault of a field; without `field`, of the whole item. */
   constructor(
     readonly code: string,
     readonly detail: string,
@@ -19,14 +19,14 @@ export class BadItem extends Error implements ItemFault {
   }
 }
 
-/** Returns the fault of one field, whose name begins the detail. */
+/** Returns the fault of one field; the detail begins with the field's name. */
 export function badField(code: string, field: string, fault: string): BadItem {
   return new BadItem(code, `${field} ${fault}`, field);
 }
 
 export type Item = Readonly<Record<string, unknown>>;
 
-/** Maximum time of an observation ahead of this server's clock, ms. */
+/** Maximum time by which an observation may be ahead of this server's clock, ms. */
 const FUTURE_MS = 300_000;
 const MAX_TAGS = 32;
 const MAX_TAG_LENGTH = 64;
@@ -35,7 +35,7 @@ const MAX_NAME_LENGTH = 128;
 // oxlint-disable-next-line no-control-regex -- these are what must not be stored
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** Returns the item as an object with known fields only. */
+/** Returns the item as an object; throws if it is not an object or has unknown fields. */
 export function itemOf(value: unknown, fields: ReadonlySet<string>): Item {
   if (value instanceof BadItem) throw value;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -50,7 +50,7 @@ export function itemOf(value: unknown, fields: ReadonlySet<string>): Item {
   return value as Item;
 }
 
-/** Reads a text without control characters; undefined when absent or null. */
+/** Returns a string without control characters; undefined if it is absent or null. */
 export function text(item: Item, field: string, longest: number): string | undefined {
   const value = item[field];
   if (value === undefined || value === null) return undefined;
@@ -62,7 +62,7 @@ export function text(item: Item, field: string, longest: number): string | undef
   return value;
 }
 
-/** Reads a name in its one spelling; undefined when absent or null. */
+/** Returns the canonical spelling of a name; undefined if it is absent or null. */
 export function optionalName(item: Item, field: string, kind: NameKind): string | undefined {
   const value = text(item, field, MAX_NAME_LENGTH);
   if (value === undefined) return undefined;
@@ -77,7 +77,7 @@ export function requiredName(item: Item, field: string, kind: NameKind): string 
   return name;
 }
 
-/** Reads an amount in US dollars: finite, not negative, in the range that the database keeps. */
+/** Returns an amount in US dollars, which must be finite, not negative and in the range that the database stores. */
 export function amount(item: Item, ...names: readonly string[]): number | undefined {
   const field = names.find((name) => item[name] !== undefined && item[name] !== null);
   if (field === undefined) return undefined;
@@ -102,7 +102,7 @@ export interface Observation {
   confidence: number;
   tags: readonly string[];
   observedAt: number;
-  /** Whether no time was given: `observedAt` is then the present. */
+  /** Whether the item has no time; `observedAt` is then the current time. */
   observedNow: boolean;
 }
 
@@ -149,7 +149,7 @@ function observedAt(value: unknown, now: number): number {
   return at;
 }
 
-/** Returns a client's value, short enough for an answer. */
+/** Returns a client's value, quoted and shortened for a message. */
 export function shown(value: string): string {
   return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value);
 }

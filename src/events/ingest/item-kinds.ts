@@ -21,24 +21,30 @@ import {
   type TvlRow,
 } from './table-writer.js';
 
-/** Kind of item of one ingest route: how an item is read, which key it has, and how rows are written. */
+/** Kind of item of one ingest route: how its items are parsed and written, and what their key is. */
 export interface ItemKind<Row> {
-  /** Returns the row of an item; throws BadItem. */
+  /** Parses an item; throws BadItem. */
   read(value: unknown, now: number): Row;
   key(row: Row): string;
-  /** Returns the writer's time of observation, Unix milliseconds; undefined: the row counts as observed now. */
+  /**
+   * Returns the time of observation that the item contains, Unix milliseconds; undefined if it contains none and counts as
+   * observed now.
+   */
   givenTime(row: Row): number | undefined;
-  /** Writes rows with unique keys; returns the keys that were not older than the stored values. */
+  /** Writes rows with unique keys; returns the keys of rows that were not older than the stored values. */
   write(tx: PoolClient, rows: readonly Row[]): Promise<readonly string[]>;
 }
 
 const SOURCE = 'ingest';
 const MAX_CHAINS = 1_024;
-/** Maximum characters of an object as JSON: half of the database's limit, since its text form has more spaces. */
+/**
+ * Maximum characters of an object as JSON: half of the database's limit, because the text form of jsonb contains more
+ * spaces.
+ */
 const MAX_OBJECT_LENGTH = 32_768;
-/** Maximum nesting of an object; some readers of JSON recurse. */
+/** Maximum nesting of an object; some JSON parsers are recursive. */
 const MAX_OBJECT_DEPTH = 16;
-/** Characters that PostgreSQL's jsonb cannot hold, as JSON.stringify writes them: NUL and lone surrogates. */
+/** Characters that PostgreSQL's jsonb cannot store (NUL and lone surrogates), as JSON.stringify escapes them. */
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
 
 const TVL_FIELDS = new Set(['protocol', 'chain', 'tvl', ...OBSERVATION_FIELDS]);
@@ -127,7 +133,7 @@ function metadata(value: unknown): Record<string, unknown> | null {
   return value === undefined || value === null ? null : freeFormObject(value, 'metadata');
 }
 
-/** Reads an object with fields of the writer's choice: bounded in depth and size, and storable. */
+/** Validates an object whose fields the writer may choose: its depth and size are bounded, and jsonb can store it. */
 export function freeFormObject(value: unknown, field: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw badField('invalid_type', field, 'must be an object');
@@ -145,7 +151,7 @@ export function freeFormObject(value: unknown, field: string): Record<string, un
   return value as Record<string, unknown>;
 }
 
-/** Returns the levels of nesting, without recursion: a hostile body may be nested deeply. */
+/** Returns the number of levels of nesting. Not recursive, because a hostile body may be nested deeply. */
 function depthOf(value: unknown): number {
   let depth = 0;
   let level = [value];

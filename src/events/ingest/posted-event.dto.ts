@@ -25,7 +25,7 @@ export class PostedEvent {
   @MaxLength(128)
   token?: string;
 
-  /** Payload of the writer's choice: at most 16 levels and 32,768 characters of JSON. */
+  /** Payload, whose fields the writer may choose: at most 16 levels and 32,768 characters of JSON. */
   @ApiProperty({ type: 'object', additionalProperties: true, example: { amountUsd: 125000, borrower: '0x…' } })
   @IsObject()
   data!: object;
@@ -47,17 +47,17 @@ export class PostedEvent {
   @IsString({ each: true })
   tags?: string[];
 
-  /** Time of the event, ISO 8601 with zone or Unix milliseconds; default now. */
+  /** Time of the event, ISO 8601 with zone or Unix milliseconds; default: now. */
   @ApiPropertyOptional({ oneOf: [{ type: 'string', format: 'date-time' }, { type: 'integer' }] })
   @IsOptional()
   observedAt?: string | number;
 }
 
 export class PostedEventAnswer {
-  /** Whether the event was added; false: a post with the same Idempotency-Key and body has added it before. */
+  /** Whether this request added the event; false if an earlier one with the same Idempotency-Key and body has added it. */
   created!: boolean;
 
-  /** Log position at or after the event; null when the log is more than 10 s behind. */
+  /** Log position at or after the event; null if the log is more than 10 s behind. */
   @ApiProperty({ type: String, nullable: true })
   cursor!: string | null;
 }

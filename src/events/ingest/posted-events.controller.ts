@@ -15,9 +15,13 @@ export class PostedEventsController {
     private readonly events: PostedEvents,
   ) {}
 
-  /** Adds an event that no table contains to the log, from where subscribers receive it. */
+  /** Adds an event to the log that is not a change of a table; subscribers receive it like any other event. */
   @Post()
-  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'A repeated post with this key adds nothing.' })
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description: 'A repeated request with this key does not add a second event.',
+  })
   async post(
     @Body() body: PostedEvent,
     @CurrentCaller() { userId }: Caller,

@@ -11,13 +11,13 @@ import { freeFormObject } from './item-kinds.js';
 import { PublicationWait } from './publication-wait.js';
 import type { PostedEvent, PostedEventAnswer } from './posted-event.dto.js';
 
-/** User who posts, and the key under which a repetition is recognised for a day. */
+/** User who posts the event, and the key by which a repetition is recognised for a day. */
 export interface Post {
   userId: string;
   idempotencyKey: string | undefined;
 }
 
-/** Adds events that no table contains, of the types that the catalogue lets writers post. */
+/** Adds events that are not changes of tables, of the types that writers may post. */
 @Injectable()
 export class PostedEvents {
   constructor(
@@ -39,7 +39,7 @@ export class PostedEvents {
     return { created, cursor: await this.publications.cursorAfter(transaction) };
   }
 
-  /** Reads a posted event by the rules of ingested items; here a fault refuses the whole request. */
+  /** Parses a posted event by the rules for ingested items; a fault refuses the whole request. */
   private read(body: PostedEvent): NewEvent {
     const item: Item = Object.fromEntries(Object.entries(body));
     try {
@@ -63,8 +63,8 @@ export class PostedEvents {
 }
 
 /**
- * Claims a key for this transaction: undefined for a new key, else the transaction that added the event. Throws for a key that
- * was used with another body.
+ * Claims an Idempotency-Key for this transaction. Returns undefined if the key is new, and the id of the transaction that
+ * added the event if the key was used with the same body. Throws if it was used with another body.
  */
 async function claim(tx: PoolClient, userId: string, key: string, body: PostedEvent): Promise<string | undefined> {
   const hash = createHash('sha256').update(JSON.stringify(body)).digest('base64url');
@@ -79,5 +79,5 @@ async function claim(tx: PoolClient, userId: string, key: string, body: PostedEv
     [userId, key],
   );
   if (rows[0]?.body_hash === hash) return rows[0].transaction;
-  throw new DomainError('conflict', 'This Idempotency-Key was used with another body; choose another one.');
+  throw new DomainError('conflict', 'This Idempotency-Key was used with another body; use another Idempotency-Key.');
 }

@@ -3,10 +3,10 @@ import { EventLog } from '../capture/event-log.js';
 import { Sequencer } from '../capture/sequencer.js';
 import { formatCursor } from '../core/cursor.js';
 
-/** Maximum age of the outbox before writes are refused, ms. */
+/** Longest wait for publications, ms; as old as the outbox may be before the gate refuses writes. */
 const MAX_WAIT_MS = 10_000;
 
-/** Turns committed transactions into the position of the log at or after all their publications. */
+/** Waits until committed transactions are published and returns a log position at or after them. */
 @Injectable()
 export class PublicationWait {
   constructor(
@@ -15,8 +15,8 @@ export class PublicationWait {
   ) {}
 
   /**
-   * Returns the cursor, or null when the log did not get that far in 10 s. Without a transaction: the log's present position.
-   * `since`: the first of several transactions, of which `transaction` is the last.
+   * Returns the cursor; null if the log did not reach the transaction within 10 s. Without a transaction, returns the
+   * current position of the log. `since` is the first of several transactions, of which `transaction` is the last.
    */
   async cursorAfter(transaction: string | undefined, since = transaction): Promise<string | null> {
     if (transaction !== undefined) this.sequencer.ring();

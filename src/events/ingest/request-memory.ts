@@ -1,18 +1,18 @@
-/** Item of a request that counts for its key so far. */
+/** Item of a request that so far counts for its key. */
 export interface Counting {
   index: number;
   /** Time of the observation, Unix milliseconds. */
   at: number;
-  /** Whether it was written: a later item of the request then replaces it among the accepted ones. */
+  /** Whether the item was written; a later item of the request then replaces it in the number of accepted items. */
   accepted: boolean;
 }
 
-/** Maximum number of keys that a request remembers; beyond it the least recently named ones are dropped. */
+/** Maximum number of keys remembered per request; above it, those that were used least recently are removed. */
 const MAX_KEYS = 100_000;
 
 /**
- * Items of one request that count for their key: the newest, of equal times the later, the same however the request was cut
- * into batches. An item without a time is later than every one before it.
+ * The item of a request that counts for each key: the newest, and of items with the same time the last one. The result is
+ * the same however the request was divided into batches. An item without a time is newer than all items before it.
  */
 export class RequestMemory {
   private readonly keys = new Map<string, Counting>();
@@ -30,7 +30,7 @@ export class RequestMemory {
   }
 }
 
-/** Whether an item counts although another of its key came before it in the request. */
+/** Whether an item supersedes an earlier item of the request with the same key. */
 export function supersedes(given: number | undefined, earlier: Pick<Counting, 'at'>): boolean {
   return given === undefined || given >= earlier.at;
 }

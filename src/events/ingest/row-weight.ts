@@ -1,7 +1,7 @@
-/** Characters of a number, a bracket or a separator, roughly. */
+/** Rough number of characters of a number, bracket or separator. */
 const SMALL = 8;
 
-/** Estimates the characters of a row's texts, lists and objects in the statement: the cost of assembling them. */
+/** Estimates the number of characters that a row takes in the statement, which determines the cost of assembling it. */
 export function weightOf(value: unknown): number {
   if (typeof value === 'string') return SMALL + value.length;
   if (typeof value !== 'object' || value === null) return SMALL;
@@ -9,7 +9,7 @@ export function weightOf(value: unknown): number {
   return Object.entries(value).reduce((sum, [name, entry]) => sum + name.length + weightOf(entry), SMALL);
 }
 
-/** Splits rows into parts of limited number and weight; a row that exceeds the weight by itself is a part. */
+/** Splits rows into parts of limited number and weight; a row that exceeds the weight alone forms its own part. */
 export function* partsOf<T extends { readonly weight: number }>(
   rows: readonly T[],
   { most, heaviest }: { most: number; heaviest: number },
