@@ -5,7 +5,7 @@ import { HealthNotices } from '../../platform/health/health-notices.js';
 
 type Trouble = NonNullable<Outcome['trouble']>;
 
-/** Interval between two log lines about the same trouble, ms. */
+/** Minimum interval between two log lines about the same trouble, ms. */
 const LOG_INTERVAL_MS = 60_000;
 const LINES = {
   mail: { level: 'warn', line: 'mail refused' },
@@ -13,7 +13,7 @@ const LINES = {
   web_push: { level: 'error', line: 'Web Push refused' },
 } as const;
 
-/** Log of faults that operators must mend: refused mails, a service account or a key pair that is not accepted. */
+/** Logs faults that operators must fix: refused mails, and a service account or a key pair that is not accepted. */
 @Injectable()
 export class ChannelTroubles {
   private readonly logger = new Logger('Notifications');

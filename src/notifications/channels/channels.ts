@@ -6,7 +6,7 @@ import type { NotificationChannel } from './notification-channel.js';
 import { PushChannel } from './push/push-channel.js';
 import { WebhookChannel } from './webhook/webhook-channel.js';
 
-/** Classes that send, by channel. */
+/** Sender classes by channel. */
 export const SENDERS = {
   email: EmailChannel,
   webhook: WebhookChannel,

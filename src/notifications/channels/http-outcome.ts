@@ -4,12 +4,12 @@ import { parseRetryAfter } from '../core/retry-schedule.js';
 import { safeReason } from '../core/safe-reason.js';
 import { Unanswered, type Answer } from '../egress/guarded-client.js';
 
-/** Minimum wait for receivers that are overloaded, ms. */
+/** Minimum wait before a retry if the receiver is overloaded, ms. */
 const OVERLOADED_MS = 60_000;
 const OVERLOADED = new Set([429, 502, 503, GATEWAY_TIMEOUT]);
 const TIMEOUTS: readonly string[] = ['AbortError', 'TimeoutError', 'HeadersTimeoutError', 'BodyTimeoutError'];
 
-/** Returns the outcome of an HTTP answer, before the channel's own codes. */
+/** Returns the outcome of an HTTP response; a channel may refine it by its own error codes. */
 export function answerOutcome({ status, headers, head }: Answer, now: number): Outcome {
   const known = { statusCode: status, responseHead: head };
   if (status >= 200 && status < 300) return { result: 'delivered', ...known };
@@ -20,7 +20,7 @@ export function answerOutcome({ status, headers, head }: Answer, now: number): O
   return { result: 'failed', ...known, detail, ...(retryAfterMs > 0 ? { retryAfterMs } : {}) };
 }
 
-/** Returns the outcome of a request without an answer. A refusal of the guard is final. */
+/** Returns the outcome of a request without a response. If the egress policy refused the request, the outcome is final. */
 export function failureOutcome(failure: unknown): Outcome {
   const error = failure instanceof Unanswered ? failure.cause : failure;
   const refused = error instanceof EgressRefused ? error : error instanceof Error ? error.cause : undefined;

@@ -1,10 +1,10 @@
 import type { Outcome } from '../core/outcome.js';
 import type { ClaimedDelivery } from '../deliveries/delivery-row.js';
 
-/** Callback at the moment before a message is sent; throws `HandOverLate` if it must not be sent any more. */
+/** Called immediately before a message is sent; throws `HandOverLate` if the message must not be sent any more. */
 export type HandOver = () => void;
 
-/** Class that sends the messages of a channel. `send` throws only what `handOver` does: a failure is an outcome. */
+/** Base class of the senders. `send` reports failures as outcomes; it throws only the errors of `handOver`. */
 export abstract class NotificationChannel {
   abstract send(delivery: ClaimedDelivery, handOver: HandOver): Promise<Outcome>;
 }

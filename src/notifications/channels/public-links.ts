@@ -7,8 +7,8 @@ const UNSUBSCRIBE = 'unsubscribe';
 const SNOOZE = 'snooze';
 
 /**
- * Addresses in messages. Those that change something lead to pages with a button: mail scanners open links. A message that is
- * sent again has the same links: a receiver recognises a repetition by its body.
+ * Links in messages. A link that changes something opens a page with a button, because mail scanners open links. A
+ * repeated message has the same links, because a receiver recognises a repetition by its body.
  */
 @Injectable()
 export class PublicLinks {
@@ -22,7 +22,10 @@ export class PublicLinks {
     this.base = base.endsWith('/') ? base.slice(0, -1) : base;
   }
 
-  /** Returns the links of an alert: its rule, its history, and a page that snoozes it; a message about many rules has no rule. */
+  /**
+   * Returns the links of an alert: its rule, its history, and a page that snoozes the rule. A message about many rules
+   * has no link to a rule.
+   */
   ofAlert(userId: string, { ruleId, type }: Partial<AlertMessage>): Record<string, string> {
     const alerts = `${this.base}/v1/alerts`;
     if (ruleId === undefined) return {};
@@ -35,7 +38,7 @@ export class PublicLinks {
     };
   }
 
-  /** Returns the rule of a snooze link and its user; undefined for a link that this service did not create. */
+  /** Returns the rule and the user of a snooze link; undefined for a link that this service did not create. */
   snoozedRule(token: string): { userId: string; ruleId: string } | undefined {
     try {
       const [userId, ruleId]: unknown[] = JSON.parse(this.box.open(token, SNOOZE));

@@ -1,9 +1,9 @@
-/** Returns the context for which a confirmation link's token is sealed until its mail is written. */
+/** Returns the encryption context of a confirmation link's token, which is encrypted until its mail is written. */
 export function confirmContext(targetId: string): string {
   return `mail-confirmation:${targetId}`;
 }
 
-/** Returns the context for which the secret of a target, a token or a whole address, is sealed. */
+/** Returns the encryption context of a target's secret: a push token or a complete URL. */
 export function targetContext(targetId: string): string {
   return `push-target:${targetId}`;
 }

@@ -4,30 +4,30 @@ import type { MessageType, SystemType } from './delivery.js';
 import { digestTime } from './send-time.js';
 import type { Wanted } from './still-wanted.js';
 
-/** Facts that decide whether a due delivery may be sent. Times are Unix ms. */
+/** Facts that determine whether a due delivery may be sent. Times are Unix ms. */
 export interface Candidate {
   type: MessageType | SystemType;
   channel: Channel;
   digest: boolean;
   expiresAt: number;
   target: { status: 'pending' | 'active' | 'disabled'; reason: string | null; openUntil: number | null } | undefined;
-  /** Attempts to this target within the time of its channel's limit, this one not counted. */
+  /** Number of earlier attempts to the target within the period of the channel's limit. */
   recent: number;
-  /** Attempts in the last minute of its user; `toHost`: those to the same host. */
+  /** Number of the user's attempts in the last minute; `toHost`: those to the same host. */
   ofUser: number;
   toHost: number;
-  /** Whether its rules and its user still want it, and want it now. */
+  /** Whether the delivery's rules and user still want it, and want it now. */
   wanted: Wanted;
 }
 
 export interface DeliveryLimits {
-  /** Messages per minute to one webhook endpoint, or one device; 0: no limit. */
+  /** Maximum number of messages per minute to one webhook endpoint or device; 0: no limit. */
   webhookRate: number;
-  /** Webhooks and pushes per minute of one user to one host; 0: no limit. */
+  /** Maximum number of webhooks and pushes per minute of one user to one host; 0: no limit. */
   hostRate: number;
-  /** Messages per minute of one user over all channels; 0: no limit. */
+  /** Maximum number of messages per minute of one user over all channels; 0: no limit. */
   userRate: number;
-  /** Mails per day to one address; 0: no limit. */
+  /** Maximum number of mails per day to one address; 0: no limit. */
   mailDaily: number;
 }
 
@@ -35,7 +35,7 @@ export type Admission =
   | { action: 'send'; digest: boolean }
   | { action: 'probe' }
   | { action: 'finish'; state: 'expired' | 'suppressed' | 'superseded'; reason: string }
-  /** Deferral; `slow`: an endpoint that is only just recovering takes the slow lane. */
+  /** Deferral; `slow`: the endpoint has just begun to recover, and its deliveries take the slow lane. */
   | { action: 'defer'; until: number; reason: string; digest?: boolean; slow?: true; extends?: true };
 
 const MINUTE_MS = 60_000;
@@ -52,7 +52,7 @@ export function admit(candidate: Candidate, limits: DeliveryLimits, lane: 'main'
   if (expiresAt <= now) return { action: 'finish', state: 'expired', reason: 'expired' };
   if (PROOFS.includes(type)) return { action: 'send', digest: false };
   if (target.status === 'pending') return { action: 'defer', until: expiresAt, reason: 'target_unverified' };
-  // A message held back for the night is not stale in the morning: its expiry moves.
+  // `extends`: a message held back by quiet hours must not expire meanwhile, so its expiry is postponed, too.
   if (wanted.action === 'defer') return { ...wanted, extends: true };
   const state = breakerState(target, now);
   if (state === 'open') return { action: 'defer', until: target.openUntil ?? now, reason: 'endpoint_failing' };
@@ -61,7 +61,7 @@ export function admit(candidate: Candidate, limits: DeliveryLimits, lane: 'main'
       ? { action: 'probe' }
       : { action: 'defer', until: now, reason: 'endpoint_failing', slow: true };
   }
-  // The limits are not meant for the product's own few messages.
+  // The limits do not apply to this service's own messages, of which there are few.
   if (type.startsWith('endpoint.') || type === 'account.budget') return { action: 'send', digest: wanted.digest };
   return overRate({ ...candidate, digest: wanted.digest }, limits, now) ?? wanted;
 }
@@ -74,7 +74,7 @@ function overRate(candidate: Candidate, limits: DeliveryLimits, now: number): Ad
   const { setting, reason, sendsTogether, limitsHosts } = CHANNELS[channel].limits;
   if (over(recent, limits[setting])) {
     if (!sendsTogether) return { action: 'defer', until, reason };
-    // Not lost: sent together, one message an hour.
+    // Mails over the limit are collected and sent as one mail per hour.
     const hour = digestTime({ every: 'hour', timezone: 'utc' }, new Date(now)).getTime();
     if (!digest) return { action: 'defer', until: hour, reason, digest: true };
   }

@@ -2,7 +2,7 @@ import { cutText } from './cut-text.js';
 import type { AlertMessage } from './delivery.js';
 import { figure, unitOf } from './figures.js';
 
-/** Fields of an alert that name it in a line. */
+/** Members of an alert that identify it in one line. */
 export type Named = Pick<AlertMessage, 'name' | 'protocol' | 'chain' | 'token' | 'metric' | 'type' | 'value'>;
 
 /** Returns the subject, such as `aave-v3 on ethereum`; empty for an alert without a single subject. */
@@ -12,7 +12,7 @@ export function subjectOf({ protocol, token, chain }: Pick<Named, 'protocol' | '
   return chain === undefined ? name : `${name} on ${chain}`;
 }
 
-/** Returns subject and value, for places without room for more: `bitcoin $110`. */
+/** Returns subject and value, for places with little room: `bitcoin $110`. */
 export function headline(alert: Omit<Named, 'name'>): string {
   const { metric, type, value } = alert;
   const shown = value === null || metric === 'event' ? '' : figure(value, unitOf(metric, type));
@@ -20,7 +20,8 @@ export function headline(alert: Omit<Named, 'name'>): string {
 }
 
 /**
- * Returns as many of the items as there is room for, in their order, and the number of the others; of at least one the beginning.
+ * Returns as many of the items, in order, as `room` allows, and the number of the others. If not even one item fits, it
+ * is cut.
  */
 export function listed(items: readonly string[], room: number, separator = ', '): { items: string[]; more: number } {
   const shown: string[] = [];
@@ -36,7 +37,7 @@ export function listed(items: readonly string[], room: number, separator = ', ')
   return { items: shown, more: items.length - shown.length };
 }
 
-/** Returns the same in one line: `bitcoin $110, ether $99 and 10 more`. */
+/** Returns the items that fit in one line: `bitcoin $110, ether $99 and 10 more`. */
 export function listedLine(items: readonly string[], room: number): string {
   const { items: shown, more } = listed(items, room);
   return shown.join(', ') + (more === 0 ? '' : ` and ${more} more`);

@@ -1,13 +1,19 @@
-/** Recent results of an endpoint, as stored in the database: all workers share them. Times are Unix ms. */
+/**
+ * Recent results of an endpoint and its circuit breaker, stored in the database and shared by all workers. Times are Unix
+ * ms.
+ */
 export interface Health {
-  /** Number of failed attempts in a row, and the time of the first. */
+  /** Number of consecutive failed attempts, and the time of the first of them. */
   failures: number;
   firstFailureAt: number | null;
-  /** Attempts since the first failure within the window. */
+  /** Attempts and failures within the window, which starts at a failure. */
   windowStartedAt: number | null;
   windowCalls: number;
   windowFailures: number;
-  /** State of the breaker. null: closed. A future time: open, nothing is sent. A past time: half-open, one attempt may try. */
+  /**
+   * State of the breaker. null: closed; a future time: open, nothing is sent; a past time: half-open, one attempt may
+   * probe.
+   */
   openUntil: number | null;
   trips: number;
 }
@@ -29,8 +35,8 @@ const FAILED_SHARE = 0.5;
 const MIN_PAUSE_MS = 30_000;
 const MAX_PAUSE_MS = 3_600_000;
 /**
- * Time for which the probe of a half-open endpoint holds other attempts off, ms: longer than it can take, and shorter than any
- * pause.
+ * Time for which the probe of a half-open endpoint blocks other attempts, ms: longer than a probe can take, and shorter
+ * than any pause.
  */
 export const PROBE_LEASE_MS = 20_000;
 
@@ -42,8 +48,8 @@ export function breakerState({ openUntil }: Pick<Health, 'openUntil'>, now: numb
 }
 
 /**
- * Returns the state after an attempt that began at `startedAt`: the breaker opens at 5 failures in a row or half of at least 10
- * within 5 minutes, for longer after each probe that fails.
+ * Returns the state after an attempt that began at `startedAt`. The breaker opens after 5 consecutive failures, or if
+ * half of at least 10 attempts within 5 minutes failed; each failed probe makes the next pause longer.
  */
 export function afterAttempt(health: Health, ok: boolean, now: number, startedAt: number = now): Health {
   return ok ? afterSuccess(health, now) : afterFailure(health, now, startedAt);
@@ -69,7 +75,8 @@ function afterFailure(health: Health, now: number, startedAt: number): Health {
     health.openUntil !== null ||
     next.failures >= FAILURES_IN_A_ROW ||
     (next.windowCalls >= FEWEST_CALLS && next.windowFailures >= next.windowCalls * FAILED_SHARE);
-  // Attempts that were running when the endpoint got its pause fail with the rest: dozens of them are still one outage.
+  // Attempts that were already running when the breaker opened fail, too, but belong to the same outage, so they do not
+  // extend the pause.
   const knownAlready = health.openUntil !== null && startedAt < health.openUntil - PROBE_LEASE_MS;
   if (!opens || knownAlready) return next;
   const pause = Math.min(MIN_PAUSE_MS * 2 ** Math.min(health.trips, 20), MAX_PAUSE_MS);

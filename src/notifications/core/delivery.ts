@@ -19,7 +19,7 @@ export type DeliveryState = (typeof DELIVERY_STATES)[number];
 export const MESSAGE_TYPES = ['alert.fired', 'alert.resolved', 'alert.summary', 'alert.retracted', 'test'] as const;
 export type MessageType = (typeof MESSAGE_TYPES)[number];
 
-/** Types of the product's own messages: proofs of ownership and warnings. */
+/** Types of this service's own messages: proofs of ownership and warnings. */
 export const SYSTEM_TYPES = [
   'endpoint.verify',
   'target.confirm',
@@ -30,20 +30,20 @@ export const SYSTEM_TYPES = [
 export type SystemType = (typeof SYSTEM_TYPES)[number];
 
 export const FORMATS = ['standard', 'slack', 'discord', 'teams', 'telegram', 'pagerduty', 'json'] as const;
-/** Shape of a webhook's body; without one it is the Standard Webhooks envelope. */
+/** Format of a webhook's body; without a format it is the Standard Webhooks envelope. */
 export type Format = (typeof FORMATS)[number];
 
-/** Alert as every channel, template and socket gets it. Fractions and US dollars, never percent. */
+/** Alert in the form for all channels, templates and sockets. Numbers are fractions and US dollars, never percent. */
 export interface AlertMessage {
   alertId: string;
   ruleId: string;
   name: string;
   state: 'fired' | 'resolved' | 'summary' | 'test';
-  /** Class of the condition that fired, e.g. `change_pct`. */
+  /** Kind of the condition that fired, for example `change_pct`. */
   type: string;
   /** One sentence for people; begins with the name of the rule. */
   message: string;
-  /** Time at which it happened, ISO 8601. */
+  /** Time of the event or tick that caused the alert, ISO 8601. */
   at: string;
   priority: Priority;
   protocol?: string;
@@ -52,36 +52,41 @@ export interface AlertMessage {
   metric: string;
   value: number | null;
   threshold: number | null;
-  /** Reason with values, reference, rule version. Left out of a message that would grow beyond 20 KB. */
+  /** Explanation: values, reference, rule version. Omitted if the message would exceed 20 KB. */
   explanation: object;
 }
 
-/** Message to one target, to be recorded in the transaction that decided on it. */
+/** Message to one target; it must be recorded in the transaction that decides to send it. */
 export interface NewDelivery {
   userId: string;
   channel: Channel;
-  /** Target as normalised by `Targets.claim`. */
+  /** Target in the normal form of `Targets.claim`. */
   target: string;
   type: MessageType;
   data: AlertMessage;
-  /** Name of a user's or a built-in template; an unknown one falls back to the default. */
+  /** Name of a built-in template or of one of the user's; if unknown, the default is used. */
   template?: string;
   format?: Format;
   priority: Priority;
-  /** Rule and instance: a newer message supersedes older ones to the same target while they wait. */
+  /** Rule and instance: a newer message to the same target supersedes waiting ones with the same key. */
   collapseKey: string;
-  /** Whether it reports a happening, such as an event, a move or a crossing: no newer message supersedes it. */
+  /**
+   * Whether the message reports a fact, such as an event, a change or a crossing, so that no newer message supersedes it.
+   */
   standalone?: boolean;
-  /** Rules it speaks of, if they are more than that of `data`: it is sent while one of them wants it. */
+  /**
+   * Rules of a message about several rules; it is sent while at least one of them wants it. Absent: only the rule in
+   * `data`.
+   */
   ruleIds?: readonly string[];
-  /** Earliest time of sending: quiet hours, digests. */
+  /** Earliest time of sending, because of quiet hours or a digest. */
   notBefore?: Date;
-  /** Whether it may wait for others of its target to be sent with them as one mail; see `sendTime`. */
+  /** Whether the message may be collected with others of its target in one mail; see `sendTime`. */
   digest?: boolean;
-  /** Time after which it is not sent any more. Moves with `notBefore` if that is later. */
+  /** Time after which the message is not sent any more. If `notBefore` is later, it is postponed accordingly. */
   expiresAt: Date;
-  /** Id by which the same message to the same target is recorded once, however often it is created. */
+  /** Id under which a message to a target is recorded only once, even if it is created repeatedly. */
   transitionId?: string;
-  /** Reason for which it is recorded and never sent, e.g. `channel_off`. */
+  /** Reason why the message is recorded but never sent, for example `channel_off`. */
   suppressed?: string;
 }

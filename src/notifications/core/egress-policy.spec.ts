@@ -3,7 +3,7 @@ import { EgressPolicy, EgressRefused } from './egress-policy.js';
 
 const strict = new EgressPolicy([], ['alerts.example.org']);
 
-/** Addresses of a hostile user. All of them are refused without a name server. */
+/** URLs that a hostile user may register. All are refused without a DNS look-up. */
 const REFUSED = [
   ['loopback', 'https://127.0.0.1/'],
   ['loopback, decimal', 'https://2130706433/'],
@@ -119,7 +119,7 @@ describe('URLs given by users', () => {
     expect(() => lenient.url('http://10.1.2.4/')).toThrow('not public');
     expect(() => lenient.url('http://93.184.216.34/')).toThrow('only https');
     expect(() => lenient.url('https://93.184.216.34:22/')).toThrow('ports');
-    // A name is judged by what it resolves to.
+    // A name is checked by the addresses to which it resolves.
     expect(() => lenient.url('http://receiver.intranet:8080/')).not.toThrow();
     expect(lenient.allows('127.0.0.9', { protocol: 'http:', port: '1' })).toBe(true);
     expect(lenient.allows('93.184.216.34', { protocol: 'http:', port: '1' })).toBe(false);

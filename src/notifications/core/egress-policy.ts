@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /**
- * Error with the reason why an address is not called. The text is shown to the target's owner and reveals nothing about the
+ * Error with the reason why a URL is not called. The owner of the target sees the text, which reveals nothing about the
  * network.
  */
 export class EgressRefused extends Error {
@@ -10,7 +10,7 @@ export class EgressRefused extends Error {
 
   constructor(
     reason: string,
-    /** Whether EGRESS_ALLOW could let it through. */
+    /** Whether a setting in EGRESS_ALLOW could permit the address. */
     readonly liftable = false,
   ) {
     super(reason);
@@ -18,24 +18,25 @@ export class EgressRefused extends Error {
 }
 
 const MAX_URL_LENGTH = 2_048;
-/** Ports of public https receivers; others belong to other services, such as databases. */
+/** Ports of public https receivers; other ports may belong to other services, such as databases. */
 const PUBLIC_PORTS = new Set(['', '443', '8443']);
-/** Addresses that are public by their range, but belong to the host service of Azure's machines. */
+/** Addresses in a public range that belong to the host service of Azure's virtual machines. */
 const HOST_SERVICES = new Set(['168.63.129.16']);
 export const LOCAL_NAMES =
   /(?:^|\.)(?:localhost|localdomain|local|internal|intranet|lan|home|corp|svc|home\.arpa|arpa)$/;
 
 /**
- * Policy of the addresses that users' targets may have. Public unicast over https is allowed; addresses in EGRESS_ALLOW are
- * allowed over http and on any port too. A name is judged by the addresses it resolves to, at the moment of the connection.
+ * Policy for the URLs of users' targets. Public unicast addresses are allowed over https; addresses in EGRESS_ALLOW are
+ * also allowed over http and on any port. A host name is checked by the addresses to which it resolves when the
+ * connection is opened.
  */
 export class EgressPolicy {
   private readonly allowed = new BlockList();
   private readonly hasExceptions: boolean;
 
   /**
-   * Creates the policy. `blocks` are CIDRs let through although private; `ownHosts` are names of this service, which never calls
-   * itself.
+   * Creates the policy. `blocks` are CIDR blocks of private addresses that are allowed; `ownHosts` are names of this
+   * service, which must not call itself.
    */
   constructor(
     blocks: readonly string[],
@@ -49,7 +50,7 @@ export class EgressPolicy {
     }
   }
 
-  /** Returns the normalised address. Throws EgressRefused for faults that are visible without a name server. */
+  /** Returns the normalised URL. Throws EgressRefused for faults that can be found without a DNS look-up. */
   url(text: string): URL {
     if (text.length > MAX_URL_LENGTH)
       throw new EgressRefused(`the address is longer than ${MAX_URL_LENGTH} characters`);
@@ -59,7 +60,7 @@ export class EgressPolicy {
     if (url.username !== '' || url.password !== '')
       throw new EgressRefused('a user and password are not allowed in the address');
     url.hash = '';
-    // Letters of other alphabets grow when they are encoded.
+    // Checked again, because percent-encoding of non-ASCII letters makes a URL longer.
     if (url.href.length > MAX_URL_LENGTH)
       throw new EgressRefused(`the address is longer than ${MAX_URL_LENGTH} characters`);
     const host = hostOf(url);
@@ -71,7 +72,7 @@ export class EgressPolicy {
     return url;
   }
 
-  /** Checks an address that a name resolved to, or that a socket is connected to. */
+  /** Checks an address to which a name resolved, or to which a socket is connected. */
   checkAddress(address: string, url: Pick<URL, 'protocol' | 'port'>): void {
     if (this.excepted(address)) return;
     if (!isPublic(address)) throw new EgressRefused('the address is not public', true);
@@ -89,7 +90,7 @@ export class EgressPolicy {
 
   private checkName(host: string, url: URL): void {
     if (this.ownHosts.includes(withoutRoot(host))) throw new EgressRefused('the name is that of this service');
-    // With exceptions the name may lead to one of them: the address it resolves to is checked when it is called.
+    // With EGRESS_ALLOW any name may resolve to an allowed address, which is checked when the connection is opened.
     if (this.hasExceptions) return;
     const name = withoutRoot(host);
     if (!name.includes('.') || LOCAL_NAMES.test(name)) throw new EgressRefused('the name is not public', true);
@@ -108,21 +109,22 @@ export class EgressPolicy {
   }
 }
 
-/** Returns the host as sockets take it: IPv6 without brackets. */
+/** Returns the host in the form for sockets: IPv6 without brackets. */
 export function hostOf({ hostname }: Pick<URL, 'hostname'>): string {
   return hostname.replace(/^\[|\]$/g, '');
 }
 
 function isPublic(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
-  // An IPv4 address inside an IPv6 one is judged as the former.
+  // An IPv4 address embedded in an IPv6 address is checked as IPv4.
   const plain = ipaddr.process(address);
   if (plain.range() !== 'unicast' || HOST_SERVICES.has(plain.toString())) return false;
-  // The only block of global IPv6 addresses; other unicast ones may hide an IPv4 one, as ::127.0.0.1 does.
+  // 2000::/3 is the only block of global IPv6 addresses; other unicast addresses may embed an IPv4 address, as
+  // ::127.0.0.1 does.
   return plain.kind() === 'ipv4' || plain.match(ipaddr.parseCIDR('2000::/3'));
 }
 
-/** Returns the name without the dots of the root at its end. */
+/** Returns the name without trailing dots, which denote the DNS root. */
 function withoutRoot(host: string): string {
   let end = host.length;
   while (host[end - 1] === '.') end -= 1;

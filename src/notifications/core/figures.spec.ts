@@ -4,7 +4,7 @@ import { comparedFigures, figure, unitOf, type Unit } from './figures.js';
 
 const SCALE: Readonly<Record<string, number>> = { M: 1e6, B: 1e9, T: 1e12 };
 
-/** Returns the number that a reader takes from a figure. */
+/** Returns the number that a figure represents. */
 function read(text: string): number {
   const [, sign, digits = '', scale] = /^(−?)\$?([\d,.]+)(?: ([MBT%]))?$/.exec(text) ?? [];
   const size = Number(digits.replaceAll(',', '')) * (scale === '%' ? 0.01 : (SCALE[scale ?? ''] ?? 1));
@@ -83,7 +83,7 @@ describe('a formatted number', () => {
         const [one, other] = comparedFigures(a, b, unit);
         for (const text of [one, other]) expect(text).toMatch(/^−?\$?\d{1,3}(,\d{3})*(\.\d+)?( [MBT%])?$/);
         expect(one === other).toBe(a === b);
-        // The number read is a double again, so that neighbours may become equal.
+        // Parsing rounds to a double, so that adjacent numbers may become equal.
         expect(Math.sign(read(one) - read(other)) * Math.sign(a - b)).not.toBe(-1);
       }),
       { numRuns: 1_000 },

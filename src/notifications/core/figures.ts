@@ -1,14 +1,14 @@
-/** Unit of a number: US dollars, a fraction that is read in percent, minutes, or a bare number. */
+/** Unit of a number: US dollars, a fraction shown as percent, minutes, or a plain number. */
 export type Unit = 'usd' | 'percent' | 'minutes' | 'count';
 
-/** Decimals of amounts of at least one; smaller ones keep as many digits. */
+/** Decimals of amounts of at least 1; smaller amounts keep this many significant digits (`SMALL_DIGITS`). */
 const DECIMALS = 2;
 const SMALL_DIGITS = { usd: 6, count: 6, percent: 2, minutes: 2 } as const;
-/** Maximum number of decimals with which a threshold is shown as it was written. */
+/** Maximum number of decimals up to which a threshold is shown with all decimals that its author wrote. */
 const MAX_WRITTEN_DECIMALS = 12;
-/** Maximum number of decimals of `Intl`; smaller numbers are shown by their digits alone. */
+/** Maximum number of decimals that `Intl` supports; smaller numbers are shown with significant digits only. */
 const MAX_DECIMALS = 100;
-/** Digits that tell every double from its neighbours. */
+/** Number of significant digits that distinguish every double from its neighbours. */
 const ALL_DIGITS = 17;
 
 const SCALES = [
@@ -20,8 +20,8 @@ const SCALES = [
 const MINUS = '−';
 
 /**
- * Returns the unit of the number that a condition compares: absences are minutes, changes are fractions, points have none,
- * everything else is money.
+ * Returns the unit of the number that a condition compares: minutes for absences, fractions for changes, none for points,
+ * US dollars for everything else.
  */
 export function unitOf(metric: string, type = ''): Unit {
   if (type === 'absent') return 'minutes';
@@ -29,7 +29,7 @@ export function unitOf(metric: string, type = ''): Unit {
   return metric === 'points' || metric === 'event' ? 'count' : 'usd';
 }
 
-/** Returns the unit of a member of an event's data, by its name: amounts of money end in `Usd`. */
+/** Returns the unit of a member of an event's data by its name: names of amounts in US dollars end in `Usd`. */
 export function unitOfField(field = ''): Unit {
   return field.toLowerCase().endsWith('usd') ? 'usd' : 'count';
 }
@@ -40,14 +40,15 @@ export function figure(value: number, unit: Unit): string {
 }
 
 /**
- * Formats a value and the threshold it is compared with, with as many digits as tell them apart, and the threshold as it was
- * written: a stablecoin is not "$1.00, above $1.00". The figures have the order of the numbers.
+ * Formats a value and the threshold with which it is compared. Both have enough digits to be distinguished, and the
+ * threshold has all digits that its author wrote: a stablecoin must not be "$1.00, above $1.00". The figures are in the
+ * same order as the numbers.
  */
 export function comparedFigures(value: number, threshold: number, unit: Unit): [string, string] {
   const written = Math.max(decimalsOf(threshold, unit), writtenDecimals(threshold, unit));
   const least = Math.max(decimalsOf(value, unit), written);
   for (let decimals = least; ; decimals++) {
-    // Neighbouring doubles are equal in millions: in dollars they differ.
+    // Two adjacent doubles may look equal in millions, but differ when written in dollars.
     const scales = decimals <= least + ALL_DIGITS;
     const [one, other] = [shown(value, unit, decimals, scales), shown(threshold, unit, decimals, scales)];
     if (one === other && value !== threshold && decimals <= MAX_DECIMALS) continue;
@@ -57,7 +58,7 @@ export function comparedFigures(value: number, threshold: number, unit: Unit): [
 
 const isAmount = (value: number): boolean => Math.abs(value) >= 1;
 
-/** Gives amounts of money in one unit the same decimals. */
+/** Gives two amounts of money with the same suffix the same number of decimals. */
 function alike(one: string, other: string): [string, string] {
   if (one.slice(-2).trimStart() !== other.slice(-2).trimStart() && (/[A-Z]$/.test(one) || /[A-Z]$/.test(other))) {
     return [one, other];
@@ -76,7 +77,7 @@ function padded(text: string, decimals: number): string {
 }
 
 function shown(value: number, unit: Unit, decimals: number, scales = true): string {
-  // A change from next to nothing can exceed the range of numbers.
+  // A change from nearly zero can exceed the largest double.
   if (!Number.isFinite(value)) return `${value < 0 ? MINUS : ''}∞`;
   const size = Math.abs(value);
   const amount = unit === 'usd' ? money(size, decimals, scales) : grouped(size, decimals, unit);
@@ -88,13 +89,14 @@ function money(size: number, decimals: number, scales: boolean): string {
   const index = scales ? SCALES.findIndex(([power]) => size >= 10 ** power) : -1;
   const scale = SCALES[index];
   const number = grouped(scale === undefined ? size : shifted(size, -scale[0]), decimals, 'usd');
-  // Rounded up to the next unit: 999,999,999 is one billion, not a thousand million.
+  // If rounding reaches the next suffix, that suffix is used: 999,999,999 is shown as one billion, not as a thousand
+  // million.
   const next = scale === undefined ? (scales ? SCALES.at(-1) : undefined) : SCALES[index - 1];
   if (next !== undefined && number === (scale === undefined ? '1,000,000' : '1,000')) return `$1${next[1]}`;
   return `$${number.replace(/\.\d$/, '$&0')}${scale?.[1] ?? ''}`;
 }
 
-/** Shifts the decimal point of the written number, not of the stored one: 0.07 is exactly 7 percent. */
+/** Shifts the decimal point in the decimal notation, because multiplication would round: 0.07 is exactly 7 percent. */
 function shifted(value: number, by: number): number {
   const [mantissa, exponent] = value.toExponential().split('e');
   return Number(`${mantissa}e${Number(exponent) + by}`);
@@ -116,20 +118,20 @@ function options(decimals: number, unit: Unit): Intl.NumberFormatOptions {
     : { style, maximumFractionDigits: decimals };
 }
 
-/** Returns the decimals of a number that stands alone. */
+/** Returns the number of decimals for a number that is not compared with another. */
 function decimalsOf(value: number, unit: Unit): number {
   const exponent = exponentOf(value, unit);
   return exponent >= 0 ? DECIMALS : Math.max(DECIMALS, SMALL_DIGITS[unit] - exponent - 1);
 }
 
-/** Returns the decimals that a number was written with, in its unit. */
+/** Returns the number of decimals with which a number was written, in its unit. */
 function writtenDecimals(value: number, unit: Unit): number {
   const digits = (Math.abs(value).toExponential().split('e')[0] ?? '').length - 2;
   const exponent = exponentOf(value, unit);
   return Math.min(Math.max(0, digits - exponent), MAX_WRITTEN_DECIMALS + Math.max(0, -exponent - 1));
 }
 
-/** Returns the power of ten of a number's first digit, in its unit. */
+/** Returns the power of ten of a number's first significant digit, in its unit. */
 function exponentOf(value: number, unit: Unit): number {
   if (value === 0 || !Number.isFinite(value)) return 0;
   const power = Number(Math.abs(value).toExponential().split('e')[1]);

@@ -2,7 +2,7 @@ import { CHANNELS, type Channel } from './channels/catalogue.js';
 import type { Format } from './delivery.js';
 import { shownKind } from './hook-forms.js';
 
-/** Returns the reason why a message cannot have this format; undefined if it can. */
+/** Returns the reason why an action cannot have its format; undefined if it can. */
 export function formatFault(action: {
   type: Channel;
   target: string;

@@ -9,7 +9,10 @@ const TEAMS_STYLES: Partial<Record<AlertMessage['state'], string>> = {
   test: 'accent',
 };
 
-/** Returns the body for Teams' incoming workflows: an Adaptive Card. Its texts have no Markdown of ours. */
+/**
+ * Returns the body for Teams' incoming workflows: an Adaptive Card. Its texts are escaped, so that they contain no
+ * Markdown.
+ */
 export function teamsBody({ title, text, links }: ChatMessage, state: AlertMessage['state']): string {
   const plain = (part: string): string => part.replaceAll(/([\\`*_[\]()#+!|<>~-])/g, '\\$1');
   const card = {
@@ -30,7 +33,7 @@ export function teamsBody({ title, text, links }: ChatMessage, state: AlertMessa
   return JSON.stringify({ type: 'message', attachments: [attachment] });
 }
 
-/** Returns the body for Telegram's sendMessage, as plain text: no part of it can be markup. */
+/** Returns the body for Telegram's sendMessage, as plain text without markup. */
 export function telegramBody({ title, text, links }: ChatMessage, to: URLSearchParams): string {
   const thread = to.get('message_thread_id');
   const shownLinks = namedLinks(links).map(({ name, address }) => `${name}: ${address}`);
@@ -45,7 +48,10 @@ export function telegramBody({ title, text, links }: ChatMessage, to: URLSearchP
 
 const SEVERITIES: Record<Priority, string> = { low: 'info', normal: 'warning', high: 'error', critical: 'critical' };
 
-/** Returns an event of PagerDuty's Events API v2: an incident of the instance, which ends when the instance resolves. */
+/**
+ * Returns an event for PagerDuty's Events API v2. Each instance of a rule is one incident, which is closed when the
+ * instance resolves.
+ */
 export function pagerDutyBody(
   { title, text, links }: ChatMessage,
   event: {

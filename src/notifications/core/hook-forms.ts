@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 
-/** Services whose incoming hooks need no proof: an address is known only to people who were given it. */
+/** Services whose incoming hooks need no proof: their URL is known only to people who were given it. */
 export type HookKind = 'slack' | 'discord' | 'teams' | 'telegram' | 'pagerduty';
 
-/** Address of a hook, and the part of it that may be shown. */
+/** URL of a hook, and the part of it that may be shown. */
 export interface Hook {
   kind: HookKind;
-  /** Address with the secret part as `…last4`. */
+  /** URL with `…last4` in place of its secret part. */
   shown: string;
 }
 
-/** Sign in place of the hidden part of an address; no address has it. */
+/** Character in place of the hidden part of a URL; no URL contains it. */
 export const HIDDEN = '…';
 const FORMS: readonly { kind: HookKind; form: RegExp }[] = [
   {
@@ -31,11 +31,13 @@ const FORMS: readonly { kind: HookKind; form: RegExp }[] = [
     form: /^(https:\/\/[\w.-]{1,200}\.(?:webhook\.office\.com|logic\.azure\.com|powerplatform\.com)(?::443)?\/)([^#]+)()$/,
   },
 ];
-/** Number of shown characters of a secret; two of one user that end the same are shown with more. */
+/** Number of characters of a secret that are shown; more are shown if two secrets of one user end the same. */
 export const SHOWN_CHARACTERS = 4;
 const SHORT = 12;
 
-/** Returns the hook of one of the known services, with `shown` characters of its secret; undefined for any other address. */
+/**
+ * Returns the hook if the URL is one of a known service, with `shown` characters of its secret; undefined for other URLs.
+ */
 export function hookOf(address: string, shown = SHOWN_CHARACTERS): Hook | undefined {
   for (const { kind, form } of FORMS) {
     const [, before = '', secret = '', after = ''] = form.exec(address) ?? [];
@@ -44,13 +46,16 @@ export function hookOf(address: string, shown = SHOWN_CHARACTERS): Hook | undefi
   return undefined;
 }
 
-/** Returns the ending of a secret; less of a short one, most of which it would be. */
+/**
+ * Returns the last characters of a secret. For a short secret, which would nearly be revealed, it returns characters of a
+ * hash.
+ */
 function ending(secret: string, shown: number): string {
   if (secret.length >= SHORT) return secret.slice(-shown);
   return createHash('sha256').update(secret).digest('hex').slice(0, shown);
 }
 
-/** Returns the service that a target is shown as; undefined for an address of the user's own. */
+/** Returns the service of a target in its shown form; undefined for a user's own endpoint. */
 export function shownKind(target: string): HookKind | undefined {
   if (target.startsWith('pagerduty:')) return 'pagerduty';
   if (target.startsWith('https://api.telegram.org/bot')) return 'telegram';

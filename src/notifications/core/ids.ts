@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-/** Returns a UUIDv7, which sorts by its time of creation, to the millisecond. */
+/** Returns a UUIDv7, which sorts by its time of creation in milliseconds. */
 export function newId(now: number = Date.now()): string {
   const bytes = randomBytes(16);
   bytes.writeUIntBE(now, 0, 6);

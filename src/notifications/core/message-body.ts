@@ -1,17 +1,17 @@
 import { cutText } from './cut-text.js';
 import type { AlertMessage, MessageType, SystemType } from './delivery.js';
 
-/** Maximum size of a body, bytes: receivers of Standard Webhooks may refuse more. */
+/** Maximum size of a body, bytes: receivers of Standard Webhooks may refuse larger ones. */
 const MAX_BYTES = 20_000;
 
 export interface Envelope {
   type: MessageType | SystemType;
-  /** Time at which the message was made, ISO 8601; the same in every attempt. */
+  /** Time at which the message was created, ISO 8601; the same in every attempt. */
   timestamp: string;
   data: object;
 }
 
-/** Returns the JSON of a message, without the explanation if it would be over 20 KB; then a long text, too, is cut. */
+/** Returns the JSON of a message. Above 20 KB the explanation is omitted, and if that is not enough, the text is cut. */
 export function messageBody(envelope: Envelope): string {
   const whole = JSON.stringify(envelope);
   if (fits(whole)) return whole;
@@ -19,7 +19,7 @@ export function messageBody(envelope: Envelope): string {
   const { message } = data;
   let body = JSON.stringify({ ...envelope, data });
   if (typeof message !== 'string') return body;
-  // A user's own template makes texts of any length.
+  // Texts can have any length, because users write templates.
   for (let length = MAX_BYTES; !fits(body) && length > 0; length >>= 1) {
     body = JSON.stringify({ ...envelope, data: { ...data, message: cutText(message, length) } });
   }
@@ -37,7 +37,7 @@ const COLORS: Record<AlertMessage['state'], number> = {
   test: 0x2457d6,
 };
 
-/** Message as chats show it; `links` by their destination. */
+/** Message for chats; `links` are by destination. */
 export interface ChatMessage {
   title: string;
   text: string;
@@ -46,7 +46,7 @@ export interface ChatMessage {
 
 const LINK_NAMES = { rule: 'Rule', history: 'History', snooze: 'Snooze' } as const;
 
-/** Returns the links shown to people, in their order. */
+/** Returns the links with names for people, in a fixed order. */
 export function namedLinks(links: Readonly<Record<string, string>> = {}): { name: string; address: string }[] {
   return Object.entries(LINK_NAMES).flatMap(([key, name]) => {
     const address = links[key];
@@ -55,7 +55,8 @@ export function namedLinks(links: Readonly<Record<string, string>> = {}): { name
 }
 
 /**
- * Returns the body for Slack's incoming webhooks. Its three control characters are escaped: a name can neither link nor mention.
+ * Returns the body for Slack's incoming webhooks. Slack's three control characters are escaped, so that a name in the
+ * text can neither link nor mention anyone.
  */
 export function slackBody({ title, text, links }: ChatMessage): string {
   const escape = (part: string): string =>
@@ -73,7 +74,7 @@ export function slackBody({ title, text, links }: ChatMessage): string {
   });
 }
 
-/** Returns the body for Discord's webhooks. Nobody is mentioned, whatever the text says. */
+/** Returns the body for Discord's webhooks. Mentions are disabled, whatever the text contains. */
 export function discordBody({ title, text, links }: ChatMessage, state: AlertMessage['state']): string {
   const shownLinks = namedLinks(links).map(({ name, address }) => `[${name}](${address})`);
   const description = [cutText(text, 3_000), shownLinks.join(' · ')].filter((part) => part !== '').join('\n');

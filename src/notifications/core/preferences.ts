@@ -4,26 +4,26 @@ import { ofEachChannel, type Channel } from './channels/catalogue.js';
 export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 export type Day = (typeof DAYS)[number];
 
-/** Quiet hours. Local times are `HH:MM`; `end` before `start`, or equal to it, is the next day's. */
+/** Quiet hours. Local times are `HH:MM`; an `end` before or equal to `start` is on the next day. */
 export interface QuietHours {
   start: string;
   end: string;
-  /** IANA name, e.g. `Europe/Berlin`. */
+  /** IANA name, for example `Europe/Berlin`. */
   timezone: string;
-  /** Days on which they start; absent: every day. */
+  /** Days on which the quiet hours start; absent: every day. */
   days?: readonly Day[];
-  /** Whether critical messages are sent at once all the same. */
+  /** Whether critical messages are sent immediately. */
   allowCritical: boolean;
 }
 
-/** Quiet hours of a rule that is never quiet, whatever its user's are. */
+/** Quiet hours of a rule that has none, whatever the quiet hours of its user. */
 export const NEVER_QUIET = 'never';
-/** Quiet hours of a rule: its own, none, or (null) those of its user. */
+/** Quiet hours of a rule: its own, `never`, or null for those of its user. */
 export type RuleQuietHours = QuietHours | typeof NEVER_QUIET | null;
 
 export interface Digest {
   every: 'hour' | 'day';
-  /** Local time of a daily digest, `HH:MM`; an hourly one has none. */
+  /** Local time of a daily digest, `HH:MM`; absent for an hourly one. */
   at?: string;
   timezone: string;
 }
@@ -31,9 +31,9 @@ export interface Digest {
 export interface UserPreferences {
   channels: Record<Channel, boolean>;
   quietHours: QuietHours | null;
-  /** Digest for which mails of low and normal priority wait. */
+  /** Digest that collects mails of low and normal priority. */
   digest: Digest | null;
-  /** Whether no alert mail is sent at all. */
+  /** Whether no alert mail is sent. */
   unsubscribed: boolean;
 }
 
@@ -63,7 +63,7 @@ export function completePreferences(stored: Partial<UserPreferences>): UserPrefe
   };
 }
 
-/** Preferences to change: an absent one stays as it is. */
+/** Preferences to change; absent members keep their values. */
 export interface PreferencesChange {
   channels?: Partial<Record<Channel, boolean>>;
   quietHours?: Partial<QuietHours> | null;
@@ -72,8 +72,8 @@ export interface PreferencesChange {
 }
 
 /**
- * Returns the preferences after a change. Needed members of new quiet hours or of a new digest that are not named stay empty: the
- * check that follows finds them.
+ * Returns the preferences after a change. Members of new quiet hours or of a new digest that are required but not given
+ * are empty, and the validation that follows reports them.
  */
 export function mergePreferences(current: UserPreferences, changes: PreferencesChange): UserPreferences {
   const { channels, quietHours, digest, unsubscribed } = changes;
@@ -87,7 +87,7 @@ export function mergePreferences(current: UserPreferences, changes: PreferencesC
 
 const NO_QUIET_HOURS: QuietHours = { start: '', end: '', timezone: '', allowCritical: true };
 const NO_DIGEST: Digest = { every: 'day', timezone: '' };
-/** Local time of a daily digest unless another one is given. */
+/** Default local time of a daily digest. */
 export const DIGEST_TIME = '08:00';
 
 function merged<T extends object>(current: T | null, empty: T, change: Partial<T> | null | undefined): T | null {
@@ -100,13 +100,13 @@ function mergedDigest(current: Digest | null, change: Partial<Digest> | null | u
   return digest && withTime(digest, typeof change?.at === 'string');
 }
 
-/** Returns a digest with the time that it needs. `keeps`: a time that is not needed stays, for the check to find it. */
+/** Returns a digest with the time that it needs. `keeps`: an unneeded time is kept, so that the validation reports it. */
 function withTime({ at, ...digest }: Digest, keeps: boolean): Digest {
   if (digest.every === 'day') return { ...digest, at: at ?? DIGEST_TIME };
   return keeps && at !== undefined ? { ...digest, at } : digest;
 }
 
-/** Returns the members that were sent: a body also has the others, as undefined. */
+/** Returns the members that the client sent: a DTO also has the others, with the value undefined. */
 function given<T extends object>(change: T): T {
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as T;
 }

@@ -79,7 +79,7 @@ describe('quiet hours', () => {
 });
 
 describe('the end of quiet hours', () => {
-  /** Days with a change of the clock somewhere, and one on which Apia had none at all. */
+  /** Days with a clock change in the zone, and the day that did not exist in Apia. */
   const CHANGES = [
     ['Europe/Berlin', '2026-03-29'],
     ['Europe/Berlin', '2026-10-25'],
@@ -96,7 +96,7 @@ describe('the end of quiet hours', () => {
     ['UTC', '2026-02-28'],
   ] as const;
 
-  /** Walks minute by minute, by the time on a wall clock. */
+  /** Reference implementation: walks minute by minute in local time. */
   function walked({ start, end, timezone, days = DAYS }: QuietHours, at: Date): Date {
     const format = new Intl.DateTimeFormat('en-GB', {
       timeZone: timezone,

@@ -4,10 +4,10 @@ import { DAYS, type Day, type QuietHours } from './preferences.js';
 const TIME = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1_440;
-/** Day of the week on which Unix time began. */
+/** Weekday of 1970-01-01, the start of Unix time. */
 const FIRST_DAY = DAYS.indexOf('thu');
 
-/** Returns the fault of quiet hours, with its member; undefined: there is none. */
+/** Returns the error of quiet hours and the member that has it; undefined if they are valid. */
 export function quietHoursFault(quiet: QuietHours): { field: keyof QuietHours; detail: string } | undefined {
   const { start, end, timezone, days } = quiet;
   for (const [field, time] of Object.entries({ start, end })) {
@@ -19,7 +19,7 @@ export function quietHoursFault(quiet: QuietHours): { field: keyof QuietHours; d
     return { field: 'days', detail: `must be some of ${DAYS.join(', ')}` };
   }
   if (start !== end || isSome(days)) return undefined;
-  return { field: 'end', detail: 'must differ from start; to send nothing at all, switch it off in channels' };
+  return { field: 'end', detail: 'must differ from start; to send no messages, switch them off in channels' };
 }
 
 export function isTimeOfDay(time: unknown): boolean {
@@ -27,17 +27,16 @@ export function isTimeOfDay(time: unknown): boolean {
 }
 
 /**
- * Whether it is a time zone; an offset is none: it has no summer time, and for half of the year the night would begin an hour
- * off.
+ * Whether a value is a time zone name. Offsets are refused: they have no summer time, so quiet hours would be an hour
+ * wrong for half of the year.
  */
 export function isZone(zone: unknown): boolean {
   return typeof zone === 'string' && !/^[+-]/.test(zone) && IANAZone.isValidZone(zone);
 }
 
 /**
- * Returns `at` itself outside quiet hours, else the first moment at which the clock of their zone shows a minute that is in none
- * of their windows: at the end of one, or where the clock jumps out of it. A minute that the clock shows twice counts the same
- * both times.
+ * Returns `at` if it is outside quiet hours, otherwise the first moment whose local time is in no window: the end of a
+ * window, or a clock change that skips the rest of one. A local minute that occurs twice is treated equally both times.
  */
 export function afterQuietHours(quiet: QuietHours, at: Date): Date {
   const zone = IANAZone.create(quiet.timezone);
@@ -52,7 +51,8 @@ export function afterQuietHours(quiet: QuietHours, at: Date): Date {
 }
 
 /**
- * Returns the minutes until the end of the window that contains a minute, counted from 1970 on the wall clock; 0: it is in none.
+ * Returns the minutes until the end of the window that contains a local minute (counted from 1970 in local time); 0 if
+ * none contains it.
  */
 function minutesLeft({ start, end, days }: QuietHours, wallMinute: number): number {
   if (start === end && !isSome(days)) return 0;
@@ -69,7 +69,7 @@ function isOn(days: readonly Day[] | undefined, date: number): boolean {
   return days === undefined || (day !== undefined && days.includes(day));
 }
 
-/** Whether there is a day without quiet hours. */
+/** Whether at least one day has no quiet hours. */
 function isSome(days: readonly Day[] | undefined): boolean {
   return days !== undefined && !DAYS.every((day) => days.includes(day));
 }
@@ -78,7 +78,7 @@ function minuteOf(time: string): number {
   return Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
 }
 
-/** Returns the time of a clock change between two moments of one day; undefined: there is none. */
+/** Returns the time of a clock change between two moments of one day; undefined if there is none. */
 function clockChange(zone: IANAZone, from: number, to: number): number | undefined {
   const offset = zone.offset(from);
   if (zone.offset(to) === offset) return undefined;

@@ -82,7 +82,8 @@ describe('the circuit breaker of an endpoint', () => {
       open,
     );
     expect(stragglers).toMatchObject({ openUntil: 40_000, trips: 1, failures: 100 });
-    // A probe holds others off; an attempt from before does not end its turn, its own failure does.
+    // A probe blocks other attempts. An attempt that began before it does not end the probe; only the probe's own failure
+    // does.
     const probing = { ...stragglers, openUntil: 40_000 + PROBE_LEASE_MS };
     expect(afterAttempt(probing, false, 41_000, 9_500)).toMatchObject({ openUntil: 60_000, trips: 1 });
     expect(afterAttempt(probing, false, 45_000, 40_000)).toMatchObject({ openUntil: 105_000, trips: 2 });

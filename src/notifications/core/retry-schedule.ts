@@ -3,12 +3,15 @@ import { CHANNELS, type Channel } from './channels/catalogue.js';
 const SECOND = 1_000;
 const HOUR = 3_600_000;
 
-/** Fraction of the wait by which it varies either way, so that deliveries that failed together are not retried together. */
+/**
+ * Fraction by which a wait is randomly shortened or extended, so that deliveries that failed together are not retried
+ * together.
+ */
 const JITTER = 0.2;
-/** Longest wait that a receiver can ask for with Retry-After, ms. */
+/** Maximum wait that a receiver can request with Retry-After, ms. */
 const MAX_ASKED_MS = HOUR;
 
-/** Returns the ms until the next attempt after `tries` failed ones; undefined if there is none left. */
+/** Returns the time until the next attempt after `tries` failed ones, ms; undefined if no attempt is left. */
 export function retryWait(
   channel: Channel,
   tries: number,
@@ -21,7 +24,7 @@ export function retryWait(
   return Math.round(Math.max(jittered, Math.min(retryAfterMs, MAX_ASKED_MS)));
 }
 
-/** Returns a Retry-After as ms from `now`: seconds or an HTTP date; undefined for anything else. */
+/** Returns the wait of a Retry-After header (seconds or an HTTP date) in ms from `now`; undefined for other values. */
 export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined;
   if (/^\d{1,9}$/.test(value)) return Number(value) * SECOND;

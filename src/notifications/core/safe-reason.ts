@@ -1,8 +1,8 @@
 import { redact } from '../../platform/logging/redaction.js';
 
 /**
- * Returns the text of an error, fit for a log line, for the database and for the owner of a target: short, without secrets and
- * NUL.
+ * Returns the text of an error for log lines, the database and the owner of a target: short, without secrets and NUL
+ * characters.
  */
 export function safeReason(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);

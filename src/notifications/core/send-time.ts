@@ -4,13 +4,13 @@ import type { NewDelivery, Priority } from './delivery.js';
 import { DIGEST_TIME, type Digest, type UserPreferences } from './preferences.js';
 import { afterQuietHours } from './quiet-hours.js';
 
-/** Time of sending, in the fields of a new delivery; none: at once. */
+/** Time of sending, as members of a new delivery; without members: immediately. */
 export type SendTime = Pick<NewDelivery, 'notBefore' | 'digest' | 'suppressed'>;
 
 /**
- * Returns the time at which a message decided on at `at` is sent, by these preferences (`preferencesFor` its rule). Pure, so that
- * a backtest has the messages that would really have been sent. Critical messages pass digests, and quiet hours that allow it;
- * nothing passes a channel that is off.
+ * Returns the time of sending for a message that is decided at `at`, by preferences (from `preferencesFor`). Pure, so
+ * that a backtest plans the messages that would have been sent. Critical messages bypass digests, and quiet hours that
+ * permit it; no message bypasses a disabled channel.
  */
 export function sendTime(preferences: UserPreferences, priority: Priority, at: Date, channel: Channel): SendTime {
   const { hasUnsubscribe, isCollected } = CHANNELS[channel];
@@ -24,7 +24,7 @@ export function sendTime(preferences: UserPreferences, priority: Priority, at: D
   return { ...(leaves > at ? { notBefore: leaves } : {}), ...(collected ? { digest: true } : {}) };
 }
 
-/** Returns the next full hour, or the next time of day, after `at`. */
+/** Returns the next full hour, or the next time of the daily digest, after `at`. */
 export function digestTime({ every, at: time = DIGEST_TIME, timezone }: Digest, at: Date): Date {
   const now = DateTime.fromJSDate(at, { zone: timezone });
   if (every === 'hour') return now.startOf('hour').plus({ hours: 1 }).toJSDate();
@@ -33,8 +33,8 @@ export function digestTime({ every, at: time = DIGEST_TIME, timezone }: Digest, 
 }
 
 /**
- * Returns that wall-clock time on the day of `day`. A time that the clock skips is the end of the jump; of a time that it shows
- * twice the first one counts.
+ * Returns a local time on the day of `day`. If a clock change skips the time, the result is the end of the skipped hour;
+ * if the time occurs twice, it is the first.
  */
 function atTime(day: DateTime, time: string): DateTime {
   const [hour = 0, minute = 0] = time.split(':').map(Number);

@@ -3,7 +3,7 @@ import type { MessageType, Priority, SystemType } from './delivery.js';
 import { preferencesFor, type RuleQuietHours, type UserPreferences } from './preferences.js';
 import { sendTime } from './send-time.js';
 
-/** Rule as it is when a message about it is about to be sent. */
+/** Current state of a rule, read when a message about it is about to be sent. */
 export interface RuleNow {
   isActive: boolean;
   /** End of the snooze, Unix ms; null: not snoozed. */
@@ -12,32 +12,32 @@ export interface RuleNow {
   quietHours: RuleQuietHours;
 }
 
-/** Facts that decide, each time before a message is sent, whether it is still wanted. Times are Unix ms. */
+/** Facts that determine, before each attempt, whether a message is still wanted. Times are Unix ms. */
 export interface WantedQuestion {
   type: MessageType | SystemType;
   channel: Channel;
   target: string;
   priority: Priority;
-  /** Whether it is collected with others of its target. */
+  /** Whether the message is collected with others of its target. */
   digest: boolean;
   attempts: number;
-  /** Whether its user asked for it by hand, after the last edit of its rules. */
+  /** Whether the user requested the message by hand, after the last edit of its rules. */
   asked: boolean;
   createdAt: number;
-  /** Time since which its target is proven; null: never. */
+  /** Time at which the target was proven; null: never. */
   verifiedAt: number | null;
   preferences: UserPreferences;
-  /** Rules it speaks of, undefined for a deleted one; null: no rule is asked. */
+  /** Rules of the message; undefined for a deleted rule. null: the message does not depend on rules. */
   rules: readonly (RuleNow | undefined)[] | null;
   /**
-   * State of what was said before it of its subjects, alone, in a storm or in a summary: for a resolution, of its firing; for a
-   * firing, of resolutions; for the end of a test, of the test. `open`: not finished yet. `none`: there was none to this target.
-   * `overtaken`: a firing after the resolution has arrived, which did not wait for it.
+   * State of the previous messages to this target about the same subjects, including those in storms and summaries: for a
+   * resolution, its firings; for a firing, resolutions; for the end of a test, the test. `open`: not finished. `none`:
+   * there was none. `lost`: not delivered. `overtaken`: a firing after this resolution was already delivered.
    */
   before: 'none' | 'delivered' | 'open' | 'lost' | 'overtaken';
-  /** Time of the next attempt of the unfinished one; 0: it is being sent. */
+  /** Time of the next attempt of the unfinished previous message; 0: it is being sent. */
   beforeNext: number;
-  /** Whether it says that its subjects hold no more: a resolution, or a storm of resolutions. */
+  /** Whether the message reports that its subjects no longer hold: a resolution, or a storm of resolutions. */
   isEnd: boolean;
 }
 
@@ -47,19 +47,25 @@ export type Wanted =
   | { action: 'defer'; until: number; reason: string; digest: boolean };
 
 /**
- * Pause before a message checks by itself whether the one before it has arrived, ms. That one's result makes it due; thousands
- * that wait leave the workers to those they wait for.
+ * Time after which a waiting message checks the previous one again, ms. The result of the previous message makes it due
+ * earlier; the interval is long, so that thousands of waiting messages do not occupy the workers.
  */
 export const IN_ORDER_MS = 60_000;
-/** The same while that one is being sent: its result may be stored before this one is known to wait. */
+/**
+ * Time until that check while the previous message is being sent, ms: its result may be stored before this message is
+ * recorded as waiting.
+ */
 const IN_FLIGHT_MS = 500;
-/** Longest time to the next attempt of an older message that a firing waits for, ms: an alarm is not held up by an end. */
+/**
+ * Maximum time until the next attempt of a previous message for which a firing waits, ms: a resolution must not delay an
+ * alarm longer.
+ */
 const FIRING_PATIENCE_MS = 75_000;
 
 /**
- * Decides, in this single place, whether a message is still to be sent, and whether now: by its rules, by its user's preferences,
- * and by the firing or the resolution before it: messages about one subject arrive in their order. The product's own messages and
- * proofs are always wanted.
+ * The only place that decides whether a message is still to be sent, and when: by its rules, by its user's preferences,
+ * and by the previous message, because messages about one subject are delivered in order. Proofs and this service's own
+ * messages are always wanted.
  */
 export function stillWanted(question: WantedQuestion, now: number): Wanted {
   const { type, channel, priority, preferences, digest } = question;
@@ -76,12 +82,12 @@ export function stillWanted(question: WantedQuestion, now: number): Wanted {
   const wait = waits(question, wanting, now);
   if (wait !== undefined) return { ...wait, action: 'defer' };
   const collected = digest || time.digest === true;
-  // In a digest both are sent together.
+  // A digest contains both messages.
   if (question.before !== 'open' || collected || isUrgent(question, now)) return { action: 'send', digest: collected };
   return inOrder(question, question.isEnd ? 'after_firing' : 'after_resolution', now);
 }
 
-/** Whether it is an alarm, and what was to arrive before it will not soon. */
+/** Whether the message is a firing, and the previous message will not be delivered soon. */
 function isUrgent({ isEnd, beforeNext }: WantedQuestion, now: number): boolean {
   return !isEnd && beforeNext - now > FIRING_PATIENCE_MS;
 }
@@ -92,8 +98,8 @@ function inOrder({ beforeNext, digest }: WantedQuestion, reason: string, now: nu
 }
 
 /**
- * Returns the rules that want the message, or the reason why none does any more. One of several rules is sent while one of them
- * wants it.
+ * Returns the rules that want the message, or a reason if none does. A message of several rules is sent while at least
+ * one of them wants it.
  */
 function byRules(question: WantedQuestion, now: number): { wanting: readonly RuleNow[]; unwanted?: string } {
   const judged = (question.rules ?? []).map((rule) => ({ rule, reason: reasonAgainst(rule, question, now) }));
@@ -102,7 +108,7 @@ function byRules(question: WantedQuestion, now: number): { wanting: readonly Rul
   return unwanted === undefined ? { wanting } : { wanting, unwanted };
 }
 
-/** Returns the reason why one of its rules does not want it; undefined: it does. */
+/** Returns the reason why a rule does not want the message; undefined if it does. */
 export function reasonAgainst(
   rule: RuleNow | undefined,
   { type, channel, target }: WantedQuestion,
@@ -111,21 +117,21 @@ export function reasonAgainst(
   if (rule === undefined) return 'deleted';
   const aimed = rule.actions.some((action) => action.type === channel && sameTarget(channel, action.target, target));
   if (!aimed) return 'retargeted';
-  // A test is wanted now, whatever the rule does.
+  // A test was requested by hand, so the rule's state does not matter.
   if (type === 'test') return undefined;
   if (!rule.isActive) return 'disabled';
   return rule.snoozedUntil !== null && rule.snoozedUntil > now ? 'snoozed' : undefined;
 }
 
-/** Whether both are one target, which may be written in several ways. */
+/** Whether two spellings denote the same target. */
 export function sameTarget(channel: Channel, one: string, other: string): boolean {
   const { key } = CHANNELS[channel];
   return key(one) === key(other);
 }
 
 /**
- * Whether quiet hours end, or the digest is due, later than now. A digest that was tried has had its time; of several rules the
- * one that is quiet for the shortest time decides.
+ * Returns the end of quiet hours or the time of the digest if it is later than now. A digest that was already attempted
+ * does not wait for its next time. Of several rules, the one whose quiet hours end first applies.
  */
 function waits(
   question: WantedQuestion,
@@ -134,7 +140,7 @@ function waits(
 ): { until: number; reason: string; digest: boolean } | undefined {
   const { preferences, priority, channel, digest, attempts, createdAt, verifiedAt } = question;
   const noQuiet = { ...preferences, quietHours: null };
-  // A message that could only be sent later, because its target had to be proven, waits for the digest after that.
+  // If the target was proven after the creation of the message, the message waits for the next digest after the proof.
   const ready = new Date(Math.max(createdAt, verifiedAt ?? 0));
   const collected = sendTime(noQuiet, priority, ready, channel);
   const slot = collected.digest && attempts === 0 ? (collected.notBefore?.getTime() ?? now) : now;

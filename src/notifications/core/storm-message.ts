@@ -2,11 +2,11 @@ import { headline, listedLine } from './alert-text.js';
 import { cutText } from './cut-text.js';
 import type { AlertMessage } from './delivery.js';
 
-/** Maximum length of the line that names the alerts, UTF-16 units: it must fit a phone as well. */
+/** Maximum length of the line that names the alerts, UTF-16 code units: short enough for a phone. */
 const MAX_LINE_LENGTH = 180;
 const MAX_NAME = 60;
 
-/** Alert as a message that groups many lists it. */
+/** Alert as an item of a message that groups many alerts. */
 export type ListedAlert = Omit<AlertMessage, 'explanation'>;
 
 /** Message that groups many alerts. */
@@ -14,9 +14,9 @@ export interface StormMessage extends AlertMessage {
   type: 'storm';
   explanation: {
     reason: 'storm';
-    /** Properties that its alerts have in common. */
+    /** State that all alerts of the message have. */
     state: 'fired' | 'resolved';
-    /** Number of all alerts, including those that it has no room for. */
+    /** Number of all alerts, including those that are not listed. */
     count: number;
     part?: number;
     parts?: number;
@@ -24,7 +24,10 @@ export interface StormMessage extends AlertMessage {
   };
 }
 
-/** Returns its title and its sentence, which names each alert by its subject and value, one without a subject by its rule. */
+/**
+ * Returns the title and the sentence of a storm. The sentence names each alert by subject and value, or by its rule if it
+ * has no subject.
+ */
 export function stormTexts({
   state,
   count,
@@ -37,7 +40,7 @@ export function stormTexts({
   return { name, message: `${name} at once${place}: ${listedLine(namesOf(alerts), MAX_LINE_LENGTH)}` };
 }
 
-/** Returns the message without the rules that no longer want it. Other messages are of one rule. */
+/** Returns the message without the rules that no longer want it; messages of a single rule are returned unchanged. */
 export function withoutRules(data: object, unwanted: ReadonlySet<string>): object {
   if (unwanted.size === 0 || !isStorm(data)) return data;
   const { alerts, count, ...rest } = data.explanation;

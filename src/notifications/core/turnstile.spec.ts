@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Turnstile } from './turnstile.js';
 
-/** Returns work that ends on demand; notes which pieces have begun. */
+/** Returns work that ends on demand, and a list of the pieces that have begun. */
 function works() {
   const begun: string[] = [];
   const ends: (() => void)[] = [];

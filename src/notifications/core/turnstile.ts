@@ -1,12 +1,12 @@
-/** Width of a turnstile: how much runs at once. */
+/** Width of a turnstile: maximum numbers of concurrent pieces of work. */
 export interface TurnstileWidth {
-  /** Maximum number of all together. */
+  /** Maximum number in total. */
   most: number;
   perReceiver: number;
   perUser: number;
 }
 
-/** Receiver and user of a piece of work. */
+/** Receiver and user for whom a piece of work is done. */
 export interface Turn {
   receiver: string;
   user: string;
@@ -14,7 +14,9 @@ export interface Turn {
 
 type Work = () => Promise<void>;
 
-/** Turnstile for work: receivers take turns, so that work waiting for one of them holds up no other. */
+/**
+ * Limits concurrent work. Receivers take turns, so that work waiting for one receiver does not delay work for the others.
+ */
 export class Turnstile {
   private readonly lines = new Map<string, { user: string; works: Work[] }>();
   private readonly receivers = new Map<string, number>();
@@ -26,7 +28,7 @@ export class Turnstile {
 
   constructor(private readonly width: TurnstileWidth) {}
 
-  /** Runs the work when its turn has come; `work` must not reject. Nothing begins after `close`. */
+  /** Runs the work when it is its turn; `work` must not reject. Nothing begins after `close`. */
   enter({ receiver, user }: Turn, work: Work): void {
     if (this.closed) return;
     const line = this.lines.get(receiver);
@@ -52,7 +54,7 @@ export class Turnstile {
       const work = line.works.shift();
       this.lines.delete(receiver);
       if (work === undefined) continue;
-      // Behind all others: this loop reaches it again.
+      // Moves the receiver behind all others.
       if (line.works.length > 0) this.lines.set(receiver, line);
       this.waiting -= 1;
       this.run({ receiver, user: line.user }, work);

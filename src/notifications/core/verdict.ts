@@ -11,8 +11,8 @@ export interface Verdict {
 }
 
 /**
- * Returns the verdict of an attempt's outcome on its delivery. `tries` counts this attempt; times are Unix ms; `random` is that
- * of the retry's jitter.
+ * Returns the delivery's next state after the outcome of an attempt. `tries` includes this attempt; times are Unix ms;
+ * `random` is used for the jitter of the retry.
  */
 export function verdict(
   { channel, tries, expiresAt }: { channel: Channel; tries: number; expiresAt: number },

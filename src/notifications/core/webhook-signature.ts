@@ -9,8 +9,9 @@ export function newWebhookSecret(): string {
 }
 
 /**
- * Returns the headers of Standard Webhooks 1.0 for exactly these bytes. Each secret signs, the current one first: a receiver may
- * still have only the old one. `id` stays the same over all attempts, `now` (Unix ms) is the attempt's.
+ * Returns the headers of Standard Webhooks 1.0 for exactly these bytes, with one signature per secret, the current secret
+ * first: a receiver may still use the old one. `id` is the same in all attempts, `now` (Unix ms) is the time of this
+ * attempt.
  */
 export function signedHeaders(
   id: string,

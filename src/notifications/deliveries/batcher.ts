@@ -5,15 +5,15 @@ interface Waiting<I, O> {
 }
 
 /**
- * Batcher of calls: those that arrive while a batch runs form the next one; alone a call runs at once, under load hundreds share
- * a transaction. At most `parallel` batches run side by side.
+ * Groups calls into batches. Calls that arrive while `parallel` batches are running form the next batch: a single call
+ * runs at once, and under load hundreds of calls share a transaction.
  */
 export class Batcher<I, O> {
   private waiting: Waiting<I, O>[] = [];
   private running = 0;
   private scheduled = false;
 
-  /** @param work answers each item, in order; if it fails, all calls of the batch fail */
+  /** @param work returns one result per item, in order; if it fails, all calls of the batch fail */
   constructor(
     private readonly work: (items: readonly I[]) => Promise<readonly O[]>,
     private readonly most = 250,

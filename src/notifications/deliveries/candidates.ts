@@ -19,7 +19,7 @@ export function targetOf(row: CandidateRow): Candidate['target'] {
   return { status: row.status, reason: row.status_reason, openUntil: row.breaker_open_until?.getTime() ?? null };
 }
 
-/** Stores the decisions on deliveries that are not sent now; returns the finished ones. */
+/** Stores the decisions on deliveries that are not sent now; returns those that are finished. */
 export async function putOff(
   tx: PoolClient,
   decisions: readonly Decision[],
@@ -51,7 +51,7 @@ function change(row: CandidateRow, admission: Admission): RowChange | undefined 
   if (admission.action !== 'defer') return undefined;
   const { reason, extends: held = false } = admission;
   const end = row.expires_at.getTime();
-  // Limited to its life: the last check finds it expired.
+  // At most until its expiry, so that the last check finds it expired.
   const until = new Date(held ? admission.until : Math.min(admission.until, end));
   const expires = held && admission.until >= end ? new Date(admission.until + end - row.created_at.getTime()) : null;
   const digest = row.digest || admission.digest === true;
@@ -62,14 +62,17 @@ const SIGNED = channelsWhere(({ isSigned }) => isSigned)
   .map((channel) => `'${channel}'`)
   .join();
 
-/** SQL that counts the attempts to a target within the time of its channel's limit, without messages that are sent together. */
+/**
+ * SQL that counts the attempts to a target within the period of its channel's limit. For a channel that collects messages
+ * above the limit, collected ones do not count.
+ */
 const RECENT = CHANNEL_NAMES.map((channel) => {
   const { per, sendsTogether } = CHANNELS[channel].limits;
   return `WHEN '${channel}' THEN (SELECT count(*) FROM deliveries r WHERE r.target_id = t.id
         AND r.started_at > now() - interval '1 ${per}'${sendsTogether ? ' AND NOT r.digest' : ''})`;
 }).join('\n      ');
 
-/** SQL of deliveries (d) as candidates; a WHERE follows. */
+/** SQL that selects deliveries (d) as candidates; a WHERE clause must follow. */
 export const CANDIDATE = `
   SELECT d.id, d.position, d.user_id, d.target_id, d.channel, d.target, d.type, d.data, d.template, d.format, d.priority,
     d.digest, d.collapse_key, d.standalone, d.state, d.attempts, d.tries, d.created_at, d.expires_at, d.asked,

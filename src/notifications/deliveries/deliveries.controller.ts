@@ -49,7 +49,7 @@ export class DeliveriesController {
     return this.log.get(userId, id);
   }
 
-  /** Sends all undelivered messages of a time range again: after an outage of your endpoint. */
+  /** Sends all undelivered messages of a time range again, for example after an outage of your endpoint. */
   @Post('redeliver')
   @HttpCode(202)
   async redeliverRange(
@@ -59,7 +59,7 @@ export class DeliveriesController {
     return { redelivered: await this.redelivery.redeliverRange(userId, body) };
   }
 
-  /** Sends a finished delivery again, under its old id. */
+  /** Sends a finished delivery again, with the same id. */
   @Post(':id/redeliver')
   @HttpCode(202)
   redeliver(@Param() { id }: DeliveryParams, @CurrentCaller() { userId }: Caller): Promise<DeliveryDetail> {

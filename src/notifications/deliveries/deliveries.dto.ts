@@ -17,7 +17,10 @@ const TRIGGERS = ['auto', 'manual', 'test'] as const;
 const REDELIVERABLE = ['dead', 'expired', 'superseded', 'suppressed', 'delivered'] as const;
 
 export class DeliveriesQuery {
-  /** Maximum number of deliveries of a page, which ends earlier after 2 MB; `has_more` says whether there are more. */
+  /**
+   * Maximum number of deliveries per page. A page ends earlier if it exceeds 2 MB; `has_more` tells whether there are
+   * more.
+   */
   @IsOptional()
   @ApiProperty({ type: 'integer', minimum: 1, maximum: 1_000, default: 100, required: false })
   @Type(() => Number)
@@ -26,33 +29,33 @@ export class DeliveriesQuery {
   @Max(1_000)
   limit?: number;
 
-  /** Cursor: `page.next_cursor` of the page before, with the same other parameters. */
+  /** Cursor: `page.next_cursor` of the previous page; all other parameters must be the same. */
   @IsOptional()
   @IsString()
   @MaxLength(64)
   cursor?: string;
 
-  /** Deliveries in this state only. */
+  /** Only deliveries in this state. */
   @IsOptional()
   @ApiProperty({ enum: DELIVERY_STATES, required: false })
   @IsIn(DELIVERY_STATES)
   state?: DeliveryState;
 
-  /** Deliveries of this channel only. */
+  /** Only deliveries of this channel. */
   @IsOptional()
   @ApiProperty({ enum: CHANNEL_NAMES, required: false })
   @IsIn(CHANNEL_NAMES)
   channel?: Channel;
 
-  /** Deliveries of this type only. */
+  /** Only deliveries of this type. */
   @IsOptional()
   @ApiProperty({ enum: [...MESSAGE_TYPES, ...SYSTEM_TYPES], required: false })
   @IsIn([...MESSAGE_TYPES, ...SYSTEM_TYPES])
   type?: MessageType | SystemType;
 
   /**
-   * Deliveries created at or after this time: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d,
-   * w).
+   * Only deliveries created at or after this time: ISO 8601 with a zone, a day, Unix milliseconds, or relative
+   * (`now-24h`; m, h, d, w).
    * @example 2026-11-20T00:00:00.000Z
    */
   @IsOptional()
@@ -60,14 +63,14 @@ export class DeliveriesQuery {
   from?: string;
 
   /**
-   * Deliveries created before this time, in the same forms.
+   * Only deliveries created before this time, in the same forms as `from`.
    * @example 2026-11-21T00:00:00.000Z
    */
   @IsOptional()
   @IsMoment()
   to?: string;
 
-  /** Deliveries of this rule only. */
+  /** Only deliveries of this rule. */
   @IsOptional()
   @Matches(/^[\w-]{1,64}$/, { message: 'ruleId must be the id of a rule' })
   ruleId?: string;
@@ -98,7 +101,7 @@ export class AttemptView {
   outcome!: (typeof ATTEMPT_OUTCOMES)[number];
 
   /**
-   * HTTP or SMTP status; null without an answer.
+   * HTTP or SMTP status; null if there was no response.
    * @example 503
    */
   statusCode!: number | null;
@@ -106,13 +109,13 @@ export class AttemptView {
   /** @example answered 503 */
   detail!: string | null;
 
-  /** First 4 KB of the answer, as text. */
+  /** First 4 KB of the response, as text. */
   response!: string | null;
 }
 
 export class DeliveryView {
   /**
-   * Id, also the `webhook-id`.
+   * Id of the delivery; also the header `webhook-id`.
    * @example 0199a0a0-0000-7000-8000-000000000004
    */
   id!: string;
@@ -130,18 +133,18 @@ export class DeliveryView {
   state!: DeliveryState;
 
   /**
-   * Reason of this state; of a superseded one the newer delivery's id.
+   * Reason of this state; for a superseded delivery, the id of the newer delivery.
    * @example answered 503
    */
   reason!: string | null;
 
-  /** Rule it speaks of; null for the product's own messages. */
+  /** Rule of the message; null for messages of the service itself. */
   ruleId!: string | null;
 
   /** @example 2 */
   attempts!: number;
 
-  /** Time of the next attempt; null if it is finished. */
+  /** Time of the next attempt; null if the delivery is finished. */
   nextAttemptAt!: string | null;
 
   /** @example 2026-11-20T09:00:00.000Z */
@@ -153,7 +156,7 @@ export class DeliveryView {
 }
 
 export class DeliveryDetail extends DeliveryView {
-  /** Alert as it was sent; null for the product's own messages. */
+  /** Alert as it was sent; null for messages of the service itself. */
   @ApiProperty({ type: 'object', additionalProperties: true, nullable: true })
   data!: object | null;
 
@@ -172,28 +175,28 @@ export class DeliveryPage {
 
 export class RedeliverRangeBody {
   /**
-   * Deliveries created at or after this time: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d,
-   * w).
+   * Start of the range of creation times: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h,
+   * d, w).
    * @example now-24h
    */
   @IsMoment()
   from!: string;
 
   /**
-   * Deliveries created before this time, in the same forms.
+   * End of the range, exclusive, in the same forms as `from`.
    * @example now
    */
   @IsMoment()
   to!: string;
 
-  /** States of the deliveries to send again; default: dead ones. */
+  /** States of the deliveries to send again; default: `dead`. */
   @IsOptional()
   @ApiProperty({ enum: REDELIVERABLE, isArray: true, required: false })
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? [value] : value))
   @IsIn(REDELIVERABLE, { each: true })
   states?: (typeof REDELIVERABLE)[number][];
 
-  /** Target to send to, as the list of targets shows it; absent: all. */
+  /** Only deliveries to this target, in the form of the list of targets; absent: to all targets. */
   @IsOptional()
   @IsString()
   @MaxLength(2_048)
@@ -201,6 +204,6 @@ export class RedeliverRangeBody {
 }
 
 export class RedeliverRangeAnswer {
-  /** Number of deliveries that will be sent again, 10,000 at most: repeat the request for the rest. */
+  /** Number of deliveries that will be sent again, at most 10,000; repeat the request for the rest. */
   redelivered!: number;
 }

@@ -12,20 +12,20 @@ import { priorityOf } from './order.js';
 import { reconsider } from './reconsider.js';
 import { bytesOf, StorageBudget, type UserBytes } from './storage-budget.js';
 
-/** Message of the product itself, without an alert. */
+/** Message of the service itself, without an alert. */
 export type SystemDelivery = Omit<NewDelivery, 'type' | 'data'> & { type: SystemType; data: object };
 
-/** Time after which a recorded message without a job belongs to the sweeper, ms. */
+/** Time after which the sweeper enqueues a recorded message without a job, ms. */
 const ANNOUNCED_WITHIN_MS = 15_000;
-/** Maximum number of messages that wait for the confirmation of one target; more are not kept. */
+/** Maximum number of messages that wait for the confirmation of one target; further messages are suppressed. */
 const MAX_UNCONFIRMED = 100;
-/** Time within which messages of one rule to one target that the budget refuses share one row, ms. */
+/** Period in which all messages of one rule to one target that the budget refuses share one row, ms. */
 const REFUSED_TOGETHER_MS = 60_000;
 const NOTICE_LIFE_MS = 86_400_000;
 
 /**
- * Entrance of messages: they are recorded in the transaction that decided on them, then announced. A message to a target without
- * a proof waits for that until it expires.
+ * Records messages in the transaction that decides to send them, and enqueues them afterwards. A message to a target
+ * without a proof waits for the proof until it expires.
  */
 @Injectable()
 export class Deliveries {
@@ -39,14 +39,15 @@ export class Deliveries {
     private readonly budget: StorageBudget,
   ) {}
 
-  /** Returns the given users whose messages are not sent, because too much is stored for them. */
+  /** Returns those of the given users whose messages are not sent because their storage budget is used up. */
   full(userIds: readonly string[]): Promise<ReadonlySet<string>> {
     return this.budget.full(userIds);
   }
 
   /**
-   * Records messages; returns their ids in the same order, for a known message the known one. `stored`: bytes that the
-   * transaction has stored of users beside them. Comes last in its transaction, because users are counted at its end.
+   * Records messages and returns their ids in the same order; for a message that was already recorded, its existing id.
+   * `stored`: bytes per user that the transaction has stored elsewhere. Must be the last step of its transaction, because
+   * the storage of users is counted here.
    */
   async create(
     tx: PoolClient,
@@ -65,7 +66,9 @@ export class Deliveries {
     return this.knownIds(tx, rows);
   }
 
-  /** Puts due messages into the queues, after the commit. Missed ones are found within seconds by the sweeper. */
+  /**
+   * Enqueues due messages; called after the commit. The sweeper finds messages that could not be enqueued within seconds.
+   */
   announce(ids: readonly string[]): void {
     if (ids.length === 0) return;
     this.enqueue(ids).catch((error: unknown) => {
@@ -77,21 +80,21 @@ export class Deliveries {
   }
 
   /**
-   * Reconsiders waiting messages after a change of a rule, or of its user's preferences, in the transaction of the change:
-   * unwanted ones end, those that waited for the end of quiet hours or for a digest get a new time. Each claim checks once more,
-   * so no message that this does not reach is sent either.
+   * Checks waiting messages again after a change of a rule or of its user's preferences, in the transaction of the
+   * change. Unwanted messages end, and those that wait for the end of quiet hours or for a digest get a new time.
+   * Messages not reached here are checked when they are claimed.
    */
   async reconsider(tx: PoolClient, changed: { ruleId: string } | { userId: string }): Promise<void> {
     const ended = await reconsider(tx, changed, this.clock.now());
     for (const { channel, state } of ended) this.metrics.count(channel, state);
   }
 
-  /** Waits, after the commit of an edit of a rule, until no message that it forbids can be handed over. */
+  /** Waits, after the commit of an edit of a rule, until no message that the edit forbids can be handed over any more. */
   settled(ruleId: string): Promise<void> {
     return untilHandedOver(this.database, ruleId);
   }
 
-  /** Notifies users whose messages the budget refuses, once a day, at their oldest target. */
+  /** Sends users whose messages the budget refuses one notice a day, to their oldest target. */
   private async giveNotice(tx: PoolClient, inserted: readonly InsertedRow[], now: number): Promise<void> {
     const refused = inserted.filter(({ reason }) => reason === 'budget').map((row) => row.user_id);
     if (refused.length === 0) return;
@@ -100,7 +103,7 @@ export class Deliveries {
       type: 'account.budget',
       priority: 'low',
       collapseKey: 'account.budget',
-      // Not announced: due at once, it is found by the sweeper.
+      // Not enqueued here: the message is due at once, so the sweeper finds it.
       notBefore: new Date(now),
       expiresAt: new Date(now + NOTICE_LIFE_MS),
     }));
@@ -108,8 +111,8 @@ export class Deliveries {
   }
 
   /**
-   * Supersedes older messages. The rows' own values are given: a join of the table with itself would be planned for its
-   * statistics before the insert.
+   * Supersedes older messages. The inserted rows are passed as parameters, because a self-join of the table would be
+   * planned with statistics from before the insert.
    */
   private async supersede(tx: PoolClient, inserted: readonly InsertedRow[]): Promise<void> {
     const newer = inserted.filter(({ state, type }) => state === 'pending' && type !== 'test');
@@ -126,7 +129,7 @@ export class Deliveries {
     await this.lanes.put(await this.database.query<Job & { [column: string]: unknown }>(DUE, [ids]));
   }
 
-  /** Returns the ids of known messages: those of a transition that was evaluated twice were recorded once. */
+  /** Returns the ids of messages that were already recorded, for example because a transition was evaluated twice. */
   private async knownIds(tx: PoolClient, rows: readonly NewRow[]): Promise<string[]> {
     const keys = rows.flatMap(keysOf);
     const { rows: known } = await tx.query<{ id: string; key: string }>(
@@ -154,10 +157,11 @@ interface InsertedRow {
 
 type NewRow = ReturnType<typeof newRow>;
 
-/** Returns the row that INSERT reads, by column names; bytea as text. */
+/** Returns the row for INSERT, by column names; bytea as text. */
 function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
   const starts = Math.max(now, delivery.notBefore?.getTime() ?? 0);
-  // Its life begins when it may be sent: a message held back for the night is not stale in the morning.
+  // The lifetime starts when the message may be sent, so that a message held back by quiet hours does not expire
+  // meanwhile.
   const expires = starts >= delivery.expiresAt.getTime() ? starts + (delivery.expiresAt.getTime() - now) : undefined;
   const { userId, transitionId, target, channel, template = null, format = null, type } = delivery;
   const key = CHANNELS[channel].key(target);
@@ -200,8 +204,8 @@ function bytea(text: string): string {
 }
 
 /**
- * SQL that inserts rows: their state follows from the message, its target and its user's budget, as they are in this transaction.
- * Messages that the budget refuses are kept without their text, one row a minute for each rule and target.
+ * SQL that inserts rows. Their state is derived from the message, its target and its user's budget, as they are in this
+ * transaction. Messages that the budget refuses are stored without their text, one row per minute, rule and target.
  */
 const INSERT = `
   WITH given AS MATERIALIZED (
@@ -247,8 +251,8 @@ const INSERT = `
   RETURNING id, channel, state, type, target_id, collapse_key, position, user_id, reason, delivery_bytes(type, data) AS bytes`;
 
 /**
- * SQL that supersedes: a receiver that recovers after hours gets the present state, so messages waiting for a later attempt are
- * replaced by new ones.
+ * SQL that supersedes messages that wait for a later attempt by newer ones, so that a receiver that recovers after hours
+ * gets the current state.
  */
 const SUPERSEDE = `
   UPDATE deliveries o SET state = 'superseded', reason = n.id::text, finished_at = now()

@@ -15,18 +15,18 @@ import { askWishes, type Wishes } from './wishes.js';
 import type { Lane } from '../core/channels/definition.js';
 
 /**
- * Length of a claim, ms: longer than the slowest attempt (a mail, 30 s) with everything around it, so its process is dead after
- * that.
+ * Length of a claim, ms: longer than the slowest attempt (a mail, 30 s) and all work around it. A claim older than this
+ * belongs to a dead process.
  */
 export const SENDING_LEASE_MS = 60_000;
 const MAX_BATCH = 250;
-/** Maximum number of mails of one digest. More are sent in the next one. */
+/** Maximum number of messages in one digest mail; further messages are sent in the next digest. */
 const DIGEST_MEMBERS = 200;
 
-/** Answer to a job: the delivery to send, or nothing to do, or take the other lane. */
+/** Result of a claim: the delivery to send; `done`: nothing to do; `slow`: the delivery must take the slow lane. */
 export type Claim = ClaimedDelivery | 'done' | 'slow';
 
-/** Claims of waiting deliveries, each by one worker only; those that must not be sent now are sorted out. */
+/** Claims waiting deliveries, each for one worker only. Deliveries that must not be sent now are deferred or finished. */
 @Injectable()
 export class DeliveryClaims {
   private readonly limits: DeliveryLimits;
@@ -40,7 +40,7 @@ export class DeliveryClaims {
   ) {
     const { webhookRate, hostRate, userRate, mailDaily } = settings;
     this.limits = { webhookRate, hostRate, userRate, mailDaily };
-    // One batch after the other: each counts the messages that the one before let pass.
+    // One batch at a time, because each batch must count the messages that the previous one permitted.
     this.batchers = {
       main: new Batcher((ids) => this.claimAll(ids, 'main'), MAX_BATCH, 1),
       slow: new Batcher((ids) => this.claimAll(ids, 'slow'), MAX_BATCH, 1),
@@ -51,14 +51,15 @@ export class DeliveryClaims {
     return this.batchers[lane].add(id);
   }
 
-  /** Whether so much time has passed since its claim that an edit of its rules may have been answered. */
+  /** Whether the claim is so old that an edit of its rules may already have been acknowledged. */
   isLate({ startedAt }: ClaimedDelivery): boolean {
     return this.clock.now() - startedAt > HAND_OVER_MS;
   }
 
   private claimAll(ids: readonly string[], lane: Lane): Promise<Claim[]> {
     return this.database.transaction(async (tx) => {
-      // Losing a claim in a crash of the server costs a repetition with the same id, which is promised anyway.
+      // If a crash of PostgreSQL loses a claim, the message is repeated with the same id, which at-least-once delivery
+      // permits.
       await tx.query('SET LOCAL synchronous_commit = off');
       const { rows } = await tx.query<CandidateRow>(CANDIDATES, [ids]);
       const now = this.clock.now();
@@ -72,7 +73,8 @@ export class DeliveryClaims {
   }
 
   /**
-   * Returns the other messages that are due in the digests that are sent: members of a digest that is not sent stay unclaimed.
+   * Returns the other due messages for the digests that are sent now. Messages for digests that are not sent now stay
+   * unclaimed.
    */
   private async digestMembers(tx: PoolClient, asked: readonly Decision[]): Promise<CandidateRow[]> {
     const leaving = asked.filter(({ admission }) => leavesInDigest(admission));
@@ -82,7 +84,7 @@ export class DeliveryClaims {
     return (await tx.query<CandidateRow>(MEMBERS, [targets, known, DIGEST_MEMBERS])).rows;
   }
 
-  /** Takes one probe per half-open endpoint, for the first worker; the others wait for its result. */
+  /** Assigns one probe per half-open endpoint, to the first worker; other workers wait for its result. */
   private async takeProbes(tx: PoolClient, decisions: Decision[], now: number): Promise<void> {
     const probes = decisions.filter(({ admission }) => admission.action === 'probe');
     if (probes.length === 0) return;
@@ -143,7 +145,10 @@ function decide(
   });
 }
 
-/** Returns the answer for each id; a digest is one claim with members. Of two jobs for one delivery the first gets it. */
+/**
+ * Returns the result for each id. A digest is one claim with members. If an id occurs twice, only the first gets the
+ * delivery.
+ */
 function answers(ids: readonly string[], decisions: readonly Decision[], now: number): Claim[] {
   const leads = new Map<string, string>();
   const members = new Map<string, ClaimedDelivery[]>();
@@ -165,7 +170,7 @@ function answers(ids: readonly string[], decisions: readonly Decision[], now: nu
   });
 }
 
-/** SQL condition of waiting deliveries. The clock of another machine may be a moment ahead. */
+/** SQL condition of waiting deliveries. The tolerance of 1 s is for clocks of other machines that are slightly ahead. */
 const WAITING = `d.state IN ('pending', 'retrying') AND d.next_attempt_at <= now() + interval '1 second'`;
 
 const CANDIDATES = `${CANDIDATE} WHERE d.id = ANY($1) AND ${WAITING} ORDER BY d.position FOR UPDATE OF d SKIP LOCKED`;

@@ -9,7 +9,7 @@ import type { Channel } from '../core/channels/catalogue.js';
 import type { DeliveryState, MessageType, SystemType } from '../core/delivery.js';
 import type { AttemptView, DeliveriesQuery, DeliveryDetail, DeliveryPage, DeliveryView } from './deliveries.dto.js';
 
-/** Log of deliveries for their owners. */
+/** Lists deliveries and their attempts for their owners. */
 @Injectable()
 export class DeliveryLog {
   constructor(
@@ -36,7 +36,7 @@ export class DeliveryLog {
        WHERE delivery_id = $1 ORDER BY n`,
       [id],
     );
-    // Challenges and confirmation links are hidden from the user who asked for the proof.
+    // Hidden, because challenges and confirmation links would let the user confirm a target that belongs to someone else.
     const data = isShown(row.type) ? row.data : null;
     return Object.assign(view(row), { data, attemptLog: attempts.map(attemptView) });
   }

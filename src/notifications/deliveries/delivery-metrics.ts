@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Counter, Histogram } from 'prom-client';
 import { Metrics } from '../../platform/metrics/metrics.js';
 
-/** Metrics of messages, by channel. */
+/** Metrics of deliveries, by channel. */
 @Injectable()
 export class DeliveryMetrics {
   private readonly deliveries: Counter<'channel' | 'state'>;

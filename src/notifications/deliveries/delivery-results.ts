@@ -20,7 +20,7 @@ export interface AttemptResult {
   durationMs: number;
 }
 
-/** Results of attempts: stores the attempt, the delivery's next state, and its consequences for the target. */
+/** Stores the result of each attempt: the attempt, the delivery's next state, and the consequences for its target. */
 @Injectable()
 export class DeliveryResults {
   private readonly batcher = new Batcher<AttemptResult, void>((results) => this.recordAll(results));
@@ -39,7 +39,7 @@ export class DeliveryResults {
     return this.batcher.add(result);
   }
 
-  /** Makes deliveries that a stopping process has not begun due for the others. */
+  /** Makes deliveries due whose turn had not come in this stopping process, so that other processes send them. */
   async handBack(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await this.database.query(
@@ -48,7 +48,7 @@ export class DeliveryResults {
     );
   }
 
-  /** Restores a delivery that was claimed and not handed over, and makes it due. */
+  /** Returns a delivery that was claimed but not handed over to its waiting state, and makes it due. */
   async giveBack({ members, ...delivery }: ClaimedDelivery): Promise<void> {
     const claimed = [delivery, ...members];
     const ids = claimed.map(({ id }) => id);
@@ -62,7 +62,7 @@ export class DeliveryResults {
     const now = this.clock.now();
     const attempts = results.flatMap((result) => withMembers(result).map(attemptRow));
     const rows = results.flatMap((result) => {
-      // The members of one mail are retried in one.
+      // All members of one mail get the same jitter, so that they are retried in one mail.
       const chance = Math.random();
       return withMembers(result).map((each) => resultRow(each, now, () => chance));
     });
@@ -82,8 +82,8 @@ export class DeliveryResults {
   }
 
   /**
-   * Ends attempts of a worker that died while it sent: they are marked as interrupted, and the delivery is due again unless a
-   * newer message supersedes it.
+   * Ends attempts of a worker that died while sending: they are marked as interrupted, and the delivery is due again
+   * unless a newer message supersedes it.
    */
   async interrupt(tx: PoolClient, ids: readonly string[]): Promise<void> {
     await tx.query(
@@ -113,8 +113,9 @@ const GIVE_BACK = `
   WHERE d.id = g.id AND d.state = 'sending' AND d.attempts = g.attempt`;
 
 /**
- * SQL that supersedes a delivery which waits again although it was being sent, by a newer message about the same subject, as
- * after a failure. Not by a resolution that has not arrived: that waits for it, since its target may have received it.
+ * SQL that supersedes deliveries that were being sent and are waiting again, by a newer message about the same subject,
+ * as after a failed attempt. A firing is not superseded by a resolution that is not yet delivered: that resolution waits
+ * for it, because the target may have received the firing.
  */
 const GIVE_WAY = `
   UPDATE deliveries d SET state = 'superseded', reason = newer.id::text, finished_at = now()
@@ -165,18 +166,15 @@ function resultRow({ delivery, outcome }: AttemptResult, now: number, random: ()
   };
 }
 
-/**
- * Returns a text that the database can store: NUL is the one character that PostgreSQL cannot, and halves of surrogate pairs are
- * no text.
- */
+/** Returns a text that PostgreSQL can store: without NUL, and without lone surrogates. */
 function storable(text: string | undefined, longest: number): string | null {
   return text === undefined ? null : text.replaceAll('\0', '').slice(0, longest).toWellFormed();
 }
 
 /**
- * SQL that inserts attempts. Interrupted attempts are no tries; other attempts beyond the tries came before a user asked for it
- * again. Responses are not kept for a user whose budget is used up. Returns the bytes stored for each user, if it is worth
- * counting.
+ * SQL that inserts attempts. An interrupted attempt does not count as a try; other attempts beyond `tries` were made
+ * before a user requested the delivery again. Responses are not stored for a user whose budget is used up. Returns the
+ * bytes stored per user, if they are worth counting.
  */
 const INSERT_ATTEMPTS = `
   WITH made AS (
@@ -195,9 +193,9 @@ const INSERT_ATTEMPTS = `
   SELECT d.user_id, made.bytes FROM made JOIN deliveries d ON d.id = made.delivery_id WHERE made.bytes > 0`;
 
 /**
- * SQL that stores results, only while the attempt is the delivery's current one: a worker that was thought dead must not undo its
- * successor's result. A delivery to retry is superseded by a newer message about the same subject, also by one that arrived while
- * this one was being sent: the last message that a receiver gets is the present.
+ * SQL that stores results, but only while the attempt is the delivery's current one: a worker that was considered dead
+ * must not overwrite the result of its successor. A delivery to be retried is superseded by a newer message about the
+ * same subject, even if that arrived during the attempt, so that the last message a receiver gets is the current state.
  */
 const STORE = `
   UPDATE deliveries d SET state = CASE WHEN newer.id IS NOT NULL THEN 'superseded' ELSE r.state END,

@@ -4,7 +4,7 @@ import { Settings } from '../../platform/settings/settings.js';
 import { Retention } from './retention.js';
 import { StorageBudget } from './storage-budget.js';
 
-/** Retention of finished deliveries and their attempts: DELIVERY_RETENTION_DAYS. */
+/** Deletes finished deliveries and their attempts after DELIVERY_RETENTION_DAYS. */
 @Injectable()
 export class DeliveryRetention extends Retention {
   constructor(database: Database, budget: StorageBudget, settings: Settings) {
@@ -20,7 +20,7 @@ const EARLY = `
   SELECT id FROM (SELECT id, created_at, state FROM deliveries WHERE user_id = $1 ORDER BY position LIMIT $2) oldest
   WHERE created_at < now() - interval '1 day' AND ${FINISHED}`;
 
-/** Returns the SQL that deletes deliveries. Attempts are deleted with their delivery, after the statement. */
+/** Returns the SQL that deletes deliveries. PostgreSQL deletes their attempts only after the statement, which still counts them. */
 function ended(which: string): string {
   return `
   WITH gone AS (DELETE FROM deliveries WHERE id IN (${which}) RETURNING id, user_id, type, data)

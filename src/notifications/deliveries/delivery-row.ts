@@ -1,19 +1,19 @@
 import type { Channel } from '../core/channels/catalogue.js';
 import type { DeliveryState, Format, MessageType, Priority, SystemType } from '../core/delivery.js';
 
-/** Delivery that is being sent, with everything that its channel needs. */
+/** Delivery that is being sent, with all data that its channel needs. */
 export interface ClaimedDelivery {
   /** Value of `webhook-id`: the same in every attempt. */
   readonly id: string;
-  /** Position in the order in which messages were decided on. */
+  /** Position in the order in which messages were recorded. */
   readonly position: number;
   readonly userId: string;
   readonly targetId: string;
   readonly channel: Channel;
   readonly target: string;
-  /** Push token, or the whole address of a hook that is shown in part, sealed. */
+  /** Encrypted push token, or encrypted complete URL of a hook that is shown in part. */
   readonly sealedTarget: string | null;
-  /** Sealed signing secrets, the current one first. */
+  /** Encrypted signing secrets, the current one first. */
   readonly sealedSecrets: readonly string[];
   readonly type: MessageType | SystemType;
   readonly data: object;
@@ -28,15 +28,15 @@ export interface ClaimedDelivery {
   readonly expiresAt: Date;
   /** Number of this attempt, from 1. */
   readonly attempt: number;
-  /** Number of this attempt since the delivery was created or asked for again. */
+  /** Number of this attempt since the delivery was created or last requested by hand. */
   readonly tries: number;
-  /** First attempt's moment, Unix ms. */
+  /** Time of the claim, Unix ms. */
   readonly startedAt: number;
-  /** Other deliveries of the same mail. */
+  /** Other deliveries that are sent in the same mail. */
   readonly members: readonly ClaimedDelivery[];
 }
 
-/** Delivery and its target as the claim reads them. */
+/** Delivery and its target, as the claim reads them. */
 export interface CandidateRow {
   id: string;
   position: number;
@@ -59,11 +59,14 @@ export interface CandidateRow {
   expires_at: Date;
   asked: boolean;
   rule_ids: string[] | null;
-  /** State of what was said before it of its subjects: for a resolution, of its firing; for a firing, of resolutions. */
+  /**
+   * State of the previous messages about the same subjects: for a resolution, of its firings; for a firing, of
+   * resolutions.
+   */
   before: 'none' | 'delivered' | 'open' | 'lost' | 'overtaken';
-  /** Time of the next attempt of the one before it. */
+  /** Time of the next attempt of the previous message. */
   before_next: Date | null;
-  /** Whether it says that its subjects hold no more: a resolution, or a storm of resolutions. */
+  /** Whether the message reports that its subjects no longer hold: a resolution, or a storm of resolutions. */
   is_end: boolean;
   host: string | null;
   status: 'pending' | 'active' | 'disabled' | null;

@@ -14,10 +14,10 @@ import { ReceiverLanes } from './receiver-lanes.js';
 
 type Taken = JobData & { channel: Channel };
 
-/** Maximum number of deliveries that wait in this process for their receiver's turn; more jobs stay in the queue. */
+/** Maximum number of deliveries in this process that wait for their receiver's turn; further jobs stay in the queue. */
 const MAX_WAITING = 5_000;
 
-/** Worker of the queues: claims the delivery, hands it to its channel, stores the outcome. */
+/** Worker of the queues: claims a delivery, sends it through its channel, and stores the outcome. */
 @Injectable()
 export class DeliveryWorker implements BeforeApplicationShutdown {
   private readonly logger = new Logger(DeliveryWorker.name);
@@ -35,8 +35,8 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
   }
 
   /**
-   * Sends the delivery at its receiver's turn, without waiting for that: a job is done once its delivery is in line. Waits only
-   * while very many are.
+   * Puts the delivery in line for its receiver's turn and normally returns without waiting for the turn: the job is then
+   * done. Waits only while very many deliveries are in line.
    */
   async take(job: Taken, lane: Lane): Promise<void> {
     const { id, channel, receiver = id, user = id } = job;
@@ -57,7 +57,7 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
     if (this.receivers.waiting > MAX_WAITING) await done;
   }
 
-  /** Sends once: afterwards the delivery is finished, waits for its next attempt, or was not due. */
+  /** Sends the delivery once. Afterwards it is finished or waits for its next attempt; it may also not have been due. */
   private async deliver({ id, channel, receiver = null, user = id }: Taken, lane: Lane): Promise<void> {
     const claim = await this.claims.claim(id, lane);
     if (claim === 'done') return;

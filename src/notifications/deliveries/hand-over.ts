@@ -1,18 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../platform/database/database.js';
 
-/** Maximum time from the claim of a delivery until it is handed to its receiver, ms; later it is claimed again. */
+/**
+ * Maximum time from the claim of a delivery until it is handed over to its receiver, ms; after that it must be claimed
+ * again.
+ */
 export const HAND_OVER_MS = 1_500;
-/** Maximum wait of an edit for earlier claims, ms. Longer, so that a connection can be made. */
+/**
+ * Maximum time that an edit waits for earlier claims, ms. It exceeds HAND_OVER_MS, because a connection may have to be
+ * opened first.
+ */
 const SETTLED_TIMEOUT_MS = 2_000;
 const CHECK_INTERVAL_MS = 10;
 
-/** Error: the claim is too old, and the wishes of its rules must be asked again. */
+/** The claim is too old: the rules of the delivery must be checked again. */
 export class HandOverLate extends Error {}
 
 /**
- * Resolves, after the commit of an edit of a rule, when no delivery that was claimed before it is handed over any more. Waits for
- * deliveries being sent no longer than they may be handed over.
+ * Resolves, after the commit of an edit of a rule, when no delivery that was claimed before the commit can be handed over
+ * any more. For deliveries that are being sent it waits at most as long as they may be handed over.
  */
 export async function untilHandedOver(database: Database, ruleId: string): Promise<void> {
   const end = performance.now() + SETTLED_TIMEOUT_MS;

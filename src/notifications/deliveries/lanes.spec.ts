@@ -3,7 +3,7 @@ import { CHANNEL_NAMES } from '../core/channels/catalogue.js';
 import type { JobQueue } from '../../platform/queue/job-queue.js';
 import { LANES, Lanes, type Job, type JobData } from './lanes.js';
 
-/** Queues that keep the ids of their jobs. */
+/** Queues that record the ids of their jobs. */
 function memoryQueues(names: readonly string[]) {
   const taken = new Map<string, string[]>();
   const queues = names.map((name) => ({

@@ -5,20 +5,23 @@ import type { Lane, LaneOptions } from '../core/channels/definition.js';
 import type { Priority } from '../core/delivery.js';
 import { JobQueue } from '../../platform/queue/job-queue.js';
 
-/** Job: the delivery's id, its queue, and whose turn it waits for. The delivery itself is read at its turn. */
+/**
+ * Job of a delivery: its id, its queue, and the receiver for whose turn it waits. The delivery itself is read at its
+ * turn.
+ */
 export interface Job {
   id: string;
   channel: Channel;
   priority: Priority;
   slow: boolean;
-  /** Number of attempts so far: each has a job of its own. */
+  /** Number of attempts so far: every attempt has a separate job. */
   attempts: number;
-  /** Target, whose turn it waits for. */
+  /** Target for whose turn the job waits. */
   receiver: string | null;
   user: string;
 }
 
-/** Data of a job; a process before an upgrade names the delivery only. */
+/** Data of a job. Jobs of a process before an upgrade contain only the delivery's id. */
 export interface JobData {
   id: string;
   receiver?: string | null;
@@ -38,25 +41,25 @@ export const LANES: readonly LaneQueue[] = CHANNEL_NAMES.flatMap((channel) => {
   return slow === undefined ? queues : [...queues, { channel, lane: 'slow', ...slow }];
 });
 
-/** Maximum number of jobs of one command. */
+/** Maximum number of jobs added to a queue at once. */
 const BULK = 500;
 
-/** Queues of deliveries. A job whose delivery is already queued, or finished, does no harm. */
+/** Queues of deliveries. A second job for a queued or finished delivery does no harm. */
 export class Lanes {
   private readonly logger = new Logger(Lanes.name);
   /**
-   * End of the job ids of this process: it adds a job once while the queue holds it, and an unfinished job of a dead process does
-   * not block it.
+   * Suffix of the job ids of this process. A queue accepts a job id only once while it has the job; with the suffix, an
+   * unfinished job of a dead process does not block a new one.
    */
   private readonly process = randomBytes(6).toString('hex');
   private readonly queues: ReadonlyMap<string, JobQueue<JobData>>;
 
-  /** `queues`: those of `LANES`. */
+  /** @param queues one for each of `LANES` */
   constructor(queues: readonly JobQueue<JobData>[]) {
     this.queues = new Map(queues.map((queue) => [queue.name, queue]));
   }
 
-  /** Puts jobs into the queues; returns whether all were taken. */
+  /** Adds jobs to the queues; returns whether all were accepted. */
   async put(jobs: readonly Job[]): Promise<boolean> {
     try {
       for (const [name, own] of Map.groupBy(jobs, queueOf)) {
@@ -83,7 +86,10 @@ function queueOf({ channel, slow }: Job): string {
   return (slow ? (lanes.slow ?? lanes.main) : lanes.main).name;
 }
 
-/** Returns a job that runs once, since the delivery has its own schedule of attempts; its id is free again afterwards. */
+/**
+ * Returns a job without retries, because the delivery has its own schedule of attempts. Its id can be used again
+ * afterwards.
+ */
 function bullJob(
   { id, priority, attempts, receiver, user }: Job,
   process: string,

@@ -3,13 +3,13 @@ import { CHANNEL_NAMES, CHANNELS, type Channel } from '../core/channels/catalogu
 import { Turnstile, type Turn } from '../core/turnstile.js';
 import type { Lane } from '../core/channels/definition.js';
 
-/** Time from which a receiver counts as slow, by its last message, ms. */
+/** Duration of a receiver's last message from which the receiver counts as slow, ms. */
 const SLOW_MS = 1_000;
 const MAX_KNOWN_RECEIVERS = 20_000;
 
 /**
- * Lanes of receivers: quick ones, new ones, and slow ones, each among their like. A receiver that lets its sender wait holds up
- * none of the others.
+ * Turnstiles for quick, unknown and slow receivers. Receivers of one speed take turns with each other, so that a slow
+ * receiver does not delay quick ones.
  */
 export class ReceiverLanes {
   private readonly durations = new LRUCache<string, number>({ max: MAX_KNOWN_RECEIVERS });
@@ -17,7 +17,7 @@ export class ReceiverLanes {
   private readonly quick = new Turnstile({ most: 100, perReceiver: 50, perUser: 75 });
   private readonly unknown = new Turnstile({ most: 48, perReceiver: 4, perUser: 12 });
   private readonly slow = new Turnstile({ most: 16, perReceiver: 2, perUser: 4 });
-  /** Turnstiles of the channels that have one of their own. */
+  /** Turnstiles of channels that have their own. */
   private readonly own = new Map(
     CHANNEL_NAMES.flatMap((channel): [Channel, Turnstile][] => {
       const { turns } = CHANNELS[channel];
@@ -30,7 +30,7 @@ export class ReceiverLanes {
     return this.ids.size;
   }
 
-  /** Runs the work at its receiver's turn; a delivery that waits already is not taken twice. */
+  /** Runs the work at its receiver's turn; a delivery that is already waiting is ignored. */
   enter(job: Turn & { id: string; channel: Channel }, lane: Lane, work: () => Promise<void>): void {
     if (this.ids.has(job.id)) return;
     this.ids.add(job.id);
@@ -40,12 +40,12 @@ export class ReceiverLanes {
     });
   }
 
-  /** Notes the time that a receiver took for a message, ms. */
+  /** Records how long a receiver took for a message, ms. */
   took(receiver: string, durationMs: number): void {
     this.durations.set(receiver, durationMs);
   }
 
-  /** Waits for deliveries being sent; returns the ids of those that had not begun. */
+  /** Waits for deliveries that are being sent; returns the ids of those that had not begun. */
   async close(): Promise<string[]> {
     const left = [...this.ids];
     await Promise.all([this.quick, this.unknown, this.slow, ...this.own.values()].map((lane) => lane.close()));

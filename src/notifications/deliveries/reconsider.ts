@@ -4,10 +4,13 @@ import { CANDIDATE, putOff, type Decision } from './candidates.js';
 import type { CandidateRow } from './delivery-row.js';
 import { askWishes } from './wishes.js';
 
-/** Maximum number of deliveries reconsidered in the transaction of a change; the others are checked when they are due. */
+/** Maximum number of deliveries checked in the transaction of a change; further ones are checked when they are due. */
 const MAX_RECONSIDERED = 1_000;
 
-/** Ends waiting deliveries that are no longer wanted; returns their ids. Never waits for a claim, which checks by itself. */
+/**
+ * Ends waiting deliveries that are no longer wanted; returns their ids. Skips deliveries that are being claimed, because
+ * the claim checks them itself.
+ */
 export async function reconsider(
   tx: PoolClient,
   changed: { ruleId: string } | { userId: string },
@@ -36,22 +39,22 @@ const OF_RULE = `${CANDIDATE} WHERE d.rule_ids @> ARRAY[$1::uuid] AND ${WAITING}
 const OF_USER = `${CANDIDATE} WHERE d.user_id = $1 AND ${WAITING} ORDER BY d.position LIMIT $2
   FOR UPDATE OF d SKIP LOCKED`;
 
-/** SQL that withdraws requests to send again: they were made to the earlier version of the rule. */
+/** SQL that cancels requests to send again: they were made for an earlier version of the rule. */
 const NOT_ASKED = `
   UPDATE deliveries d SET asked = false FROM (SELECT id FROM deliveries WHERE rule_ids @> ARRAY[$1::uuid] AND asked
     AND state IN ('pending', 'retrying', 'sending') FOR UPDATE SKIP LOCKED) found WHERE d.id = found.id`;
 
 /**
- * SQL that queues again: a claim skips rows locked here, and its job is then done; without this it would wait until jobs are
- * requeued, 30 s.
+ * SQL that makes deliveries due again. A claim skips rows that are locked here and regards its job as done; without this
+ * statement the delivery would wait until jobs are requeued after 30 s.
  */
 const PUT_AGAIN = `
   UPDATE deliveries SET due_at = now() WHERE id = ANY($1) AND state IN ('pending', 'retrying') AND next_attempt_at <= now()
     AND reason IS DISTINCT FROM 'target_unverified'`;
 
 /**
- * Returns the SQL that makes deliveries due that wait for a time from preferences or quiet hours: their claim computes the time
- * again.
+ * Returns the SQL that makes deliveries due that wait for a time from preferences or quiet hours: their claim then
+ * computes the time again.
  */
 const release = (which: string): string => `
   UPDATE deliveries d SET next_attempt_at = now(), due_at = now() FROM (SELECT id FROM deliveries d

@@ -8,12 +8,12 @@ import type { DeliveryDetail, RedeliverRangeBody } from './deliveries.dto.js';
 import { DeliveryLog } from './delivery-log.js';
 import { StorageBudget } from './storage-budget.js';
 
-/** Life of a delivery that was asked for again, hours. */
+/** Time after which a delivery that was requested again expires, hours. */
 const LIFE_HOURS = 24;
-/** Maximum number of deliveries of one request. */
+/** Maximum number of deliveries per request. */
 const MAX_REDELIVERED = 10_000;
 
-/** Redelivery of finished deliveries, with their old id: a receiver that got it before recognises it. */
+/** Sends finished deliveries again with the same id, so that a receiver that already has one recognises it. */
 @Injectable()
 export class Redelivery {
   constructor(
@@ -25,8 +25,8 @@ export class Redelivery {
   ) {}
 
   /**
-   * Sends a delivery again. Throws `conflict` for one that is still in progress, or was kept without its text; `limit_exceeded`
-   * for a user whose budget of stored messages is used up.
+   * Sends a delivery again. Throws `conflict` if the delivery is in progress or was stored without its text;
+   * `limit_exceeded` if the user's storage budget is used up.
    */
   async redeliver(userId: string, id: string): Promise<DeliveryDetail> {
     await this.log.get(userId, id);
@@ -40,7 +40,7 @@ export class Redelivery {
     return this.log.get(userId, id);
   }
 
-  /** Sends deliveries of a range again, the oldest first; returns their number. */
+  /** Sends the deliveries of a range again, oldest first; returns their number. */
   async redeliverRange(userId: string, body: RedeliverRangeBody): Promise<number> {
     await this.budget.check(userId);
     const { states = ['dead'], target = null } = body;
@@ -56,12 +56,15 @@ export class Redelivery {
   }
 }
 
-/** SQL that makes a delivery due now if it waits for its next attempt. */
+/** SQL that makes a delivery due now if it is waiting for its next attempt. */
 const NOW = `
   UPDATE deliveries SET asked = true, next_attempt_at = now(), due_at = now() + interval '5 seconds'
   WHERE user_id = $1 AND id = $2 AND state = 'retrying' AND (type LIKE 'alert.%' OR type = 'test') RETURNING id`;
 
-/** SQL that sends again. Proofs are requested in their own way; messages that the budget refused have no text to send. */
+/**
+ * SQL that sends deliveries again. Excluded are proofs, which have their own route, and messages that the budget refused,
+ * which have no text.
+ */
 const AGAIN = `
   UPDATE deliveries SET state = 'pending', reason = NULL, tries = 0, finished_at = NULL, digest = false, asked = true,
     next_attempt_at = now(), due_at = now() + interval '5 seconds', expires_at = now() + interval '${LIFE_HOURS} hours'

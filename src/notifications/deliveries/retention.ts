@@ -6,23 +6,26 @@ import type { Settings } from '../../platform/settings/settings.js';
 import { bytesOf, type StorageBudget, type UserBytes } from './storage-budget.js';
 
 const RETENTION_INTERVAL_MS = 600_000;
-/** Maximum number of rows of one statement: some 50 ms, so that no writer waits long for it. */
+/** Maximum number of rows per statement: it takes about 50 ms, so that no writer waits longer. */
 const BATCH = 5_000;
 
-/** Rows of users that are kept for some time and counted in their budgets. */
+/** Rows of users that are deleted after some days and counted in the users' storage budgets. */
 export interface KeptRows {
   readonly days: number;
   /** SQL of the ids of at most $2 rows that are older than $1 days. */
   readonly old: string;
-  /** SQL of the ids of a user's ($1) oldest rows, $2 at most, that may end early. Never reads the whole list. */
+  /**
+   * SQL of the ids of a user's ($1) oldest rows, $2 at most, that may be deleted early. It must not read all rows of the
+   * user.
+   */
   readonly early: string;
-  /** Returns the SQL that deletes the selected rows; answers `user_id`, `rows` and `bytes`. */
+  /** Returns the SQL that deletes the selected rows and returns `user_id`, `rows` and `bytes`. */
   readonly ended: (which: string) => string;
 }
 
 /**
- * Retention: deletes rows that are older than their days; of a user whose budget is nearly used up the oldest earlier, but none
- * within a day. Safe in several processes at once.
+ * Deletes rows that are older than their number of days. If a user's budget is nearly used up, the oldest rows are
+ * deleted earlier, but not within a day. May run in several processes at once.
  */
 export abstract class Retention implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(this.constructor.name);
@@ -47,7 +50,7 @@ export abstract class Retention implements OnApplicationBootstrap, BeforeApplica
     return this.recurring.end();
   }
 
-  /** Deletes rows past their time. */
+  /** Deletes rows that are too old, and the oldest rows of users whose budget is nearly used up. */
   async forget(stop: AbortSignal = new AbortController().signal): Promise<void> {
     const { days, old, early } = this.kept;
     while (!stop.aborted && (await this.delete(old, [days, BATCH])) === BATCH);

@@ -6,36 +6,42 @@ import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
 
-/** Bytes by user that a transaction has stored or deleted. */
+/** Number of bytes that a transaction has stored or deleted, by user. */
 export type Bytes = ReadonlyMap<string, number>;
 
-/** Bytes of one user that a statement stored or deleted. */
+/** Number of bytes of one user that a statement stored or deleted. */
 export interface UserBytes {
   user_id: string;
   bytes: number;
 }
 
-/** Interval between notices to a user whose messages are not sent, ms. */
+/** Minimum interval between notices to a user whose messages are not sent, ms. */
 const NOTICE_INTERVAL_MS = 86_400_000;
-/** Fraction of the budget from which old rows end early. */
+/** Fraction of the budget from which old rows are deleted early. */
 const FULL_SOON = 0.8;
-/** Number of rows of one step of that. */
+/** Number of rows per step of that deletion. */
 const BATCH = 1_000;
 
-/** Target and text of the notice that messages are not sent. */
+/** Target and content of the notice that messages are not sent. */
 export interface DueNotice {
   userId: string;
   channel: Channel;
   target: string;
   data: {
-    /** Reason; `unconfirmed`: not the budget, but too many messages that wait for one target's confirmation. */
+    /**
+     * Reason of the notice; `unconfirmed`: not the budget, but too many messages that wait for the confirmation of one
+     * target.
+     */
     reason: 'stored' | 'unconfirmed';
     usedMb: number;
     limitMb: number;
   };
 }
 
-/** Storage budget of users: counts messages, their attempts and the history of alerts. Over the budget no message is sent. */
+/**
+ * Storage budget of users: counts messages, their attempts and the history of alerts. No message is sent while a user is
+ * over the budget.
+ */
 @Injectable()
 export class StorageBudget {
   /** Maximum number of bytes per user; null: no limit. */
@@ -51,15 +57,15 @@ export class StorageBudget {
   }
 
   /**
-   * Counts stored bytes, as the last step of the transaction that writes them: users in order, and nothing is waited for
-   * afterwards, so that two of them never wait for each other.
+   * Counts stored bytes. Must be the last step of the transaction that writes them: users are updated in a fixed order,
+   * and no other lock is taken afterwards, so that two transactions cannot deadlock.
    */
   async add(tx: PoolClient, growth: Bytes): Promise<void> {
     const changes = [...growth].filter(([, bytes]) => bytes > 0);
     if (changes.length > 0) await tx.query(ADD, columnsOf(changes));
   }
 
-  /** Counts deleted bytes, likewise. */
+  /** Counts deleted bytes; must be the last step of its transaction, like `add`. */
   async free(tx: PoolClient, gone: Bytes): Promise<void> {
     if (gone.size > 0) await tx.query(FREE, columnsOf([...gone]));
   }
@@ -72,7 +78,7 @@ export class StorageBudget {
     return row?.bytes ?? 0;
   }
 
-  /** Returns the given users that have used up their budget. */
+  /** Returns those of the given users whose budget is used up. */
   async full(userIds: readonly string[]): Promise<ReadonlySet<string>> {
     if (this.limit === null || userIds.length === 0) return new Set();
     const rows = await this.database.query<{ user_id: string }>(
@@ -82,13 +88,13 @@ export class StorageBudget {
     return new Set(rows.map((row) => row.user_id));
   }
 
-  /** Throws `limit_exceeded` for a user over the budget. */
+  /** Throws `limit_exceeded` if the user's budget is used up. */
   async check(userId: string): Promise<void> {
     if ((await this.full([userId])).size === 0) return;
     throw new DomainError('limit_exceeded', 'The stored messages and alerts of this user exceed their budget.');
   }
 
-  /** Returns the notices for the given users that are due now; each user is named once a day. */
+  /** Returns the notices that are due for the given users, at most one a day for each user. */
   async dueNotices(tx: PoolClient, userIds: readonly string[], now: number): Promise<DueNotice[]> {
     const before = new Date(now - NOTICE_INTERVAL_MS);
     const { rows } = await tx.query<NoticeRow>(NOTICE, [userIds, new Date(now), before]);
@@ -100,8 +106,8 @@ export class StorageBudget {
   }
 
   /**
-   * Deletes the oldest rows of users whose budget is nearly used up, so that there is room for new ones. `remove` deletes at most
-   * `most` of a user's oldest rows and returns their number.
+   * Deletes the oldest rows of users whose budget is nearly used up. `remove` deletes at most `most` of a user's oldest
+   * rows and returns their number.
    */
   async trim(remove: (userId: string, most: number) => Promise<number>, stop: AbortSignal): Promise<void> {
     if (this.limit === null) return;
@@ -122,7 +128,7 @@ interface NoticeRow {
   bytes: number;
 }
 
-/** Returns the sums by user of one list, or of several. */
+/** Returns the sums by user over one or several lists. */
 export function bytesOf(...lists: readonly (readonly UserBytes[])[]): Map<string, number> {
   const sums = new Map<string, number>();
   for (const { user_id: userId, bytes } of lists.flat()) sums.set(userId, (sums.get(userId) ?? 0) + bytes);
@@ -144,7 +150,7 @@ const FREE = `
   FROM (SELECT k.user_id, g.bytes FROM user_storage k JOIN ${GIVEN} USING (user_id) ORDER BY user_id FOR UPDATE OF k) gone
   WHERE s.user_id = gone.user_id`;
 
-/** SQL of the notices. The target that was confirmed first is its user's oldest. */
+/** SQL of the notices. A notice is sent to the user's target that was confirmed first. */
 const NOTICE = `
   UPDATE user_storage s SET noticed_at = $2
   FROM (SELECT DISTINCT ON (user_id) user_id, channel, target FROM notification_targets

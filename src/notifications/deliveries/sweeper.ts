@@ -9,16 +9,20 @@ import { DeliveryWorker } from './delivery-worker.js';
 import { Lanes, type Job } from './lanes.js';
 import { priorityOf } from './order.js';
 
-/** Interval of the sweeps, ms; also the longest time that a retry, the end of quiet hours or a fresh proof waits for its job. */
+/**
+ * Interval of the sweeps, ms; also the maximum time until a retry, a message after quiet hours or a message after a proof
+ * gets its job.
+ */
 const SWEEP_INTERVAL_MS = 250;
 const RECOVER_INTERVAL_MS = 5_000;
 const BATCH = 1_000;
-/** Time after which an unfinished job is queued again, ms; the queue knows its present jobs. */
+/** Time after which an unfinished job is added to the queue again, ms; a queue ignores jobs that it still has. */
 const REQUEUE_TIMEOUT_MS = 30_000;
 
 /**
- * Sweeper: finds deliveries that a queue cannot know, because they were committed and not enqueued, became due, or their worker
- * died while it sent. Safe in several processes at once. While the queue is unavailable, it hands them to the worker itself.
+ * Finds deliveries without a job: committed but not enqueued, due again, or left by a worker that died while sending. May
+ * run in several processes at once. While the queue is unavailable, it gives the deliveries directly to the worker of its
+ * process.
  */
 @Injectable()
 export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -49,7 +53,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   }
 
   private async loop(): Promise<void> {
-    // Without Redis this process is the only one: no delivery from before it is still being sent.
+    // Without Redis this is the only process, so no delivery of an earlier process is still being sent.
     let orphaned = this.settings.redisUrl === undefined;
     let failed = false;
     while (!this.stopping.signal.aborted) {
@@ -66,7 +70,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     }
   }
 
-  /** Puts due deliveries into the queues; returns their number. */
+  /** Enqueues due deliveries; returns their number. */
   async sweep(): Promise<number> {
     const jobs = await this.database.query<Job & { [column: string]: unknown }>(TAKE_DUE, [BATCH, REQUEUE_TIMEOUT_MS]);
     if (jobs.length > 0 && !(await this.lanes.put(jobs))) {
@@ -76,7 +80,10 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     return jobs.length;
   }
 
-  /** Ends attempts whose worker has died; `all`: there is no other process, so those from before this one began have ended. */
+  /**
+   * Ends attempts whose worker has died. `all`: there is no other process, so all attempts from before the start of this
+   * process have ended.
+   */
   private async recover(all: boolean): Promise<void> {
     if (Date.now() - this.recoveredAt < RECOVER_INTERVAL_MS) return;
     await this.database.transaction(async (tx) => {

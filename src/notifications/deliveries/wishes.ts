@@ -9,16 +9,16 @@ import { reasonAgainst, type RuleNow, type WantedQuestion } from '../core/still-
 import { withoutRules } from '../core/storm-message.js';
 import type { CandidateRow } from './delivery-row.js';
 
-/** Wishes of users and their rules at this moment, for the deliveries of a claim. */
+/** Current preferences of users and current state of their rules, for the deliveries of a claim. */
 export class Wishes {
   constructor(
     private readonly preferences: ReadonlyMap<string, UserPreferences>,
     private readonly rules: ReadonlyMap<string, RuleNow>,
-    /** Attempts of the last minute by user, and by user and host. */
+    /** Number of attempts in the last minute by user, and by user and host. */
     readonly sent: Map<string, number>,
   ) {}
 
-  /** Returns the attempts of the last minute of its user, and of its user to the same host. */
+  /** Returns the number of attempts in the last minute of the delivery's user: to all hosts, and to the same host. */
   used(row: CandidateRow): { ofUser: number; toHost: number } {
     return { ofUser: this.sent.get(row.user_id) ?? 0, toHost: this.sent.get(hostKey(row)) ?? 0 };
   }
@@ -28,7 +28,7 @@ export class Wishes {
     for (const key of [row.user_id, hostKey(row)]) this.sent.set(key, (this.sent.get(key) ?? 0) + 1);
   }
 
-  /** Returns the message to send now: without rules that no longer want it, unless its user asked for it as it was. */
+  /** Returns the message to send now: without rules that no longer want it, unless its user requested it unchanged. */
   messageOf(row: CandidateRow, now: number): object {
     const { rule_ids: ids, asked, data } = row;
     if (asked || ids === null || ids.length < 2) return data;
@@ -59,8 +59,8 @@ export class Wishes {
 }
 
 /**
- * Reads the wishes from the database itself, never from memory. Waits for rules that are just being edited, and an edit waits for
- * this transaction: once it is answered, no message that it forbids can still be claimed.
+ * Reads rules and preferences from the database, never from memory. The statement waits for rules that are being edited,
+ * and an edit waits for this transaction: after an edit is acknowledged, no message that it forbids can be claimed.
  */
 export async function askWishes(tx: PoolClient, rows: readonly CandidateRow[]): Promise<Wishes> {
   const ids = [...new Set(rows.flatMap((row) => row.rule_ids ?? []))];

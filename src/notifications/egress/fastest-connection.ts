@@ -1,10 +1,13 @@
 import { connect, type Socket } from 'node:net';
 
-/** Head start of an address over the next one, ms: after it both are tried side by side. */
+/** Time after which the next address is tried in parallel, ms. */
 const HEAD_START_MS = 100;
 const MAX_ADDRESSES = 8;
 
-/** Connects to the address that answers first; the other connections are closed. Fails when all do, or after `timeoutMs`. */
+/**
+ * Connects to the address that responds first; the other connections are closed. Fails if all addresses fail, or after
+ * `timeoutMs`.
+ */
 export function fastestConnection(addresses: readonly string[], port: number, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const waiting = addresses.slice(0, MAX_ADDRESSES);

@@ -7,23 +7,23 @@ import { Resolver } from './resolver.js';
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const TOTAL_TIMEOUT_MS = 10_000;
-/** Maximum age of a kept connection, ms: it leads to an address that was checked, and is then checked again. */
+/** Maximum age of a kept connection, ms; after it, the address is checked again for a new connection. */
 const MAX_SOCKET_AGE_MS = 60_000;
 const IDLE_TIMEOUT_MS = 10_000;
-/** Maximum length of the answer that is read, bytes. */
+/** Maximum number of bytes of a response that are read. */
 const MAX_HEAD_BYTES = 4_096;
 /**
- * Maximum number of connections per origin: more than are sent at once together (`deliveries/receiver-lanes.ts`: 164), which is
- * where users take turns: hooks of many users are on one host, and those of one user that never answer must not hold its
- * connections from the others.
+ * Maximum number of connections per origin. It exceeds the number of deliveries that are sent at once (164,
+ * `deliveries/receiver-lanes.ts`), so that only the turnstiles limit users: hooks of many users are on one host, and
+ * hooks of one user that never respond must not use up all its connections.
  */
 const CONNECTIONS_PER_ORIGIN = 192;
-/** Maximum wait for the body of an answer, ms: except for a proof it adds nothing to its headers. */
+/** Maximum time to wait for the body of a response, ms: only proofs need the body. */
 const BODY_TIMEOUT_MS = 300;
-/** Error codes of a kept connection that the receiver has closed meanwhile. */
+/** Error codes of a kept connection that the receiver has closed in the meantime. */
 const CLOSED: readonly unknown[] = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
 
-/** Failure after the request may have been written: its receiver may have got it. */
+/** Failure after the request may have been sent: its receiver may have processed it. */
 export class Unanswered extends Error {
   override readonly name = 'Unanswered';
 
@@ -40,16 +40,16 @@ export interface Answer {
 }
 
 /**
- * Client for addresses that users chose; no other may call them. Checks the address three times: as it is written, as the name
- * resolves, which is the look-up the connection uses, and as the socket reports its peer. Never follows a redirect, uses no
- * proxy, gives up after 10 s and reads 4 KB.
+ * The only client that may call URLs chosen by users. It checks the address three times: as it is written, as the name
+ * resolves (in the look-up that the connection uses), and as the socket reports its peer. It follows no redirects, uses
+ * no proxy, aborts after 10 s and reads 4 KB.
  */
 @Injectable()
 export class GuardedClient implements OnApplicationShutdown {
   private readonly kept: Agent;
-  /** Agent of second tries: its connections are new, and not kept. */
+  /** Agent for repeated requests: each uses a new connection, which is closed afterwards. */
   private readonly fresh: Agent;
-  /** Errors of connections that never came about: nothing was sent. */
+  /** Errors of connections that were never established, so that nothing was sent. */
   private readonly unconnected = new WeakSet<Error>();
   private readonly secure = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false });
 
@@ -62,9 +62,9 @@ export class GuardedClient implements OnApplicationShutdown {
   }
 
   /**
-   * Posts a body. Throws EgressRefused or the network's own error before anything is sent, afterwards Unanswered. An answer counts as soon as its
-   * headers have arrived; `whole`: waits for its first 4 KB. A kept connection that the receiver has closed is no failure: the
-   * request is repeated once on a new one.
+   * Posts a body. Throws EgressRefused or the network's own error if nothing was sent, otherwise Unanswered. A response
+   * counts when its headers have arrived; `whole`: waits for its first 4 KB. If the receiver has closed a kept
+   * connection, the request is repeated once on a new one.
    */
   async post(
     address: string,
@@ -90,14 +90,14 @@ export class GuardedClient implements OnApplicationShutdown {
     return { status: answer.statusCode, headers: answer.headers, head };
   }
 
-  /** Repeats a request on a new connection. The one before may have arrived, whatever becomes of this one. */
+  /** Repeats a request on a new connection. If it fails, too, the first request may still have arrived. */
   private async again(request: Dispatcher.RequestOptions, first: Error): Promise<Dispatcher.ResponseData> {
     return this.fresh.request(request).catch((second: unknown) => {
       throw this.unconnected.has(first) ? this.failure(second) : new Unanswered(second);
     });
   }
 
-  /** Refuses a name one of whose addresses is private: for the moment at which a target is registered. */
+  /** Refuses a host name if any of its addresses is private; used when a target is registered. */
   async checkName(address: string): Promise<void> {
     const url = this.policy.url(address);
     const host = hostOf(url);
@@ -114,7 +114,7 @@ export class GuardedClient implements OnApplicationShutdown {
     return this.unconnected.has(known) ? known : new Unanswered(known);
   }
 
-  /** Returns an agent; `pipelining` 0: a connection is for one request. */
+  /** Returns an agent; with `pipelining` 0 a connection serves only one request. */
   private agent(pipelining: 0 | 1): Agent {
     return new Agent({
       connect: (options, callback) => void this.open(options, callback),
@@ -143,7 +143,7 @@ export class GuardedClient implements OnApplicationShutdown {
     }
   }
 
-  /** Returns a connection to one of the addresses that the policy allows, all of them tried side by side. */
+  /** Connects to one of the addresses that the policy allows; tries them in parallel. */
   private async connect(options: buildConnector.Options): Promise<Socket> {
     const { protocol } = options;
     const host = hostOf(options);
@@ -174,8 +174,8 @@ export class GuardedClient implements OnApplicationShutdown {
 }
 
 /**
- * Reads the beginning of a body. One that breaks off, drips or never ends takes nothing from the answer: its status has been
- * read.
+ * Reads the beginning of a body. A body that is aborted, slow or endless does not change the outcome, because the status
+ * is already known.
  */
 async function headOf({ body }: Dispatcher.ResponseData, timeoutMs: number): Promise<string> {
   const chunks: Buffer[] = [];
@@ -185,10 +185,10 @@ async function headOf({ body }: Dispatcher.ResponseData, timeoutMs: number): Pro
     for await (const chunk of body as AsyncIterable<Buffer>) {
       chunks.push(chunk);
       size += chunk.length;
-      if (size >= MAX_HEAD_BYTES) break; // ends the stream, and with it the connection
+      if (size >= MAX_HEAD_BYTES) break; // ends the stream, which closes the connection
     }
   } catch {
-    // The part received before is the answer.
+    // The part received so far is returned.
   } finally {
     clearTimeout(limit);
   }

@@ -1,14 +1,14 @@
 import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 
-/** Names of the machine's hosts file, read again when it has changed. */
+/** Names in the machine's hosts file; the file is read again after each change. */
 export class HostsFile {
   private names = new Map<string, string[]>();
   private changedAt = -1;
 
   constructor(private readonly path: string) {}
 
-  /** Returns the addresses of a name; none for an unknown name, or without a file. */
+  /** Returns the addresses of a name; none if the name is unknown or there is no file. */
   async addresses(name: string): Promise<string[]> {
     try {
       const { mtimeMs } = await stat(this.path);

@@ -4,22 +4,22 @@ import { Injectable } from '@nestjs/common';
 import { HostsFile } from './hosts-file.js';
 
 const TIMEOUT_MS = 2_000;
-/** Maximum wait of the addresses of one family for those of the other, ms. */
+/** Maximum time that addresses of one family (IPv4, IPv6) wait for those of the other, ms. */
 const OTHER_FAMILY_TIMEOUT_MS = 150;
 const HOSTS = process.platform === 'win32' ? 'C:\\Windows\\System32\\drivers\\etc\\hosts' : '/etc/hosts';
 
 /**
- * Resolver of names, in the system's order: the hosts file, then name servers, then other sources of the system (search domains).
- * Name servers are asked without blocking the few threads of the system's own way.
+ * Resolves names in the system's order: hosts file, name servers, other sources of the system (search domains). Name
+ * servers are queried without `getaddrinfo`, which would block one of the few threads of libuv.
  */
 @Injectable()
 export class Resolver {
   private readonly hosts: HostsFile;
   private readonly servers = new NameServers({ timeout: TIMEOUT_MS, tries: 2 });
-  /** System's own look-ups, one at a time: each may hold one of the few threads for seconds. */
+  /** Look-ups through the system, one at a time, because each may block one of libuv's few threads for seconds. */
   private system: Promise<unknown> = Promise.resolve();
 
-  /** Creates the resolver; `hosts` and `servers` differ from the system's in tests only. */
+  /** Creates the resolver; `hosts` and `servers` are given only in tests. */
   constructor({ hosts = HOSTS, servers }: { hosts?: string; servers?: readonly string[] } = {}) {
     this.hosts = new HostsFile(hosts);
     if (servers !== undefined) this.servers.setServers(servers);
@@ -29,7 +29,7 @@ export class Resolver {
   async addresses(name: string): Promise<string[]> {
     const own = await this.hosts.addresses(name);
     if (own.length > 0) return own;
-    // Names without a dot (localhost, containers) are known to the machine itself.
+    // Names without a dot (localhost, containers) are known only to the machine itself.
     const found = name.includes('.') ? await this.ask(name) : [];
     if (found.length > 0) return found;
     const others = await this.askSystem(name);
@@ -37,7 +37,10 @@ export class Resolver {
     return others;
   }
 
-  /** Returns the first family that arrives, and the other one if it comes soon: many name servers drop questions for IPv6. */
+  /**
+   * Returns the addresses of the first family that arrives, and those of the other if they arrive soon after: many name
+   * servers ignore queries for IPv6.
+   */
   private async ask(name: string): Promise<string[]> {
     const four = this.servers.resolve4(name).catch((): string[] => []);
     const six = this.servers.resolve6(name).catch((): string[] => []);

@@ -13,13 +13,13 @@ import { Deliveries } from '../deliveries/deliveries.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 
-/** Preferences with the effects of the links in mails. */
+/** Preferences, and the addresses that links in mails have unsubscribed. */
 export type ShownPreferences = UserPreferences & { unsubscribedAddresses: string[] };
 
-/** Time after which all processes use changed preferences, ms. */
+/** Time after which all processes use changed preferences, ms: lifetime of cached preferences. */
 const REMEMBERED_MS = 2_000;
 
-/** Preferences of users: subjects, channels and times of notifications. */
+/** Notification preferences of users: channels, quiet hours and digest. */
 @Injectable()
 export class Preferences {
   private readonly known = new LRUCache<string, UserPreferences>({ max: 20_000, ttl: REMEMBERED_MS });
@@ -33,7 +33,7 @@ export class Preferences {
     return (await this.ofAll([userId])).get(userId) ?? DEFAULT_PREFERENCES;
   }
 
-  /** Returns the preferences of several users at once; every given user is in the answer. */
+  /** Returns the preferences of several users; the result contains every given user. */
   async ofAll(userIds: readonly string[]): Promise<Map<string, UserPreferences>> {
     const unknown = userIds.filter((userId) => !this.known.has(userId));
     const rows =
@@ -50,7 +50,7 @@ export class Preferences {
     );
   }
 
-  /** Returns the stored preferences, with the effects of the links in mails. */
+  /** Returns the stored preferences, and the addresses that links in mails have unsubscribed. */
   async shown(userId: string): Promise<ShownPreferences> {
     const stored = await this.database.one<{ preferences: Partial<UserPreferences> }>(
       'SELECT preferences FROM notification_preferences WHERE user_id = $1',
@@ -68,14 +68,15 @@ export class Preferences {
   }
 
   /**
-   * Changes the named preferences, down to single times, and returns the whole; changes of one user follow each other. Throws
-   * `invalid_request` for times or zones that do not exist. Waiting messages are checked again by the new preferences.
+   * Changes the given preferences, including single times, and returns all preferences; concurrent changes of one user
+   * are serialised. Throws `invalid_request` for invalid times or time zones. Waiting messages are checked again with the
+   * new preferences.
    */
   change(userId: string, changes: PreferencesChange): Promise<UserPreferences> {
     return this.write(userId, (current) => mergePreferences(current, changes));
   }
 
-  /** Replaces all preferences: an unnamed one gets its default. */
+  /** Replaces all preferences; omitted ones get their defaults. */
   replace(userId: string, wanted: PreferencesChange): Promise<UserPreferences> {
     return this.write(userId, () => mergePreferences(DEFAULT_PREFERENCES, wanted));
   }

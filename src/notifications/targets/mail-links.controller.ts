@@ -5,8 +5,8 @@ import { OLD_LINK, page, question } from '../channels/link-page.js';
 import { TargetList } from './target-list.js';
 
 /**
- * Targets of the links in mails. GET only shows a page, because mail scanners open every link; the button, or a mailbox's
- * one-click POST, acts. No key: the link is the proof.
+ * Targets of the links in mails. GET only shows a page, because mail scanners open every link; the page's button, or a
+ * mailbox's one-click POST, performs the action. No key is needed: the link is the proof.
  */
 @ApiExcludeController()
 @Public()

@@ -8,8 +8,8 @@ import { TargetWarnings } from './target-warnings.js';
 
 const DAY_MS = 86_400_000;
 /**
- * Time after which an endpoint that fails and never succeeds warns its owner, ms; later it is disabled: never without the days
- * between, as when two messages a week apart have failed and nothing else was sent.
+ * Time after which an endpoint that fails and never succeeds causes a warning to its owner, ms. It is disabled only some
+ * days after the warning, even if few messages were sent, for example two messages a week apart.
  */
 const WARN_AFTER_MS = DAY_MS;
 const DISABLE_AFTER_WARNING_MS = 4 * DAY_MS;
@@ -19,7 +19,10 @@ interface Attempt {
   outcome: Outcome;
 }
 
-/** Consequences of attempts for their targets: the breaker that all workers share, proofs, dead tokens, refused addresses. */
+/**
+ * Consequences of attempts for their targets: circuit breaker (shared by all workers), proofs, dead tokens, refused
+ * addresses.
+ */
 @Injectable()
 export class TargetHealth {
   private readonly logger = new Logger(TargetHealth.name);
@@ -32,7 +35,8 @@ export class TargetHealth {
       attempts.filter(({ delivery }) => CHANNELS[delivery.channel].hasBreaker),
       now,
     );
-    // One order everywhere: two batches that lock the same targets crosswise would lose one's results.
+    // Sorted, because two batches that lock the same targets in different orders would deadlock, and one would lose its
+    // results.
     for (const { delivery, outcome } of attempts.toSorted(byTarget)) {
       if (outcome.verified) await this.activate(tx, delivery.targetId);
       if (outcome.gone) await this.disable(tx, delivery, outcome.gone);
@@ -40,7 +44,7 @@ export class TargetHealth {
     }
   }
 
-  /** Activates a target that has proven itself: messages that waited for that are due. */
+  /** Activates a target that has proven itself, and makes messages due that waited for the proof. */
   async activate(tx: PoolClient, targetId: string): Promise<void> {
     await tx.query(
       `UPDATE notification_targets SET status = 'active', status_reason = NULL, status_detail = NULL, status_since = NULL,
@@ -49,7 +53,7 @@ export class TargetHealth {
       [targetId],
     );
     await tx.query(UNBAR, [targetId]);
-    // Open proofs are no longer needed.
+    // Other proofs in progress are no longer needed.
     await tx.query(
       `UPDATE deliveries SET state = 'suppressed', reason = 'confirmed', finished_at = now()
        WHERE target_id = $1 AND state IN ('pending', 'retrying') AND type IN ('endpoint.verify', 'target.confirm')`,
@@ -70,7 +74,7 @@ export class TargetHealth {
   private async noteEndpoints(tx: PoolClient, attempts: readonly Attempt[], now: number): Promise<void> {
     const ids = [...new Set(attempts.map(({ delivery }) => delivery.targetId))].sort();
     const failed = attempts.filter(({ outcome }) => outcome.result !== 'delivered').map((a) => a.delivery.targetId);
-    // A healthy endpoint that took its message is not updated: nearly all of them.
+    // A healthy endpoint that accepted its message is not updated; this is the case for nearly all attempts.
     const { rows } = await tx.query<HealthRow>(
       `SELECT id, failures, first_failure_at, warned_at, window_started_at, window_calls, window_failures,
          breaker_open_until, breaker_trips FROM notification_targets
@@ -179,7 +183,7 @@ const BAR = `
   FROM (SELECT id FROM notification_targets t WHERE ${ADDRESS} AND status <> 'disabled' ORDER BY id FOR UPDATE) same
   WHERE t.id = same.id`;
 
-/** SQL that marks a mailbox as present again when it confirms, for all users with an earlier proof. */
+/** SQL that marks a mailbox as existing again after a confirmation, for all users who had confirmed it before. */
 const UNBAR = `
   UPDATE notification_targets t SET status = 'active', status_reason = NULL, status_detail = NULL, status_since = NULL,
     updated_at = now()

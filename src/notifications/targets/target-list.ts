@@ -9,17 +9,17 @@ import { TargetRules } from './target-rules.js';
 import { Targets } from './targets.js';
 import type { TargetView } from './targets.dto.js';
 
-/** Minimum minutes between two proofs of one target, so that its receiver is not flooded. */
+/** Minimum time between two proofs of one target, minutes, so that its receiver is not flooded. */
 const PROOF_INTERVAL_MINUTES = 5;
-/** Maximum number of tries of one code. */
+/** Maximum number of attempts to enter one code. */
 const MAX_CODE_TRIES = 5;
 /**
- * Maximum number of confirmation mails a day to one address for one user, because they also reach people without any consent and
- * those who unsubscribed.
+ * Maximum number of confirmation mails per day to one address for one user, because these mails also reach people who
+ * never consented or who unsubscribed.
  */
 const MAX_CONFIRMATIONS_A_DAY = 5;
 
-/** Targets as their owners see them, and the actions of the links in mails. */
+/** Targets as their owners see them, and the actions of links in mails. */
 @Injectable()
 export class TargetList {
   constructor(
@@ -35,7 +35,7 @@ export class TargetList {
     return rows.map(view);
   }
 
-  /** Starts the proof again: of a pending target, or to restore one that was disabled. */
+  /** Starts the proof of a pending target again, or restores a disabled target by a new proof. */
   async verify(userId: string, id: string): Promise<TargetView> {
     return this.database.transaction(async (tx) => {
       const { rows } = await tx.query<TargetRow & { sealed: string | null; recently: boolean; confirmations: number }>(
@@ -76,7 +76,7 @@ export class TargetList {
     });
   }
 
-  /** Returns the address behind a confirmation link; undefined for a link that is no longer valid. */
+  /** Returns the address that a confirmation link confirms; undefined if the link is no longer valid. */
   async confirmable(token: string): Promise<string | undefined> {
     const row = await this.database.one<{ target: string }>(
       'SELECT target FROM notification_targets WHERE token_hash = $1 AND token_expires_at > now()',
@@ -86,7 +86,7 @@ export class TargetList {
   }
 
   /**
-   * Confirms an address: the link proves access to that mailbox. Returns the address; undefined for a link that is no longer
+   * Confirms an address: the link proves access to its mailbox. Returns the address; undefined if the link is no longer
    * valid.
    */
   async confirm(token: string): Promise<string | undefined> {
@@ -99,7 +99,7 @@ export class TargetList {
       const [row] = rows;
       if (row === undefined) return undefined;
       await this.health.activate(tx, row.id);
-      // The newest wish counts: a user without mails wants them again.
+      // The confirmation is newer than the user's preference `unsubscribed`, so mails are sent again.
       await tx.query(
         `UPDATE notification_preferences SET preferences = preferences || '{"unsubscribed": false}'
          WHERE user_id = $1 AND preferences -> 'unsubscribed' = 'true'`,
@@ -110,8 +110,8 @@ export class TargetList {
   }
 
   /**
-   * Confirms by the code that a hook or a device received. Throws `invalid_request` for another one; the number of tries is
-   * limited.
+   * Confirms a target by the code that a hook or device received. Throws `invalid_request` for a wrong code; the number
+   * of attempts is limited.
    */
   async confirmByCode(userId: string, id: string, code: string): Promise<TargetView> {
     const right = await this.database.transaction(async (tx) => {
@@ -136,7 +136,9 @@ export class TargetList {
     return view(row);
   }
 
-  /** Ends the mails of this user to this address. Returns the address; undefined for a link that this service did not create. */
+  /**
+   * Stops mails of this user to this address. Returns the address; undefined for a link that this service did not create.
+   */
   async unsubscribe(token: string): Promise<string | undefined> {
     const id = this.links.unsubscribedTarget(token);
     if (id === undefined) return undefined;
@@ -148,7 +150,7 @@ export class TargetList {
     return row?.target;
   }
 
-  /** Returns the address behind an unsubscribe link. */
+  /** Returns the address that an unsubscribe link would unsubscribe. */
   async unsubscribable(token: string): Promise<string | undefined> {
     const id = this.links.unsubscribedTarget(token);
     if (id === undefined) return undefined;

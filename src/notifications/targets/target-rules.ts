@@ -6,7 +6,7 @@ import { SHOWN_CHARACTERS } from '../core/hook-forms.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
 
-/** Rules of targets that need no call to them. */
+/** Checks of targets that need no request to the target. */
 @Injectable()
 export class TargetRules {
   constructor(
@@ -30,7 +30,7 @@ export class TargetRules {
       return this.policy.url(text).href;
     } catch (error) {
       if (error instanceof EgressRefused) {
-        // A receiver on the user's own machine is refused here first: the message names the setting that allows it.
+        // Receivers on a user's own machine fail here first, so the message names the setting that permits them.
         const way = error.liftable ? '; receivers in private networks need the setting EGRESS_ALLOW' : '';
         throw invalid(`this address is not allowed: ${error.message}${way}`);
       }

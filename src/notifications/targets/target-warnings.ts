@@ -6,7 +6,10 @@ import { Deliveries } from '../deliveries/deliveries.js';
 
 const WORTH_KNOWING_MS = 3 * 86_400_000;
 
-/** Mails to the owner of an endpoint about its failures. An owner without a confirmed address sees it in the API only. */
+/**
+ * Mails to the owner of an endpoint about its failures. An owner without a confirmed address sees the failures only in
+ * the API.
+ */
 @Injectable()
 export class TargetWarnings {
   constructor(
@@ -34,7 +37,7 @@ export class TargetWarnings {
       data: { endpoint: target, reason },
       priority: 'high' as const,
       collapseKey: `${type}:${targetId}`,
-      // Not announced: due at once, it is found by the sweeper.
+      // Not enqueued here: the message is due at once, so the sweeper finds it.
       notBefore: new Date(now),
       expiresAt: new Date(now + WORTH_KNOWING_MS),
     }));

@@ -30,7 +30,7 @@ export class TargetsController {
     private readonly audit: Audit,
   ) {}
 
-  /** Lists your mail addresses, endpoints and devices, with their state. They are registered when a rule names them. */
+  /** Lists your mail addresses, endpoints and devices with their state. A target is registered when a rule names it. */
   @Get('targets')
   @CsvList<TargetView>('targets', [
     'id',
@@ -49,14 +49,14 @@ export class TargetsController {
     return { data: await this.targets.list(userId) };
   }
 
-  /** Sends the confirmation mail or the challenge again; also restores a target that was disabled. */
+  /** Sends the confirmation mail or the challenge again; this can also restore a disabled target. */
   @Post('targets/:id/verify')
   @HttpCode(202)
   verify(@Param() { id }: TargetParams, @CurrentCaller() { userId }: Caller): Promise<TargetView> {
     return this.targets.verify(userId, id);
   }
 
-  /** Confirms a hook that cannot echo, or a device, by the code that it received. */
+  /** Confirms a device, or a hook that cannot echo a challenge, by the code that it received. */
   @Post('targets/:id/confirm')
   @HttpCode(200)
   confirm(
@@ -67,7 +67,9 @@ export class TargetsController {
     return this.targets.confirmByCode(userId, id, code);
   }
 
-  /** Lists the secrets that sign the messages to each of your webhook endpoints, by their ends, and their validity. */
+  /**
+   * Lists the signing secrets of each of your webhook endpoints, by their last characters, and until when they are valid.
+   */
   @Get('webhook-secrets')
   @CsvList<WebhookSecretsView>('webhook-secrets', ['target', 'createdAt', 'previousValidUntil', 'secrets'])
   async listSecrets(@CurrentCaller() { userId }: Caller): Promise<WebhookSecretList> {
@@ -75,8 +77,8 @@ export class TargetsController {
   }
 
   /**
-   * Creates a signing secret, which no other answer shows. The old one (two at most) signs beside it for 24 hours, so that
-   * receivers can change in time. Ten times a minute for a user at most.
+   * Creates a signing secret, which is shown only in this answer. The previous secret also signs for another 24 hours (at
+   * most two previous ones do), so that receivers have time to change. At most ten times a minute per user.
    */
   @Post('webhook-secrets/rotate')
   @Rare()
@@ -93,7 +95,7 @@ export class TargetsController {
     return secret;
   }
 
-  /** Returns the key with which a browser subscribes to pushes of this service. */
+  /** Returns the public key with which a browser subscribes to pushes of this service. */
   @Get('push-key')
   pushKey(): PushKeyView {
     return { publicKey: this.webPush.publicKey };

@@ -11,7 +11,7 @@ export class TargetParams {
 
 export class ConfirmBody {
   /**
-   * Eight digits, as the hook or the device received them; spaces do not matter.
+   * Eight digits that the hook or the device received; spaces are ignored.
    * @example 01234567
    */
   @IsString()
@@ -27,7 +27,7 @@ export class TargetView {
   channel!: Channel;
 
   /**
-   * Normalised address; of a push target a name that stands for its token.
+   * Normalised address; for a push target, a name in place of its token.
    * @example https://hooks.example.com/alerts
    */
   target!: string;
@@ -35,22 +35,22 @@ export class TargetView {
   @ApiProperty({ enum: STATUSES, example: 'active' })
   status!: 'pending' | 'active' | 'disabled';
 
-  /** Reason why it is disabled: `gone`, `failing`, `unsubscribed`, `bounced`, `token_gone`, `asked_to_stop`. */
+  /** Reason why the target is disabled: `gone`, `failing`, `unsubscribed`, `bounced`, `token_gone`, `asked_to_stop`. */
   reason!: string | null;
 
   /**
-   * Words of the mail server about a bounced address.
+   * Reply of the mail server about a bounced address.
    * @example Can't send mail: 550 5.1.1 no such user
    */
   detail!: string | null;
 
-  /** Time since which it is disabled. */
+  /** Time since which the target is disabled. */
   since!: string | null;
 
-  /** Failed attempts in a row. */
+  /** Number of consecutive failed attempts. */
   failures!: number;
 
-  /** End of the pause of a failing endpoint: nothing is sent before it. */
+  /** End of the pause of a failing endpoint, before which no message is sent. */
   pausedUntil!: string | null;
 
   /** @example 2026-11-20T09:00:00.000Z */
@@ -65,7 +65,7 @@ export class TargetList {
 
 export class RotateSecretBody {
   /**
-   * Endpoint; optional for users with only one.
+   * Endpoint whose secret is replaced; optional for users with only one endpoint.
    * @example https://hooks.example.com/alerts
    */
   @IsOptional()
@@ -74,10 +74,10 @@ export class RotateSecretBody {
   target?: string;
 }
 
-/** Secret that signs messages. */
+/** Secret that currently signs messages. */
 export class ValidSecretView {
   /**
-   * End of the secret.
+   * Last four characters of the secret.
    * @example LSw=
    */
   last4!: string;
@@ -85,19 +85,19 @@ export class ValidSecretView {
   /** @example 2026-11-20T09:00:00.000Z */
   createdAt!: string;
 
-  /** Time until which it signs beside the current one; null: it is the current one. */
+  /** Time until which the secret signs in addition to the current one; null: it is the current secret. */
   validUntil!: string | null;
 }
 
-/** Secrets by which messages to an endpoint are signed, by Standard Webhooks. */
+/** Secrets that sign the messages to one endpoint (Standard Webhooks). */
 export class WebhookSecretsView {
   /** @example https://hooks.example.com/alerts */
   target!: string;
 
-  /** Time of creation of the current one. */
+  /** Creation time of the current secret. */
   createdAt!: string;
 
-  /** Time until which the secret before it signs, too; null: there is none. */
+  /** Time until which the previous secret signs, too; null: there is none. */
   previousValidUntil!: string | null;
 
   /** Secrets that sign, the current one first. */
@@ -106,7 +106,7 @@ export class WebhookSecretsView {
 
 export class NewWebhookSecretView extends WebhookSecretsView {
   /**
-   * New secret; shown now and never again.
+   * New secret, shown only in this answer.
    * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
    */
   secret!: string;
@@ -118,7 +118,7 @@ export class WebhookSecretList {
 
 export class PushKeyView {
   /**
-   * Key, the `applicationServerKey` for PushManager.subscribe.
+   * Public key: `applicationServerKey` for PushManager.subscribe.
    * @example BIPsz7Qy1KqQ9gZvP7Lwq6sQ
    */
   publicKey!: string;

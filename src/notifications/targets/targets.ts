@@ -27,10 +27,10 @@ export interface ClaimedTarget {
 const PROOF_MS = 3 * 86_400_000;
 /** Length of the code that hooks and devices receive. */
 const CODE_DIGITS = 8;
-/** Maximum number of targets of one user, all channels together. */
+/** Maximum number of targets of one user, over all channels. */
 const MAX_TARGETS = 1_000;
 
-/** Targets of messages, per user: checked, normalised, and proven to belong to the user who asks for them. */
+/** Targets of messages, per user: checks and normalises them, and starts the proof that they belong to their user. */
 @Injectable()
 export class Targets {
   constructor(
@@ -43,8 +43,8 @@ export class Targets {
   ) {}
 
   /**
-   * Checks a target and registers it for its user; throws `invalid_request` for one that can never be used. Its proof of
-   * ownership starts when `tx` commits. A known target is left as it is, also when it is disabled.
+   * Checks a target and registers it for its user; throws `invalid_request` for a target that can never be used. Its
+   * proof of ownership starts when `tx` commits. A known target is not changed, even if it is disabled.
    */
   async claim(
     tx: PoolClient,
@@ -81,7 +81,7 @@ export class Targets {
     return { target: normalised.target, status: normalised.status };
   }
 
-  /** Refuses an action whose format its target cannot have; names the default format. */
+  /** Refuses an action with a format that its target cannot have; the error names the default format. */
   checkFormat(action: { type: Channel; target: string; format?: Format; template?: string }): void {
     const fault = formatFault(action);
     if (fault === undefined) return;
@@ -98,7 +98,9 @@ export class Targets {
     return new Map(rows.map(({ target, status }) => [target, status]));
   }
 
-  /** Starts a proof with a new challenge or confirmation mail. An earlier proof is void until this one is answered. */
+  /**
+   * Starts a proof with a new challenge or confirmation mail. Previous challenges and links of the target become invalid.
+   */
   async startProof(
     tx: PoolClient,
     { id, userId, channel, target }: { id: string; userId: string; channel: Channel; target: string },
@@ -118,11 +120,14 @@ export class Targets {
     const ids = await this.deliveries.create(tx, [
       { userId, channel, target, type, data: content, priority: 'high', collapseKey: `proof:${id}`, expiresAt },
     ]);
-    // Due at once: not announced, it is found by the sweeper after the commit.
+    // Not enqueued here: the messages are due at once, so the sweeper finds them after the commit.
     await tx.query('UPDATE deliveries SET due_at = now() WHERE id = ANY($1)', [ids]);
   }
 
-  /** Returns the known target; `another`: the target of this name is another hook, whose secret ends the same. */
+  /**
+   * Returns the known target; `another`: the target with this name is a different hook, whose secret ends with the same
+   * characters.
+   */
   private async known(
     tx: PoolClient,
     userId: string,
@@ -146,7 +151,7 @@ export class Targets {
     return { target: row.target, status: await this.renew(tx, { ...row, userId, channel, secret }, status) };
   }
 
-  /** Returns the secret; undefined for a target without one, and for one that can no longer be read: it is given again. */
+  /** Returns the secret; undefined if the target has none, or if it can no longer be decrypted and must be given again. */
   private secretOf({ id, sealed }: { id: string; sealed: string | null }): string | undefined {
     try {
       return sealed === null ? undefined : this.box.open(sealed, targetContext(id));
@@ -156,8 +161,8 @@ export class Targets {
   }
 
   /**
-   * Renews a device that registers again with its present keys: only its endpoint makes its name. One that had ended confirms
-   * again.
+   * Renews a device that registers again with new keys: its name depends only on its endpoint. A disabled device must
+   * confirm again.
    */
   private async renew(
     tx: PoolClient,

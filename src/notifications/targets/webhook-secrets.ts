@@ -6,19 +6,22 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { SecretBox } from '../../platform/secrets/secret-box.js';
 import type { NewWebhookSecretView, WebhookSecretsView } from './targets.dto.js';
 
-/** Time for which an old secret still signs beside the new one, hours. */
+/** Time for which an old secret signs in addition to the new one, hours. */
 const OVERLAP_HOURS = 24;
-/** Maximum number of old secrets besides the current one. */
+/** Maximum number of old secrets that sign in addition to the current one. */
 const MAX_OLD = 2;
-/** Number of shown characters by which a secret is recognised. */
+/** Number of characters of a secret that are shown, by which it is recognised. */
 const SHOWN = 4;
 
-/** Returns the context for which a secret is sealed: a row moved to another endpoint cannot be opened. */
+/** Returns the encryption context of a secret: if its row is moved to another endpoint, it cannot be decrypted. */
 export function secretContext(targetId: string): string {
   return `webhook-secret:${targetId}`;
 }
 
-/** Signing secrets, one current per endpoint; kept encrypted, because they must sign. */
+/**
+ * Signing secrets, one current secret per endpoint. They are stored encrypted, not hashed, because signing needs their
+ * value.
+ */
 @Injectable()
 export class WebhookSecrets {
   constructor(
@@ -26,7 +29,7 @@ export class WebhookSecrets {
     private readonly box: SecretBox,
   ) {}
 
-  /** Creates the first secret of an endpoint, or its next one; returns it. */
+  /** Creates and returns the first secret of an endpoint, or its next one. */
   async begin(tx: PoolClient, targetId: string): Promise<string> {
     const secret = newWebhookSecret();
     await tx.query('INSERT INTO webhook_secrets (target_id, sealed) VALUES ($1, $2)', [
@@ -36,12 +39,15 @@ export class WebhookSecrets {
     return secret;
   }
 
-  /** Returns the secrets of each of the user's endpoints that sign, by their ends. */
+  /** Returns the secrets that currently sign, for each of the user's endpoints, by their last characters. */
   async list(userId: string): Promise<WebhookSecretsView[]> {
     return endpointsOf(await this.database.query<SecretRow>(VALID, [userId, null])).map((rows) => this.view(rows));
   }
 
-  /** Creates a secret for one endpoint, which is shown now and never again; without `target` for the only one there is. */
+  /**
+   * Creates a secret for one endpoint, which is shown only once; `target` may be omitted if the user has only one
+   * endpoint.
+   */
   async rotate(userId: string, target?: string): Promise<NewWebhookSecretView> {
     return this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ id: string }>(
@@ -93,7 +99,7 @@ export class WebhookSecrets {
   }
 }
 
-/** Returns the rows of each endpoint. */
+/** Returns the rows grouped by endpoint. */
 function endpointsOf(rows: readonly SecretRow[]): SecretRow[][] {
   return [...Map.groupBy(rows, ({ id }) => id).values()];
 }

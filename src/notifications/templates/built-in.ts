@@ -1,7 +1,7 @@
 import type { AlertMessage, MessageType, SystemType } from '../core/delivery.js';
 import type { TemplateSource } from './template-engine.js';
 
-/** Lists of a message with several subjects, and the comparison of a single one. */
+/** Text for the list of a message with several subjects, and for the comparison of a message with one. */
 const DETAILS = `{% for line in shown.lines %}
 - {{ line }}{% endfor %}{% if shown.more > 0 %}
 and {{ shown.more }} more{% endif %}{% if shown.value != '' %}
@@ -18,11 +18,11 @@ Snooze: {{ links.snooze }}{% endif %}{% if links.unsubscribe %}
 Unsubscribe: {{ links.unsubscribe }}{% endif %}{% endif %}`;
 const TITLE = `{{ shown.title }}`;
 
-/** Returns the title of a template about one class of value; other messages have their own. */
+/** Returns the title of a template for one kind of value; messages about other values get the general title. */
 const titleOf = (what: string, about: string, subject: string): string =>
   `{% if ${about} %}{{ shown.state }}: ${what} of {{ ${subject} }}{% if shown.value != '' %} · {{ shown.value }}{% endif %}{% else %}${TITLE}{% endif %}`;
 
-/** Returns a mail's frame: readable without images, style sheets or a wide screen. */
+/** Returns the HTML frame of a mail, which is readable without images, style sheets or a wide screen. */
 function page(title: string, body: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${title}</title></head>
 <body style="margin:0;padding:24px;background:#f4f5f7;font:16px/1.5 system-ui,sans-serif;color:#1c1f24">
@@ -50,7 +50,7 @@ function alert(subject: string, details = true): TemplateSource {
   };
 }
 
-/** Templates that every rule may name; a user's own of the same name precedes. */
+/** Templates that every rule may name; a user's template with the same name takes precedence. */
 export const BUILT_IN: Readonly<Record<string, TemplateSource>> = {
   default: alert(TITLE),
   brief: alert(TITLE, false),
@@ -60,7 +60,7 @@ export const BUILT_IN: Readonly<Record<string, TemplateSource>> = {
 
 const BUDGET_TEXT = `{% if reason == 'unconfirmed' %}Too many messages wait for a target that was never confirmed; more are not kept. Confirm the target, or remove it from your rules.{% else %}{{ usedMb }} MB of messages and alerts are stored for you, of {{ limitMb }} MB. Until older ones have ended, messages are not sent and alerts are kept by the minute. Rules that fire less often, or have fewer targets, stay within it.{% endif %}`;
 
-/** Messages of the product itself. */
+/** Templates of the service's own messages. */
 export const SYSTEM_TEMPLATES: Readonly<Record<Exclude<SystemType, 'endpoint.verify'>, TemplateSource>> = {
   'target.confirm': {
     subject: 'Confirm this address for alerts',
@@ -101,7 +101,7 @@ export function isSystem(type: MessageType | SystemType): type is keyof typeof S
   return type in SYSTEM_TEMPLATES;
 }
 
-/** Alert of a preview if the caller gives none. */
+/** Alert for a preview if the caller gives none. */
 export const EXAMPLE_ALERT: AlertMessage = {
   alertId: '0199a0a0-0000-7000-8000-000000000001',
   ruleId: '0199a0a0-0000-7000-8000-000000000002',
@@ -152,7 +152,7 @@ export const EXAMPLE_ALERT: AlertMessage = {
   },
 };
 
-/** Links of that alert; those of a real message lead to pages. */
+/** Links of the example alert; links of a real message lead to existing pages. */
 export const EXAMPLE_LINKS: Readonly<Record<string, string>> = {
   rule: 'https://example.com/v1/alerts/rules/0199a0a0-0000-7000-8000-000000000002',
   history: 'https://example.com/v1/alerts/history?ruleId=0199a0a0-0000-7000-8000-000000000002',

@@ -4,7 +4,7 @@ import type { RenderedMessage } from './templates.js';
 export interface RenderInput {
   source: TemplateSource;
   values: object;
-  /** Whether to name variables that the values do not have. */
+  /** Whether to return the variables of the template that the values do not have. */
   checks?: boolean;
 }
 

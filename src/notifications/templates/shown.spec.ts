@@ -6,7 +6,7 @@ import { TemplateEngine, unknownVariables } from './template-engine.js';
 
 const engine = new TemplateEngine();
 
-/** Alert of the specification's rule: TVL fell from $1,000 to $880. */
+/** Alert of the example rule: TVL fell from $1,000 to $880. */
 const FALL: AlertMessage = {
   ...EXAMPLE_ALERT,
   name: 'Uniswap TVL Alert',
@@ -53,9 +53,9 @@ Unsubscribe: ${EXAMPLE_LINKS['unsubscribe']}`);
         expect(`${subject} ${text}`).toContain(shownOf(alert).value);
         for (const address of Object.values(EXAMPLE_LINKS))
           expect([text, html].map((part) => part.includes(address))).toEqual([true, true]);
-        // Chats and pushes show them beside the text.
+        // Chats and pushes show links beside the text.
         expect(rendered(template, alert, false).text).not.toContain('https://');
-        // The title and the text differ.
+        // The text does not repeat the rule's name from the title.
         expect(text).not.toContain(alert.name);
       }
     },

@@ -3,31 +3,31 @@ import { cutText } from '../core/cut-text.js';
 import type { AlertMessage } from '../core/delivery.js';
 import { comparedFigures, figure, unitOf, unitOfField } from '../core/figures.js';
 
-/** Alert as people read it: `shown` in templates. Texts that an alert does not have are empty. */
+/** Alert as people read it: the variable `shown` in templates. Texts that an alert does not have are empty. */
 export interface Shown {
-  /** State, rule, subject and value: the subject of a mail, the title of a push. */
+  /** State, rule, subject and value; used as subject of a mail and title of a push. */
   title: string;
   /** State: `Alert`, `Resolved`, `Summary` or `Test`. */
   state: string;
   /** Subject, such as `aave-v3 on ethereum`. */
   subject: string;
-  /** Sentence without the rule's name, which the title has. */
+  /** Sentence without the rule's name, which is in the title. */
   fact: string;
   value: string;
   threshold: string;
-  /** Values before and after a change: `$1,000 → $880`. */
+  /** Previous and current value of a change: `$1,000 → $880`. */
   change: string;
   /** Time, such as `2026-11-29 17:55:12 UTC`. */
   time: string;
-  /** Items of a message with several subjects, the worst first, as far as there is room. */
+  /** Items of a message with several subjects, furthest from the threshold first, as many as there is room for. */
   lines: string[];
-  /** Number of further items. */
+  /** Number of items for which there was no room. */
   more: number;
-  /** Whether links belong into the text: chats, pushes and digests have a place of their own for them. */
+  /** Whether the text contains links; chats, pushes and digests show links outside the text. */
   links: boolean;
 }
 
-/** Room for lists in texts that chats take, UTF-16 units. */
+/** Maximum length of lists in texts for chats, UTF-16 code units. */
 export const LIST_ROOM = 2_000;
 const MAX_LINE_LENGTH = 300;
 const STATES: Readonly<Record<string, string>> = { resolved: 'Resolved', summary: 'Summary', test: 'Test' };
@@ -42,7 +42,10 @@ const NOTHING = {
   explanation: {},
 };
 
-/** Returns the shown part of the data of a delivery; `room`: UTF-16 units for lists; `links`: whether the text has them. */
+/**
+ * Returns `shown` for the data of a delivery. `room`: maximum length of lists, UTF-16 code units; `links`: whether the
+ * text has links.
+ */
 export function shownOf(data: Partial<AlertMessage>, { room = LIST_ROOM, links = true } = {}): Shown {
   const alert = { ...NOTHING, ...data };
   const { name, message, metric, type, value, threshold } = alert;
@@ -58,7 +61,7 @@ export function shownOf(data: Partial<AlertMessage>, { room = LIST_ROOM, links =
     title: isStorm ? message : titled(`${state}: ${name}`, alert.state === 'test' ? '' : headline(alert)),
     state,
     subject: subjectOf(alert),
-    // The title of a storm is its sentence.
+    // For a storm the title is the sentence.
     fact: isStorm ? '' : message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message,
     value: shownValue ?? '',
     threshold: shownThreshold ?? '',
@@ -72,7 +75,7 @@ export function shownOf(data: Partial<AlertMessage>, { room = LIST_ROOM, links =
 
 const titled = (title: string, detail: string): string => (detail === '' ? title : `${title} · ${detail}`);
 
-/** Condition as explanations have it. */
+/** Condition as an entry of an explanation. */
 interface StatedCondition {
   value?: number | null;
   field?: string;

@@ -4,7 +4,7 @@ import { cutText } from '../core/cut-text.js';
 import { figure } from '../core/figures.js';
 import type { RenderedMessage } from './templates.js';
 
-/** Template as it is written. Subject and text are plain text; in `html` every value is escaped. */
+/** Source of a template. Subject and text are plain text; in `html` every value is escaped. */
 export interface TemplateSource {
   subject: string;
   text: string;
@@ -13,36 +13,36 @@ export interface TemplateSource {
 
 /** Maximum length of a source, characters. */
 export const MAX_TEMPLATE_LENGTH = 8_192;
-/** Maximum time of one part, ms; generous, because a worker thread waits while the machine is busy. */
+/** Maximum time for one part, ms; long enough for a worker thread that has to wait on a busy machine. */
 const RENDER_TIMEOUT_MS = 500;
-/** Maximum time of subject, text and HTML together, ms, whatever they compute. */
+/** Maximum time for subject, text and HTML together, ms; enforced from outside, even within a single expression. */
 const INTERRUPT_TIMEOUT_MS = 1_000;
 const MAX_ALLOCATED = 2_000_000;
-/** Filters that evaluate an expression for each item of a list: quadratic with a nested list. */
+/** Filters that evaluate an expression for each item of a list: the time is quadratic for nested lists. */
 const EXPENSIVE_FILTERS = ['where_exp', 'reject_exp', 'group_by_exp', 'has_exp', 'find_exp', 'find_index_exp'] as const;
-/** Tags that put other templates into one: each stands alone. */
+/** Tags that include other templates, which is not supported. */
 const UNAVAILABLE_TAGS = ['include', 'render', 'layout'] as const;
 const MAX_SUBJECT_LENGTH = 200;
 const MAX_BODY_LENGTH = 100_000;
 
 /**
- * Liquid without access to the outside: no files, no inherited properties, and limits on the cost of a template. Users write
- * templates, so they are as hostile as any input.
+ * Liquid without access to anything outside a template: no files, no inherited properties, and limits on the cost of
+ * rendering. Users write templates, so they must be treated as hostile input.
  */
 export class TemplateEngine {
   private readonly own = { plain: engine(false, Infinity), escaping: engine(true, Infinity) };
   private readonly foreign = { plain: engine(false, RENDER_TIMEOUT_MS), escaping: engine(true, RENDER_TIMEOUT_MS) };
   private readonly context = createContext();
 
-  /** Renders the product's own templates: they need no time limit, and a busy machine must not make them fail. */
+  /** Renders built-in templates, without a time limit, which they do not need and which a busy machine could exceed. */
   render(source: TemplateSource, values: object): RenderedMessage {
     return rendered(this.own, source, values);
   }
 
-  /** Renders users' templates, in a worker thread (`render-task`). Throws the template's fault, with its line. */
+  /** Renders users' templates, in a worker thread (`render-task`). Throws the error of the template, with its line. */
   renderForeign(source: TemplateSource, values: object): RenderedMessage {
     const result: RenderedMessage = { subject: '', text: '', html: '' };
-    // Liquid checks the clock between tags only, and a single expression may take minutes: it is ended from outside.
+    // Liquid checks its time limit only between tags, and a single expression may take minutes, so `vm` interrupts it.
     this.context['work'] = (): void => void Object.assign(result, rendered(this.foreign, source, values));
     WORK.runInContext(this.context, { timeout: INTERRUPT_TIMEOUT_MS });
     return result;
@@ -50,8 +50,8 @@ export class TemplateEngine {
 }
 
 /**
- * Returns variables of a source without a value, as they are written: `explanation.previos`. A null member has members that are
- * unknown.
+ * Returns the variables of a source that have no value, as they are written, for example `explanation.previos`. Members
+ * of a null value count as known.
  */
 export function unknownVariables({ subject, text, html }: TemplateSource, values: object): string[] {
   const liquid = engine(false, Infinity);
@@ -65,7 +65,7 @@ const LIST_MEMBERS: readonly unknown[] = ['size', 'first', 'last'];
 
 function isKnown(value: unknown, [segment, ...rest]: readonly unknown[]): boolean {
   if (segment === undefined || value === null) return true;
-  // An index from another variable is known only when the template runs.
+  // The value of an index variable is known only when the template is rendered.
   if (typeof segment !== 'string' && typeof segment !== 'number') return true;
   if (Array.isArray(value) && (LIST_MEMBERS.includes(segment) || typeof segment === 'number')) {
     return isKnown(typeof segment === 'number' ? (value.at(segment) ?? null) : null, rest);
@@ -94,7 +94,7 @@ function engine(escapes: boolean, renderLimit: number): Liquid {
     ...(escapes ? { outputEscape: 'escape' as const } : {}),
     ownPropertyOnly: true,
     strictFilters: true,
-    // No file is ever looked for.
+    // No file is ever read.
     templates: {},
     cache: false,
     parseLimit: MAX_TEMPLATE_LENGTH,
@@ -112,7 +112,7 @@ function refuse(tag: string): never {
   throw new Error(`${tag} is not available`);
 }
 
-/** Returns a subject in one line, because it becomes a header. */
+/** Returns a subject as one line, because it becomes a mail header. */
 function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim();
 }

@@ -35,7 +35,7 @@ export class TemplateLibrary {
     return found;
   }
 
-  /** Creates or replaces a template; throws `invalid_request` for one that cannot be rendered. */
+  /** Creates or replaces a template; throws `invalid_request` if it cannot be rendered. */
   async put(userId: string, name: string, { subject, text, html = '' }: TemplateBody): Promise<TemplateView> {
     await this.templates.check(userId, { subject, text, html });
     const stored = await this.database.query<TemplateRow>(
@@ -71,7 +71,7 @@ interface TemplateRow {
   html: string;
 }
 
-/** Returns a text without NUL, the one character that PostgreSQL cannot store. */
+/** Returns a text that PostgreSQL can store: without NUL and lone surrogates. */
 function storable(text: string): string {
   return text.replaceAll('\0', '').toWellFormed();
 }

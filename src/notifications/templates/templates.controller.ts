@@ -24,7 +24,7 @@ export class TemplatesController {
     return this.library.get(userId, name);
   }
 
-  /** Creates or replaces a template; rules name it in their actions. */
+  /** Creates or replaces a template. Rules use a template by naming it in their actions. */
   @Put(':name')
   put(
     @Param() { name }: TemplateParams,
@@ -34,7 +34,7 @@ export class TemplatesController {
     return this.library.put(userId, name, body);
   }
 
-  /** Removes a template. Rules that name it fall back to the built-in one of that name, or the default. */
+  /** Removes a template. Rules that name it use the built-in template of that name, or else the default template. */
   @Delete(':name')
   @HttpCode(204)
   remove(@Param() { name }: TemplateParams, @CurrentCaller() { userId }: Caller): Promise<void> {

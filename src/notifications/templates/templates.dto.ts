@@ -10,7 +10,7 @@ export class TemplateParams {
 
 export class TemplateBody {
   /**
-   * Subject in Liquid; becomes one line.
+   * Subject in Liquid; line breaks are replaced by spaces.
    * @example {{ name }}: {{ message }}
    */
   @IsString()
@@ -26,7 +26,7 @@ export class TemplateBody {
   text!: string;
 
   /**
-   * HTML of mails in Liquid. Every value is escaped. Absent: mails are text only.
+   * HTML of mails, in Liquid. Every value is escaped. Absent: mails have only text.
    * @example <p>{{ message }}</p>
    */
   @IsOptional()
@@ -41,7 +41,7 @@ export class TemplateView {
   subject!: string;
   text!: string;
   html!: string;
-  /** Whether it is part of the product; a template of yours with the same name precedes. */
+  /** Whether the template is built in; your own template with the same name takes precedence. */
   builtIn!: boolean;
 }
 

@@ -13,24 +13,24 @@ import type { RenderInput, RenderOutput } from './render-task.js';
 import { shownOf } from './shown.js';
 import { MAX_TEMPLATE_LENGTH, TemplateEngine, type TemplateSource } from './template-engine.js';
 
-/** Message rendered by a template. `html` is empty if the template has none. */
+/** Rendered message. `html` is empty if the template has none. */
 export interface RenderedMessage {
   subject: string;
   text: string;
   html: string;
   /**
-   * Reason why a user's own template was replaced by the default: it has a fault, its user's time for rendering is used up, or it
-   * rendered nothing.
+   * Reason why the default template replaced a user's own: the template is faulty, its user's rendering time is used up,
+   * or it rendered nothing.
    */
   fallback?: 'fault' | 'budget' | 'empty';
 }
 
-/** Message with its links, by destination: `rule`, `history`, `snooze`. */
+/** Message and its links by destination: `rule`, `history`, `snooze`. */
 export interface LinkedMessage extends RenderedMessage {
   links: Readonly<Record<string, string>>;
 }
 
-/** Notes on that in the delivery. */
+/** Texts in the delivery about a replaced template. */
 export const FALLBACK_NOTES = {
   fault: 'the template has a fault; the default text was sent',
   budget: 'the time for rendering templates is used up; the default text was sent',
@@ -38,19 +38,19 @@ export const FALLBACK_NOTES = {
   json: 'the template rendered no valid JSON; the standard body was sent',
 } as const;
 
-/** Returns the outcome of an attempt, with a note about a replaced template. */
+/** Returns the outcome of an attempt, with a note if the default template replaced the user's. */
 export function noted(outcome: Outcome, fallback: keyof typeof FALLBACK_NOTES | undefined): Outcome {
   if (fallback === undefined) return outcome;
   const parts = [outcome.detail, FALLBACK_NOTES[fallback]].filter((part) => part !== undefined);
   return { ...outcome, detail: parts.join('; ') };
 }
 
-/** Message rendered by a template, and warnings about the template. */
+/** Rendered message, and warnings about its template. */
 export interface PreviewedMessage extends RenderedMessage {
   warnings: { code: string; detail: string }[];
 }
 
-/** Template to preview: by name, or sources that are not saved yet. */
+/** Template to preview: its name, or sources that are not saved. */
 export interface PreviewRequest {
   template?: string;
   subject?: string;
@@ -58,24 +58,26 @@ export interface PreviewRequest {
   html?: string;
   /** Alert to render; default: an example. */
   alert?: AlertMessage;
-  /** Fields of the alert that replace those of the example. */
+  /** Members that replace those of the alert. */
   data?: Partial<AlertMessage>;
 }
 
 export interface RenderRequest {
   userId: string;
-  /** Name of a template; null or unknown: the default. */
+  /** Name of a template; null or unknown: the default template is used. */
   template: string | null;
   type: MessageType | SystemType;
   data: object;
   links?: Readonly<Record<string, string>>;
-  /** Time at which the message was made, for data from before alerts had a time. */
+  /** Creation time of the message; used for old data in which alerts have no time. */
   createdAt?: Date;
-  /** Room for lists in a message, UTF-16 units. */
+  /** Maximum length of lists in a message, UTF-16 code units. */
   room?: number;
-  /** Whether the product's own templates write links into the text; false for a channel that places them itself. */
+  /** Whether built-in templates write links into the text; false if the channel shows links elsewhere. */
   linksInText?: boolean;
-  /** Whether a test says so beside what its user's template says; false for a program's own JSON. */
+  /**
+   * Whether a test message is marked as a test even if the user's template does not do so; false for a user's own JSON.
+   */
   marksTests?: boolean;
 }
 
@@ -87,7 +89,7 @@ const RENDER = workerTask<RenderInput, RenderOutput>(import.meta.url, './render-
 
 const TEST_NOTE = 'This is a test, nothing has happened.';
 
-/** Time after which a changed template is used everywhere, ms. */
+/** Time after which all processes use a changed template, ms: lifetime of cached templates. */
 const REMEMBERED_MS = 5_000;
 
 /** Built-in and users' templates. */
@@ -106,7 +108,8 @@ export class Templates {
   ) {}
 
   /**
-   * Whether the user may name this template in a rule: read from the database, because another process may have just written it.
+   * Whether a template with this name exists for the user. Read from the database, because another process may have just
+   * written it.
    */
   async exists(userId: string, name: string): Promise<boolean> {
     this.forget(userId, name);
@@ -114,8 +117,8 @@ export class Templates {
   }
 
   /**
-   * Returns a message for people. A template that fails or renders nothing is replaced by the default: no alert is lost because
-   * of its template.
+   * Returns a message for people. If a template fails or renders nothing, the default is used, so that no alert is lost
+   * because of its template.
    */
   async render(request: RenderRequest): Promise<LinkedMessage> {
     const { userId, type, data, links: given = {}, createdAt, room, linksInText } = request;
@@ -139,7 +142,7 @@ export class Templates {
   ): Promise<RenderedMessage> {
     const source = template === null ? undefined : await this.source(userId, template);
     if (source === undefined) return this.engine.render(defaultSource(), values);
-    // The product's own templates are known to be cheap: they need no thread.
+    // Built-in templates are cheap, so they need no worker thread.
     if (isBuiltIn(source)) return this.engine.render(source, values);
     const usual = (): RenderedMessage => this.engine.render(defaultSource(), values);
     try {
@@ -151,7 +154,7 @@ export class Templates {
     }
   }
 
-  /** Renders with a real alert or an example; throws `invalid_request` with the template's fault. */
+  /** Renders a template with a stored alert or an example; throws `invalid_request` with the error of the template. */
   async preview(userId: string, request: PreviewRequest): Promise<PreviewedMessage> {
     const { template = 'default', subject, text, html, alert = EXAMPLE_ALERT, data = {} } = request;
     const base = await this.source(userId, template);
@@ -166,13 +169,16 @@ export class Templates {
     return { ...rendered, warnings };
   }
 
-  /** Throws `invalid_request` for a source that cannot be rendered, `rate_limited` if the user's time is used up. */
+  /**
+   * Throws `invalid_request` for a source that cannot be rendered, `rate_limited` if the user's rendering time is used
+   * up.
+   */
   async check(userId: string, source: TemplateSource): Promise<void> {
     await this.tried(userId, source, EXAMPLE_ALERT);
   }
 
   private async tried(userId: string, source: TemplateSource, alert: AlertMessage): Promise<RenderOutput> {
-    // Members that other alerts have are known, although this one lacks them.
+    // Members that other alerts have are not reported as unknown, even if this alert lacks them.
     const absent = { protocol: null, chain: null, token: null };
     const values = { ...absent, ...alert, links: EXAMPLE_LINKS, shown: shownOf(alert) };
     try {
@@ -188,7 +194,7 @@ export class Templates {
     }
   }
 
-  /** Lets a template that was just written be used at once in this process. */
+  /** Drops a cached template that was just written, so that this process uses the new one at once. */
   forget(userId: string, name: string): void {
     this.known.delete(`${userId}\0${name}`);
   }
@@ -207,7 +213,7 @@ export class Templates {
   }
 }
 
-/** Returns a message of a user's own template that says that it is a test. */
+/** Returns a message rendered by a user's template, marked as a test. */
 function asTest({ subject, text, html }: RenderedMessage): RenderedMessage {
   return {
     subject: `Test: ${subject}`,
@@ -216,7 +222,7 @@ function asTest({ subject, text, html }: RenderedMessage): RenderedMessage {
   };
 }
 
-/** Returns the message with the default's title if its own is empty, and the default's text if it has none at all. */
+/** Returns the message with the default title if its title is empty, and with the default text if it has no content. */
 function withoutGaps(rendered: RenderedMessage, usual: () => RenderedMessage): RenderedMessage {
   const { subject, text, html } = rendered;
   if (!isEmpty(subject) && !isEmpty(text)) return { subject, text, html };
@@ -226,7 +232,7 @@ function withoutGaps(rendered: RenderedMessage, usual: () => RenderedMessage): R
     subject: isEmpty(subject) ? whole.subject : subject,
     text: isEmpty(text) ? whole.text : text,
     html: hasBody ? html : whole.html,
-    // A template that makes mails of HTML alone, with a title, is complete.
+    // A template with a title and HTML but no text is complete.
     ...(isEmpty(subject) || !hasBody ? { fallback: 'empty' as const } : {}),
   };
 }

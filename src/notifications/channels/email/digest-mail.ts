@@ -2,10 +2,13 @@ import { listedLine } from '../../core/alert-text.js';
 import { namedLinks } from '../../core/message-body.js';
 import type { LinkedMessage, RenderedMessage } from '../../templates/templates.js';
 
-/** Maximum length of the titles in a subject. */
+/** Maximum length of the titles in the mail's subject. */
 const MAX_TITLES = 120;
 
-/** Returns several messages as one mail. Their texts are rendered already, so only the text around them is escaped. */
+/**
+ * Returns several messages as one mail. The texts of the messages are already rendered, so only the text around them is
+ * escaped.
+ */
 export function digestMail(messages: readonly LinkedMessage[], unsubscribe: string): RenderedMessage {
   const texts = messages.map(({ subject, text, links }) => {
     const addresses = namedLinks(links).map(({ name, address }) => `\n${name}: ${address}`);

@@ -12,10 +12,13 @@ import { confirmContext } from '../target-context.js';
 import { digestMail } from './digest-mail.js';
 import { MailTransport } from './mail-transport.js';
 
-/** Room for lists in a mail, UTF-16 units: all that a message has. */
+/** Maximum length of lists in a mail, UTF-16 code units: enough for all items that a message has. */
 const LIST_ROOM = 40_000;
 
-/** Mails over SMTP: text and HTML, with one-click unsubscribe (RFC 8058) on everything but account matters. */
+/**
+ * Sends mails over SMTP, as text and HTML. All mails except those about the account have one-click unsubscribe (RFC
+ * 8058).
+ */
 @Injectable()
 export class EmailChannel extends NotificationChannel {
   private readonly from: string;
@@ -60,7 +63,8 @@ export class EmailChannel extends NotificationChannel {
   }
 
   private async content(delivery: ClaimedDelivery, unsubscribe = ''): Promise<RenderedMessage> {
-    // Ordered by time, whichever of them leads: the last message about a subject has its present state.
+    // In order of time, regardless of which delivery leads the digest: the last message about a subject then has its
+    // current state.
     const all = [delivery, ...delivery.members].toSorted((one, other) => one.position - other.position);
     const alone = all.length === 1;
     const rendered = await Promise.all(all.map((each) => this.render(each, alone ? unsubscribe : '', alone)));
@@ -74,7 +78,7 @@ export class EmailChannel extends NotificationChannel {
     unsubscribe: string,
     linksInText: boolean,
   ): Promise<LinkedMessage> {
-    // Recognised by its type: alerts have a token as well, the one of their price.
+    // Recognised by its type, because alerts also have a member `token`: that of their price.
     if (type === 'target.confirm') {
       const sealed = 'token' in data ? String(data.token) : '';
       const confirm = this.links.confirm(this.box.open(sealed, confirmContext(targetId)));
@@ -86,8 +90,9 @@ export class EmailChannel extends NotificationChannel {
 }
 
 /**
- * Returns the id of a mail, the same in every attempt, so that a mailbox can recognise a repetition; for a digest, the same
- * whichever of its messages leads. A digest that has grown since is another mail, or a mailbox would hide its new messages.
+ * Returns the id of a mail. It is the same in every attempt, so that a mailbox can recognise a repetition; for a digest
+ * it does not depend on which message leads. A digest that has grown since the last attempt gets another id, because a
+ * mailbox would otherwise hide the new messages.
  */
 function mailId({ id, members }: ClaimedDelivery): string {
   if (members.length === 0) return id;
@@ -95,14 +100,16 @@ function mailId({ id, members }: ClaimedDelivery): string {
   return sha256(ids.join()).toString('hex');
 }
 
-/** Status of a missing mailbox, at the beginning of the answer; 5.1.7 and 5.1.8 are about the sender. */
+/**
+ * SMTP status of a missing mailbox, at the beginning of the reply; 5.1.7 and 5.1.8 are about the sender and are excluded.
+ */
 const NO_SUCH_MAILBOX = /^5\d\d[ -]5\.1\.(?:0|1|2|3|4|5|6|9|10)(?!\d)/;
-/** Status of a mail that is too large, or that cannot be shown: it will never be accepted. */
+/** SMTP status of a mail that is too large or has unsupported content: it will never be accepted. */
 const UNTAKABLE = /^5\d\d[ -]5\.(?:2\.3|3\.4|6\.\d+)(?!\d)/;
 
 /**
- * Returns the outcome of a failed mail. Only a missing mailbox is a fault of the address. Policies, block lists, full mailboxes,
- * refused senders and logins change: such mails are retried, and operators see the reason.
+ * Returns the outcome of a failed mail. Only a missing mailbox counts as a fault of the address. Policies, block lists,
+ * full mailboxes, refused senders and failed logins may change: such mails are retried, and operators see the reason.
  */
 export function mailFailure(error: unknown): Outcome {
   const { responseCode, response = '', command, code } = error as SmtpError;

@@ -8,12 +8,12 @@ import { Settings } from '../../../platform/settings/settings.js';
 const CONNECTIONS = 8;
 const ANSWER_TIMEOUT_MS = 10_000;
 /**
- * Maximum time of a mail with all its commands, ms: a server that is slow at each would otherwise outlast the delivery's lease,
- * again and again.
+ * Time limit for one mail with all its SMTP commands, ms. Without it a server that is slow at every command could
+ * repeatedly exceed the lease of the delivery.
  */
 const MAIL_TIMEOUT_MS = 30_000;
 
-/** Transport of mails: sends one, or keeps it as a file without a mail server; the answer says which. */
+/** Sends mails, or without a mail server writes them to files; the result of `send` shows which. */
 @Injectable()
 export class MailTransport implements OnApplicationShutdown {
   private readonly server: ReturnType<typeof smtp> | undefined;
@@ -23,7 +23,7 @@ export class MailTransport implements OnApplicationShutdown {
     this.server = settings.smtpUrl === undefined ? undefined : smtp(settings.smtpUrl);
   }
 
-  /** Resolves with the server's answer, or with the file's name; gives up after `timeoutMs`. */
+  /** Resolves with the server's reply, or with the file's name; rejects after `timeoutMs`. */
   async send(id: string, mail: SendMailOptions, timeoutMs = MAIL_TIMEOUT_MS): Promise<string> {
     if (this.server !== undefined) {
       return (await this.server.sendMail({ ...mail, signal: AbortSignal.timeout(timeoutMs) })).response;
@@ -41,10 +41,10 @@ export class MailTransport implements OnApplicationShutdown {
   }
 }
 
-/** Returns the connection of a mail server's address. */
+/** Returns the transport for a mail server's URL. */
 export function smtp(url: string) {
   const address = new URL(url);
-  // Port 465 is TLS from the first byte, whatever the scheme says (RFC 8314).
+  // Port 465 uses TLS from the first byte, regardless of the URL's scheme (RFC 8314).
   const secure = address.protocol === 'smtps:' || address.port === '465';
   const { username, password } = address;
   return createTransport({
@@ -58,13 +58,13 @@ export function smtp(url: string) {
     greetingTimeout: ANSWER_TIMEOUT_MS,
     socketTimeout: ANSWER_TIMEOUT_MS * 2,
     ...(address.searchParams.get('tls') === 'insecure' ? { tls: { rejectUnauthorized: false } } : {}),
-    // Mails consist of text: no part of it may name a file or an address to be fetched.
+    // A mail's content is text: it must not be able to name a file or URL that the library reads.
     disableFileAccess: true,
     disableUrlAccess: true,
   });
 }
 
-/** Decodes a password, which may be written as it is or percent-encoded; a % that encodes nothing stays one. */
+/** Decodes a password, which may be written unchanged or percent-encoded; a % that encodes nothing stays a %. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll(/%(?![0-9a-f]{2})/gi, '%25'));

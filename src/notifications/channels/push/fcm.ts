@@ -14,7 +14,10 @@ const POST_TIMEOUT_MS = 10_000;
 const HEAD = 4_096;
 const UNSET = 'FCM_SERVICE_ACCOUNT is not set';
 
-/** Firebase Cloud Messaging, HTTP v1: one POST per token. Its addresses are set by the operator, so the guard is not used. */
+/**
+ * Firebase Cloud Messaging, HTTP v1: one POST per token. The operator sets its addresses, so the egress policy does not
+ * apply.
+ */
 @Injectable()
 export class Fcm {
   private readonly account: ServiceAccount | undefined;
@@ -80,9 +83,9 @@ function fcmMessage(delivery: ClaimedDelivery, token: string, content: PushConte
 }
 
 /**
- * Refines an outcome by Google's own codes: only a token that is unregistered or invalid, or belongs to another sender, ends the
- * device. An invalid argument stays invalid. Everything else, an answer that is not FCM's too, is a fault of our configuration or
- * an outage.
+ * Refines an outcome by Google's own error codes. Only a token that is unregistered or invalid, or belongs to another
+ * sender, disables the device. An invalid argument is final for this message. Every other error, including a response
+ * that is not from FCM, is an outage or a fault of our configuration.
  */
 export function fcmOutcome(outcome: Outcome): Outcome {
   if (outcome.result === 'delivered') return { ...outcome, via: 'fcm' };
@@ -101,10 +104,10 @@ const GONE: Readonly<Record<string, string>> = { UNREGISTERED: 'token_gone', SEN
 
 interface FcmError {
   status?: string;
-  /** FCM's own code, from its details. */
+  /** FCM's own error code, from the details of the error. */
   code?: string;
   message: string;
-  /** Arguments that FCM names as faulty. */
+  /** Arguments that FCM reports as invalid. */
   fields: string[];
 }
 

@@ -5,11 +5,11 @@ import type { ServiceAccount } from './service-account.js';
 const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging';
 const GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const LIFE_SECONDS = 3_600;
-/** Time before its end at which a token is renewed, ms, so that no message is sent with one that ends on the way. */
+/** Time before its expiry at which a token is renewed, ms, so that it does not expire during a request. */
 const MARGIN_MS = 60_000;
 const TOKEN_TIMEOUT_MS = 10_000;
 
-/** Access tokens of a service account: one at a time, fetched once for all waiting callers. */
+/** Access tokens of a service account: the current token is shared, and one request serves all waiting callers. */
 export class GoogleAccess {
   private token: { text: string; until: number } | undefined;
   private asking: Promise<string> | undefined;
@@ -22,7 +22,7 @@ export class GoogleAccess {
     return this.asking;
   }
 
-  /** Forgets a refused token: the next call fetches a new one. */
+  /** Drops a refused token; the next call fetches a new one. */
   forget(): void {
     this.token = undefined;
   }

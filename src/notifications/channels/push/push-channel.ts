@@ -13,7 +13,7 @@ import { WebPush } from './web-push.js';
 
 type Device = Exclude<NonNullable<ReturnType<typeof pushTarget>>, { reference: string }>;
 
-/** Devices: a browser's PushSubscription or an FCM token, both kept sealed. */
+/** Sends to devices: a browser's PushSubscription or an FCM token; both are stored encrypted. */
 @Injectable()
 export class PushChannel extends NotificationChannel {
   constructor(
@@ -57,8 +57,8 @@ export class PushChannel extends NotificationChannel {
   }
 
   /**
-   * Returns the content of a proof: a device confirms by a POST to the address in `data`, or its owner types in the code that it
-   * shows.
+   * Returns the content of a proof. The device confirms by a POST to the address in `data`, or its owner enters the code
+   * that the device shows.
    */
   private proof(data: object): PushContent {
     const [code, challenge] = [

@@ -1,24 +1,26 @@
 import { cutText } from '../../core/cut-text.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 
-/** Content of a push message: the part that a device shows, and the data for its program. */
+/** Content of a push message: title and body, which the device shows, and data for its program. */
 export interface PushContent {
   title: string;
   body: string;
   data: object;
 }
 
-/** Maximum size of a payload, bytes: push services take 4 KB encrypted, of which about 3 KB are certainly available. */
+/**
+ * Maximum size of a payload, bytes. Push services accept 4 KB after encryption, of which about 3 KB are always available.
+ */
 const MAX_PAYLOAD_BYTES = 3_000;
-/** Maximum size of a title and a body together that are shown unchanged, bytes. */
+/** Maximum size of title and body together up to which they are shown unchanged, bytes. */
 const MAX_SHOWN_BYTES = 1_000;
-/** Fields kept of an alert that is too large for a push message: enough to find the rest. */
+/** Members of an alert that are sent if the whole alert is too large for a push message: enough to find the alert. */
 const NEEDED: readonly string[] = ['alertId', 'ruleId', 'state', 'links'];
 const MAX_TTL_SECONDS = 86_400;
 
 /**
- * Returns the JSON that a service worker gets. Data that would make it larger than `largest` bytes is reduced to the fields that
- * find it.
+ * Returns the JSON for a service worker. If the data would make it larger than `largest` bytes, only the members in
+ * `NEEDED` are sent.
  */
 export function pushPayload(content: PushContent, largest = MAX_PAYLOAD_BYTES): string {
   const { title, body, data } = content;
@@ -30,7 +32,10 @@ export function pushPayload(content: PushContent, largest = MAX_PAYLOAD_BYTES): 
   return candidates.find((text) => Buffer.byteLength(text) <= largest) ?? JSON.stringify(short(content));
 }
 
-/** Returns the part that a service shows by itself, and the payload beside it: together within the 4 KB that Google takes. */
+/**
+ * Returns the notification that FCM shows itself, and the payload for the program; together at most the 4 KB that FCM
+ * accepts.
+ */
 export function shownAndPayload(content: PushContent): { shown: { title: string; body: string }; payload: string } {
   const { title, body } = content;
   const shown = Buffer.byteLength(title + body) <= MAX_SHOWN_BYTES ? { title, body } : short(content);

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 
-/** Used fields of Google's service account file. */
+/** Members of Google's service account file that are used. */
 export interface ServiceAccount {
   projectId: string;
   clientEmail: string;
   privateKey: string;
   tokenUri: string;
-  /** Address of `projects/…/messages:send` at Google, or at the file's `fcm_endpoint`. */
+  /** URL of Google's `projects/…/messages:send`, or the file's `fcm_endpoint`. */
   sendUrl: string;
 }
 
-/** Reads FCM_SERVICE_ACCOUNT; an invalid file stops the start. */
+/** Reads the file in FCM_SERVICE_ACCOUNT; throws for an invalid file, which stops the start. */
 export function readServiceAccount(file: string): ServiceAccount {
   const parsed = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
   const field = (name: string, fallback?: string): string => {

@@ -12,8 +12,9 @@ export interface VapidKeys {
 const FILE = 'vapid.json';
 
 /**
- * Returns the key pair by which browsers know this service. Without one in the settings it is created once and kept in
- * DATA_DIR/vapid.json: several processes on several machines need the settings, because subscriptions belong to the pair.
+ * Returns the key pair that identifies this service to browsers. Without a pair in the settings, one is created once and
+ * stored in DATA_DIR/vapid.json. Processes on several machines need the settings, because subscriptions belong to one
+ * pair.
  */
 export function vapidKeys({ vapidPublicKey, vapidPrivateKey, dataDir }: Settings): VapidKeys {
   if (vapidPublicKey !== undefined && vapidPrivateKey !== undefined) {

@@ -3,8 +3,8 @@ import { LOCAL_NAMES } from '../../core/egress-policy.js';
 import { senderAddress } from '../../../platform/settings/message-settings.js';
 
 /**
- * Returns the contact of this service for push services (RFC 8292): a public https address, else a bare mail address. Apple
- * refuses anything else, local names too; undefined: there is no contact.
+ * Returns this service's contact for push services (RFC 8292): a public https origin, otherwise a plain mail address;
+ * undefined if there is neither. Apple refuses other contacts, including local names.
  */
 export function vapidSubject(publicUrl: string, mailFrom: string | undefined): string | undefined {
   const { protocol, hostname, origin } = new URL(publicUrl);

@@ -19,13 +19,13 @@ const OFF = 'Web Push is off: it needs MAIL_FROM with a public address, or a pub
 const URGENCY = { low: 'low', normal: 'normal', high: 'high', critical: 'high' } as const;
 
 /**
- * Web Push (RFC 8030, 8291, 8292). The library encrypts and signs; the guarded client sends, because endpoints are
- * addresses that users chose.
+ * Web Push (RFC 8030, 8291, 8292). The library encrypts and signs; the guarded client sends, because users choose the
+ * endpoints.
  */
 @Injectable()
 export class WebPush {
   private readonly keys: VapidKeys;
-  /** Contact for push services; without it they refuse messages. */
+  /** Contact for push services, which refuse messages without one. */
   private readonly subject: string | undefined;
 
   constructor(
@@ -39,7 +39,7 @@ export class WebPush {
     if (this.subject === undefined) new Logger(WebPush.name).warn(OFF);
   }
 
-  /** Public key, which a browser needs to subscribe. */
+  /** Public key with which a browser subscribes. */
   get publicKey(): string {
     return this.keys.publicKey;
   }
@@ -51,7 +51,7 @@ export class WebPush {
         vapidDetails: { subject: this.subject, ...this.keys },
         TTL: secondsLeft(delivery, this.clock.now()),
         urgency: URGENCY[delivery.priority],
-        // A newer message about the same subject replaces one that the device has not shown yet.
+        // A message replaces an older one about the same subject that the device has not shown yet.
         topic: createHash('sha256').update(delivery.collapseKey).digest('base64url').slice(0, 32),
       });
       const texts = Object.fromEntries(

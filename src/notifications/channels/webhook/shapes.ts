@@ -6,7 +6,7 @@ import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 const PAGERDUTY = 'pagerduty:';
 const PAGERDUTY_EVENTS = 'https://events.pagerduty.com/v2/enqueue';
 
-/** Returns the address to which a target's messages are posted. */
+/** Returns the URL to which the messages of a target are posted. */
 export function endpointOf(address: string): string {
   return address.startsWith(PAGERDUTY) ? PAGERDUTY_EVENTS : address;
 }
@@ -27,8 +27,8 @@ export function shaped(
 }
 
 /**
- * Returns the request for a proof: a receiver of the standard format echoes the challenge; a chat shows the text, so that its
- * owner can type the code in. `text` is shown by services like Slack, `content` by services like Discord.
+ * Returns the body that requests a proof. A receiver of the standard format echoes the challenge; a chat shows the text
+ * with the code, which its owner enters. Services like Slack show `text`, services like Discord show `content`.
  */
 export function verifyBody(envelope: Envelope): string {
   const code = 'code' in envelope.data ? String(envelope.data.code) : '';

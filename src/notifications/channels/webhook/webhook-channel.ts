@@ -17,7 +17,8 @@ import { endpointOf, isJson, shaped, verifyBody } from './shapes.js';
 const GONE = 410;
 
 /**
- * Signed POSTs to users' endpoints, by Standard Webhooks 1.0; in the formats of chats, pagers and a user's own JSON on request.
+ * Sends signed POSTs to users' endpoints by Standard Webhooks 1.0, or on request in the formats of chats and pagers, or
+ * as a user's own JSON.
  */
 @Injectable()
 export class WebhookChannel extends NotificationChannel {
@@ -53,7 +54,7 @@ export class WebhookChannel extends NotificationChannel {
     }
   }
 
-  /** Returns the whole address of a hook that is shown in part. */
+  /** Returns the complete URL of a hook whose URL is shown only in part. */
   private address({ sealedTarget, targetId, target }: ClaimedDelivery): string {
     return sealedTarget === null ? target : this.secrets.open(sealedTarget, targetContext(targetId));
   }
@@ -74,18 +75,21 @@ export class WebhookChannel extends NotificationChannel {
     if (shape !== 'json')
       return { body: shaped(shape, delivery, address, { title, text, links: rendered.links }), fallback };
     if (fallback === undefined && isJson(text)) return { body: text };
-    // The standard format says more than nothing to a receiver that expects another one.
+    // The standard body is better than no body for a receiver that expects the user's own JSON.
     return { body: own, fallback: fallback ?? 'json' };
   }
 }
 
-/** Content to post, and the reason if it is not the template's. */
+/** Content to post, and the reason if the template's output was replaced. */
 interface Content {
   body: string;
   fallback?: keyof typeof FALLBACK_NOTES | undefined;
 }
 
-/** Returns the outcome of a proof: an endpoint belongs to the user who asked for it if its answer has the challenge. */
+/**
+ * Returns the outcome of a proof: an endpoint belongs to the user who registered it if its response contains the
+ * challenge.
+ */
 function proof(outcome: Outcome, { data }: ClaimedDelivery): Outcome {
   if (outcome.result !== 'delivered') return outcome;
   const challenge = 'challenge' in data ? String(data.challenge) : '';
@@ -93,7 +97,7 @@ function proof(outcome: Outcome, { data }: ClaimedDelivery): Outcome {
   return { ...outcome, result: 'failed', detail: 'the answer does not contain the challenge' };
 }
 
-/** Applies the receiver's own control: 410, or the header `webhook-delivery: disable | abort-message`. */
+/** Applies instructions in the receiver's response: 410, or the header `webhook-delivery: disable | abort-message`. */
 function controlled(outcome: Outcome, control: string | undefined): Outcome {
   if (outcome.statusCode === GONE || control === 'disable') {
     const result = outcome.result === 'delivered' ? 'delivered' : 'rejected';

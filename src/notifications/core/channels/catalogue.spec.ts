@@ -27,9 +27,9 @@ it('a notification channel name appears only in its definition, channel lists an
 
 it('a notification channel without lanes or with only a slow lane does not compile', () => {
   const { lanes: _, ...without } = CHANNELS.email;
-  // @ts-expect-error -- a definition is complete
+  // @ts-expect-error -- a definition must be complete
   const incomplete: ChannelDefinition = without;
-  // @ts-expect-error -- a slow lane alone takes nothing of targets that do not fail
+  // @ts-expect-error -- without a main lane there is no queue for targets that do not fail
   const slowOnly: ChannelDefinition['lanes'] = { slow: { name: 'deliver-slow', concurrency: 1 } };
   expect([incomplete, slowOnly]).toHaveLength(2);
 });

@@ -3,7 +3,9 @@ import { EMAIL } from './email.js';
 import { PUSH } from './push.js';
 import { WEBHOOK } from './webhook.js';
 
-/** Channels of messages. A new one is a definition here, a class that sends in `channels/channels.ts` and a migration. */
+/**
+ * Channels of messages. A new channel needs a definition here, a sender class in `channels/channels.ts` and a migration.
+ */
 export const CHANNELS = {
   email: EMAIL,
   webhook: WEBHOOK,
@@ -17,12 +19,12 @@ const isChannel = (name: string): name is Channel => Object.hasOwn(CHANNELS, nam
 /** Names of the channels, in the order of the catalogue. */
 export const CHANNEL_NAMES: readonly Channel[] = Object.keys(CHANNELS).filter(isChannel);
 
-/** Returns the channels whose definition satisfies `holds`, in the order of the catalogue. */
+/** Returns the channels whose definition fulfils `holds`, in the order of the catalogue. */
 export function channelsWhere(holds: (definition: ChannelDefinition) => boolean): readonly Channel[] {
   return CHANNEL_NAMES.filter((channel) => holds(CHANNELS[channel]));
 }
 
-/** Returns the value of each channel by its name. */
+/** Returns a record with one value per channel. */
 export function ofEachChannel<T>(value: (channel: Channel) => T): Record<Channel, T> {
   return Object.fromEntries(CHANNEL_NAMES.map((channel) => [channel, value(channel)])) as Record<Channel, T>;
 }

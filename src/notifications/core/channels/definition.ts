@@ -1,103 +1,104 @@
 import type { TurnstileWidth } from '../turnstile.js';
 
-/** Lanes of a channel; the slow one is for targets that failed lately. */
+/** Lanes of a channel; the slow lane is for targets that failed recently. */
 export type Lane = 'main' | 'slow';
 
 export interface LaneOptions {
-  /** Name of its queue. */
+  /** Name of the lane's queue. */
   readonly name: string;
-  /** Maximum number of deliveries of the lane at once in one process. */
+  /** Maximum number of concurrent deliveries of the lane in one process. */
   readonly concurrency: number;
 }
 
 export interface NormalisedTarget {
-  /** Target as it is shown, kept in rules and compared. */
+  /** Target in the form in which it is shown, stored in rules and compared. */
   target: string;
-  /** Secret of a push target, or of a hook that is shown in part: its true address, to be sealed. */
+  /**
+   * Secret part of the target, to be encrypted: a push token or subscription, or the complete URL of a hook that is shown
+   * in part.
+   */
   secret?: string;
-  /** Set if it is the name of a target that must exist already. */
+  /** Set if the text is the shown name of a target that must already exist. */
   reference?: true;
-  /** Host of its messages. */
+  /** Host to which the target's messages are sent. */
   host?: string;
   /** State of a new target. */
   status: 'pending' | 'active';
 }
 
-/** Facts that a target's normal form depends on. */
+/** Input for the normal form of a target. */
 export interface TargetQuestion {
   /** Number of characters of a hook's secret that are shown. */
   readonly shown: number;
-  /** State of a new target that has to prove itself. */
+  /** State of a new target that needs a proof. */
   readonly unproven: 'pending' | 'active';
-  /** Returns the normal form of an address that may be called; throws for any other. */
+  /** Returns the normal form of a URL; throws if the URL must not be called. */
   readonly url: (text: string) => string;
 }
 
-/** Proof that a target belongs to the user who asks for it. */
+/** Proof that a target belongs to the user who registers it. */
 export interface TargetProof {
-  /** Type of the message that asks for it. */
+  /** Type of the message that requests the proof. */
   readonly type: 'target.confirm' | 'endpoint.verify';
-  /** Whether the link with the token confirms; else the answer to the message does. */
+  /** Whether the link with the token confirms the target; if not, the receiver's response to the message does. */
   readonly byLink: boolean;
-  /** Whether the code that the receiver shows confirms as well. */
+  /** Whether the code that the receiver shows can also confirm the target. */
   readonly byCode: boolean;
-  /** Returns the content of the message; `seal` hides a token until its message is written. */
+  /** Returns the content of the message; `seal` encrypts the token until the message is written. */
   readonly data: (token: string, code: string, seal: (token: string) => string) => object;
 }
 
 /** Limits of messages to one target. */
 export interface ChannelLimits {
-  /** Setting with the maximum number of messages to one target, 0: no limit. */
+  /** Setting with the maximum number of messages to one target; 0 in it means no limit. */
   readonly setting: 'webhookRate' | 'mailDaily';
   readonly per: 'minute' | 'day';
-  /** Reason of messages above it. */
+  /** Reason of messages above the limit. */
   readonly reason: string;
-  /** Whether messages above it are sent together, one an hour; else they wait. */
+  /** Whether messages above the limit are collected and sent as one per hour; if not, they wait. */
   readonly sendsTogether: boolean;
-  /** Whether messages of a user to one host are limited as well. */
+  /** Whether the messages of a user to one host are limited, too. */
   readonly limitsHosts: boolean;
-  /** Limits of targets that wait for their proof, so that no receiver is flooded; absent: none. */
+  /** Limits of targets that wait for their proof, so that no receiver is flooded with proofs; absent: no limits. */
   readonly unproven?: {
-    /** Maximum number of one user. */
+    /** Maximum number of such targets of one user. */
     readonly ofUser: number;
-    /** Maximum number of users that wait for one target. */
+    /** Maximum number of users whose registration of the same target waits. */
     readonly ofTarget: number;
-    /** Name of such targets in refusals. */
+    /** Name of such targets in error messages. */
     readonly noun: string;
   };
 }
 
-/**
- * Properties of a channel: the only place that describes one. The class that sends is beside it in `channels/channels.ts`.
- */
+/** Properties of a channel: the only place that describes it, except for its sender class in `channels/channels.ts`. */
 export interface ChannelDefinition {
-  /** Returns the normal form of a target, or the reason why it can never be used. */
+  /** Returns the normal form of a target, or the reason why the target can never be used. */
   readonly normalise: (text: string, question: TargetQuestion) => NormalisedTarget | { fault: string };
   /** Returns the key that all spellings of one target share. */
   readonly key: (target: string) => string;
   readonly proof: TargetProof;
-  /** Waits after the first, second … failed attempt, ms. After the last one the delivery is dead. */
+  /** Wait after the first, second, … failed attempt, ms. After the last wait and one more failure the delivery is dead. */
   readonly retryWaitsMs: readonly number[];
-  /** Queues of its deliveries; without a slow one all take the main one. */
+  /** Queues of the channel's deliveries; without a slow lane all use the main one. */
   readonly lanes: { readonly main: LaneOptions; readonly slow?: LaneOptions };
-  /** Width of the turnstile of its receivers; absent: they take turns with all that are as quick. */
+  /** Width of the channel's own turnstile; absent: its receivers share the turnstiles of receivers of the same speed. */
   readonly turns?: TurnstileWidth;
   readonly limits: ChannelLimits;
   /**
-   * Consequence of the end of a target. `warn`: its owner gets a mail. `forget`: its secret is deleted, and it comes back when it
-   * is registered again. `keep`: none.
+   * Consequence when a target is disabled. `warn`: its owner gets a mail. `forget`: its secret is deleted, and a new
+   * registration restores the target. `keep`: none.
    */
   readonly onDead: 'warn' | 'forget' | 'keep';
-  /** Whether failures of a target pause its messages. */
+  /** Whether repeated failures of a target pause its messages (circuit breaker). */
   readonly hasBreaker: boolean;
-  /** Whether messages are signed with a secret of the target. */
+  /** Whether messages are signed with a secret that belongs to the target. */
   readonly isSigned: boolean;
-  /** Whether two targets can have the same shown name, so that more of a secret must be shown. */
+  /** Whether two targets can have the same shown name, so that more characters of the secret must be shown. */
   readonly hasShortNames: boolean;
-  /** Whether messages have a format; without one, and without a template, a program reads them. */
+  /** Whether messages have a `format`. A message without format and template is then for a program. */
   readonly hasFormats: boolean;
   /** Whether messages of low and normal priority are collected in digests. */
   readonly isCollected: boolean;
-  /** Whether its messages end with the preference `unsubscribed`. */
+  /** Whether the preference `unsubscribed` stops the channel's messages. */
   readonly hasUnsubscribe: boolean;
 }

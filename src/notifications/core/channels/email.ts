@@ -5,20 +5,20 @@ const HOUR = 60 * MINUTE;
 
 const MAX_MAIL_LENGTH = 254;
 /**
- * Form of a mail address, deliberately strict: no quoted parts, no comments, no address literals, and no character that could
- * begin a header.
+ * Form of a mail address, deliberately strict: no quoted parts, comments or address literals, and no character that could
+ * start a new mail header.
  */
 const MAIL =
   /^[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/i;
 
-/** Mails to addresses that confirmed a link. */
+/** Mails to addresses that were confirmed by a link. */
 export const EMAIL: ChannelDefinition = {
   normalise: (text, { unproven }) => {
     const target = mailAddress(text);
     if (target === undefined) return { fault: 'an email target must be an address such as ann@example.com' };
     return { target, status: unproven };
   },
-  // A mailbox has one name, however it is capitalised.
+  // Mailbox names are compared regardless of case.
   key: (target) => target.toLowerCase(),
   proof: {
     type: 'target.confirm',

@@ -10,7 +10,7 @@ const BASE64URL = /^[\w-]+={0,2}$/;
 const P256_POINT_BYTES = 65;
 const AUTH_BYTES = 16;
 
-/** Browser's PushSubscription, as `JSON.stringify` gives it. */
+/** Browser's PushSubscription, in the form of `JSON.stringify`. */
 export interface PushSubscription {
   endpoint: string;
   keys: { p256dh: string; auth: string };
@@ -53,7 +53,7 @@ export const PUSH: ChannelDefinition = {
   hasUnsubscribe: false,
 };
 
-/** Parses a push target: a token or a subscription; undefined for other texts. */
+/** Parses a push target: a shown name, a token or a subscription; undefined for other texts. */
 export function pushTarget(
   text: string,
 ): { reference: string } | { token: string } | { subscription: PushSubscription } | undefined {
@@ -65,7 +65,7 @@ export function pushTarget(
   return FCM_TOKEN.test(text) ? { token: text } : undefined;
 }
 
-/** Returns the name under which a push target is shown and kept in rules: its token is a secret. */
+/** Returns the name under which a push target is shown and stored in rules, because its token is a secret. */
 export function pushReference(target: { token: string } | { subscription: PushSubscription }): string {
   const content = 'token' in target ? target.token : target.subscription.endpoint;
   return `push:${createHash('sha256').update(content).digest('base64url')}`;

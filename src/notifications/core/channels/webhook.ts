@@ -8,7 +8,8 @@ const HOUR = 60 * MINUTE;
 /** Signed POSTs to users' endpoints, and to the hooks of chats and pagers. */
 export const WEBHOOK: ChannelDefinition = {
   /**
-   * The address of a chat's hook, or a pager's key, is known only to people who were given it; and such hosts echo no challenge.
+   * Hooks of chats and pagers count as proven: their URL or key is known only to people who were given it, and these
+   * services do not echo a challenge.
    */
   normalise: (text, { shown, unproven, url }) => {
     if (text.includes(HIDDEN)) return { target: text.trim(), status: 'active', reference: true };
@@ -17,7 +18,7 @@ export const WEBHOOK: ChannelDefinition = {
     if (hook !== undefined) return { target: hook.shown, secret: address, status: 'active', host: hook.kind };
     if (address.startsWith('pagerduty:')) return { fault: 'a PagerDuty target must be pagerduty: and a routing key' };
     const { host } = new URL(address);
-    // Its token would be shown, and it answers no proof.
+    // Other addresses of Telegram would show their token, and they answer no proof.
     if (host === 'api.telegram.org') {
       return { fault: 'a Telegram target must be https://api.telegram.org/bot<token>/sendMessage?chat_id=<id>' };
     }
@@ -33,7 +34,7 @@ export const WEBHOOK: ChannelDefinition = {
   retryWaitsMs: [5 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR],
   lanes: {
     main: { name: 'deliver-webhook', concurrency: 100 },
-    // With answers that take 10 s, a few hundred dead endpoints would otherwise hold every worker.
+    // Because responses may take 10 s, a few hundred dead endpoints would otherwise occupy all workers.
     slow: { name: 'deliver-webhook-slow', concurrency: 16 },
   },
   limits: {
