@@ -431,7 +431,7 @@ describe('the history of values', () => {
   test('refuses a parameter given twice with a message about the repetition', async () => {
     const { body } = await get('/v1/tvl/uniswap-v3/history?from=now-1d&from=now-2d');
     expect(body.errors).toEqual([
-      { pointer: '?from', code: 'is_string', detail: 'from must be one text; give it once' },
+      { pointer: '?from', code: 'is_string', detail: 'from must be one text; send it once' },
     ]);
   });
 

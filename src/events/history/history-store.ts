@@ -13,14 +13,19 @@ export interface SeriesPoint {
   seq: number;
 }
 
-/** Point of an event. A sample taken between the observation and the log's knowledge of it holds the value before. */
+/**
+ * Point of an event. An hourly sample taken after the observation but before the event was logged has the previous value.
+ */
 export interface LoggedPoint extends SeriesPoint {
   /** Unix milliseconds. */
   loggedAt: number;
 }
 
 const HOUR_MS = 3_600_000;
-/** Delay from which a point may be older than a sample of the same hour, taken right after a stop; ms. */
+/**
+ * Delay between observation and logging from which an hourly sample of the same hour can need a correction, ms; such a
+ * sample is taken right after a stop.
+ */
 const LATE_MS = 1_000;
 
 /**
@@ -99,8 +104,8 @@ WITH given AS MATERIALIZED (
 )
 INSERT INTO history_dirty (series_id, bucket) SELECT DISTINCT series_id, bucket FROM given`;
 
-// A sample takes the value of the newest event observed at or before its moment. Points of seq 0 in hours that were not
-// sampled are back-filled ones: they stay.
+// Sets a sample to the value of the newest event observed at or before the sample's time. Points with seq 0 in hours that
+// were not sampled are back-filled ones and stay.
 const CORRECT_SAMPLES = `
 WITH given AS MATERIALIZED (
   SELECT s.id AS series_id, to_timestamp(p.at / 1000) AS at, p.value, p.seq, to_timestamp(p.logged_at / 1000) AS logged_at

@@ -5,10 +5,11 @@ interface ObservedRow {
   source: string;
   confidence: number;
   tags: readonly string[];
-  /** Unix milliseconds. */
+  /** Time of the observation, Unix milliseconds. */
   observedAt: number;
   /**
-   * Whether the writer gave no time: the row then counts as observed now, and after the stored one, whatever the clocks say.
+   * Whether the writer gave no time. The row then counts as observed now, and as later than the stored row, whatever the
+   * clocks show.
    */
   observedNow?: boolean;
 }
@@ -20,7 +21,7 @@ export interface TvlRow extends ObservedRow {
   tvl: number;
 }
 
-/** One observed price. Null fields leave the stored ones. */
+/** One observed price. Null fields keep the stored values. */
 export interface PriceRow extends ObservedRow {
   token: string;
   symbol: string | null;
@@ -30,7 +31,7 @@ export interface PriceRow extends ObservedRow {
   marketCap: number | null;
 }
 
-/** One protocol. Null fields leave the stored ones. */
+/** One protocol. Null fields keep the stored values. */
 export interface ProtocolRow {
   slug: string;
   name: string;
@@ -43,15 +44,15 @@ export interface ProtocolRow {
 
 export const tvlKey = (row: { protocol: string; chain: string }): string => `${row.protocol}\n${row.chain}`;
 
-/** Limits the transaction to the rights of an SQL writer from here on. */
+/** Restricts the rest of the transaction to the rights of an SQL writer. */
 export async function becomeWriter(tx: ClientBase, correlationId?: string): Promise<void> {
   await tx.query('SET LOCAL ROLE rta_writer');
   if (correlationId !== undefined) await tx.query(`SELECT set_config('rta.correlation_id', $1, true)`, [correlationId]);
 }
 
 /**
- * Upserts all rows in one statement. Keys are taken in one order everywhere, so that writers never deadlock. Returns the keys
- * (`tvlKey`) that were written; the others are older than the stored ones. No key twice in `rows`.
+ * Upserts all rows in one statement; `rows` must not contain a key twice. All writers lock keys in the same order, so that
+ * they cannot deadlock. Returns the keys (`tvlKey`) that were written; rows older than the stored ones are not.
  */
 export async function writeTvl(tx: ClientBase, rows: readonly TvlRow[]): Promise<string[]> {
   return writeObserved<TvlRow>(tx, rows, {
@@ -85,9 +86,9 @@ export async function writePrices(tx: ClientBase, rows: readonly PriceRow[]): Pr
 
 interface ObservedTable<Row> {
   key(row: Row): string;
-  /** Statement with `columns` and the columns of the observation; returns the keys it wrote. */
+  /** Statement with `columns` and the columns of the observation as parameters; returns the keys that it wrote. */
   upsert: string;
-  /** Statement with keys; returns `key` and `observed_at`, Unix milliseconds rounded up. */
+  /** Statement with keys as parameter; returns `key` and `observed_at` in Unix milliseconds, rounded up. */
   stored: string;
   columns(rows: readonly Row[]): unknown[][];
 }
@@ -105,7 +106,7 @@ async function writeObserved<Row extends ObservedRow>(
   const done = new Set(keys);
   const late = sorted.filter((row) => row.observedNow === true && !done.has(table.key(row)));
   if (late.length === 0) return keys;
-  // The upsert has locked these rows, so the values read here stay: the second attempt always writes.
+  // The upsert has locked these rows, so their times cannot change: the second attempt always writes.
   const { rows: stored } = await tx.query<{ key: string; observed_at: number }>(table.stored, [late.map(table.key)]);
   const times = new Map(stored.map((row) => [row.key, row.observed_at]));
   const after = late.map((row) => ({ ...row, observedNow: false, observedAt: (times.get(table.key(row)) ?? 0) + 1 }));
@@ -113,8 +114,8 @@ async function writeObserved<Row extends ObservedRow>(
 }
 
 /**
- * Upserts protocols like `writeTvl`; the keys are slugs, and no row is too old. Rows that would change nothing are not touched.
- * Metadata replaces the stored object, or only the `members` that the writer keeps.
+ * Upserts protocols like `writeTvl`; the keys are slugs, and every row is written. Rows that would stay the same are not
+ * updated. Metadata replaces the stored object; with `members`, only those members of it, which belong to this writer.
  */
 export async function writeProtocols(
   tx: ClientBase,
@@ -149,7 +150,7 @@ function sortedBy<T>(rows: readonly T[], key: (row: T) => string): T[] {
   return [...rows].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
-/** Returns PostgreSQL's text form of a text[], for parameters that are arrays of arrays of different lengths. */
+/** Returns PostgreSQL's text form of a text[]. A parameter cannot be an array of arrays of different lengths. */
 function arrayText(items: readonly string[]): string {
   return `{${items.map((item) => `"${item.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`;
 }
@@ -164,7 +165,7 @@ ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl, source = exclude
 WHERE t.observed_at <= excluded.observed_at
 RETURNING t.protocol || E'\\n' || t.chain AS key`;
 
-/** Column beside the others, milliseconds rounded up: one millisecond later is certainly after the row. */
+/** Time of the stored row in milliseconds, rounded up, so that a millisecond later is certainly after the row. */
 const STORED_AT = 'ceil(extract(epoch FROM observed_at) * 1000)::float8 AS observed_at';
 
 const STORED_TVL = `
@@ -197,7 +198,10 @@ SELECT slug, name, symbol, category, coalesce(chains::text[], '{}'), url, coales
 FROM ${GIVEN_PROTOCOLS}
 ON CONFLICT (slug) DO NOTHING`;
 
-/** Expressions of the new row, over the row at the time of its lock, so that two writers keep each other's fields. */
+/**
+ * Expressions for the new row, computed from the row as it is when it is locked, so that concurrent writers keep each
+ * other's fields.
+ */
 const WANTED_PROTOCOL = `u.name, coalesce(u.symbol, t.symbol), coalesce(u.category, t.category),
   coalesce(u.chains::text[], t.chains), coalesce(u.url, t.url), coalesce(CASE
     WHEN $8::text[] IS NULL THEN u.metadata::jsonb

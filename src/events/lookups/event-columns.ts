@@ -13,7 +13,7 @@ const COMMON = [
   'correlationId',
 ] as const satisfies readonly (keyof EventPayloadBase)[];
 
-/** Returns the columns for events of the requested types, the same on every page, whatever events it has. */
+/** Returns the CSV columns for events of the requested types; they do not depend on the events of a page. */
 export function eventColumns(types: unknown): readonly string[] {
   const asked = typeof types === 'string' ? commaList(types).map((name) => EVENT_TYPE_NAMES.get(name)) : EVENT_TYPES;
   return [...COMMON, ...asked.flatMap((type) => (type === undefined ? [] : Object.keys(EVENTS[type].example)))];

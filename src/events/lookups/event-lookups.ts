@@ -10,12 +10,12 @@ import type { EventsAnswer, EventsQuery } from './events.dto.js';
 import { invalidCursor } from './page-cursor.js';
 import { commaList } from './query-values.js';
 
-/** Maximum rows of the log that one request reads: 0.2 s of the database for a search for rare events. */
+/** Maximum number of log rows that one request reads; a search for rare events then takes the database 0.2 s. */
 const MAX_ROWS = 100_000;
-/** Bytes of `data` after which a page ends early: the memory of one caller, who may request sixteen pages at once. */
+/** Bytes of `data` after which a page ends early. Bounds the memory of one caller, who may request sixteen pages at once. */
 const MAX_PAGE_BYTES = 2_000_000;
 
-/** Event log for polling clients. */
+/** Reads the event log for clients that poll. */
 @Injectable()
 export class EventLookups {
   constructor(private readonly log: EventLog) {}
@@ -36,7 +36,7 @@ export class EventLookups {
 
   private filter({ types, protocol, chain, token, all }: EventsQuery, caller: Caller): LogFilter {
     const everyones = all && roleIncludes(caller.role, 'admin');
-    if (all && !everyones) throw new DomainError('forbidden', 'all=true is only allowed for admins.');
+    if (all && !everyones) throw new DomainError('forbidden', 'all=true is allowed for admins only.');
     return {
       types: types === undefined ? EVENT_TYPES : eventTypes(types),
       ...(protocol === undefined ? {} : { protocol }),
@@ -57,16 +57,19 @@ function eventTypes(list: string): EventType[] {
   });
 }
 
-/** Returns the exclusive start; a position that the log no longer has, or never had, is refused instead of skipped over. */
+/**
+ * Returns the position after which to read. A position that the log no longer contains, or never did, is refused, because
+ * events would be missed.
+ */
 function position({ since, cursor }: EventsQuery, { epoch, firstSeq, headSeq }: LogBounds): number {
   const given = cursor ?? since;
   const pointer = cursor === undefined ? '?since' : '?cursor';
   if (given === undefined) return firstSeq - 1;
   const parsed = parseCursor(given);
-  if (!parsed) throw invalidCursor('it is not a cursor of the event log', 'invalid_cursor', pointer);
+  if (!parsed) throw invalidCursor('the value is not a cursor of the event log', 'invalid_cursor', pointer);
   const expired = (detail: string) => invalidCursor(detail, 'cursor_expired', pointer);
-  if (parsed.epoch !== epoch) throw expired('it is a cursor of another log');
-  if (parsed.seq > headSeq) throw expired('the log ends before it');
-  if (parsed.seq < firstSeq - 1) throw expired('the log no longer reaches back to it');
+  if (parsed.epoch !== epoch) throw expired('the cursor belongs to another epoch of the log');
+  if (parsed.seq > headSeq) throw expired('the log ends before the position of the cursor');
+  if (parsed.seq < firstSeq - 1) throw expired('the events after the cursor are no longer kept');
   return parsed.seq;
 }

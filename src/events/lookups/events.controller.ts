@@ -13,10 +13,10 @@ export class EventsController {
   constructor(private readonly events: EventLookups) {}
 
   /**
-   * Reads the event log, in order.
-   * @remarks Poll with the `next_cursor` of the last answer: nothing is missed, nothing comes twice. One request
-   * looks through 100,000 rows of the log at most: a page with few events, or none, may have more. A cursor that the
-   * log no longer reaches back to is refused with the code `cursor_expired`; take the current values and start again.
+   * Reads the event log in order.
+   * @remarks Poll with the `next_cursor` of the previous answer: no event is missed or repeated. One request reads at most
+   * 100,000 rows of the log, so `has_more` can be true even if a page has few events or none. A cursor whose following
+   * events are no longer kept is refused with the code `cursor_expired`; read the current values and start again.
    */
   @Get()
   @CsvList<Record<string, unknown>>('events', ({ types }) => eventColumns(types))

@@ -4,18 +4,18 @@ import type { EventPayload } from '../core/payload.js';
 import { IsDigits, IsFlag, IsName, IsPlainText } from './query-values.js';
 
 export class EventsQuery {
-  /** Cursor after which events begin; without it from the oldest event kept. */
+  /** Cursor after which the events begin; default: the oldest event kept. */
   @IsOptional()
   @IsPlainText(64)
   since?: string;
 
-  /** Same as `since`; value of `page.next_cursor` of the page before. */
+  /** Like `since`: the value of `page.next_cursor` from the previous page. */
   @IsOptional()
   @IsPlainText(64)
   cursor?: string;
 
   /**
-   * Event types, comma-separated; default all.
+   * Event types, comma-separated; default: all types.
    * @example tvl_change,price_change
    */
   @IsOptional()
@@ -37,19 +37,20 @@ export class EventsQuery {
   @IsName('token')
   token?: string;
 
-  /** Whether rows of other users are included; for admins. */
+  /** Whether events of other users (alerts) are included; for admins only. */
   @IsFlag()
   all: boolean = false;
 
   /**
-   * Maximum number of events of the answer, which ends earlier after 2 MB of `data`; `has_more` tells whether there are more.
+   * Maximum number of events of a page. A page ends earlier after 2 MB of `data`; `has_more` states whether there are more
+   * events.
    */
   @IsDigits(1, 1_000, 100)
   limit: number = 100;
 }
 
 export class EventsPage {
-  /** Cursor of the next page, also when there is nothing more yet. */
+  /** Cursor of the next page; it is set even if there are no more events yet. */
   next_cursor!: string;
 
   /** Whether there are more events now. */
@@ -57,7 +58,7 @@ export class EventsPage {
 }
 
 export class EventsAnswer {
-  /** Events in log order; the fields of each type as in the AsyncAPI document. */
+  /** Events in log order; the AsyncAPI document describes the fields of each type. */
   @ApiProperty({ type: 'array', items: { type: 'object', additionalProperties: true } })
   data!: EventPayload[];
 

@@ -21,8 +21,8 @@ interface Row {
 }
 
 /**
- * Rows behind published values, in the same shape, for values closer than the publication threshold. The cursor is the feed's
- * from before the read, so that no later change is missed.
+ * Reads the rows in place of the published values, in the same form: they include changes below the publication threshold.
+ * The cursor is the feed's position before the read, so that a client that continues from it misses no change.
  */
 @Injectable()
 export class ExactRows {

@@ -20,16 +20,16 @@ import { notFound } from './value-lookups.js';
 
 const DAY_MS = 86_400_000;
 
-/** Range in Unix milliseconds; `to` is excluded. */
+/** Time range in Unix milliseconds; `to` is excluded. */
 interface Range {
   from: number;
   to: number;
 }
 
-/** Members of a cursor: the last row's time and number, the range, the grain. */
+/** Types of a cursor's members: the last row's time and seq, start and end of the range, the interval. */
 const POSITION = ['number', 'number', 'number', 'number', 'string'] as const;
 
-/** Charts: a key's stored history at the requested or fitting grain, in pages. */
+/** Reads a key's stored history for charts, in pages, at the requested interval or one that suits the range. */
 @Injectable()
 export class HistoryLookups {
   constructor(
@@ -38,11 +38,12 @@ export class HistoryLookups {
     private readonly settings: Settings,
   ) {}
 
-  /** Reads a page. `chain` null with `tvl`: the protocol's total over real chains. */
+  /** Reads a page. For `tvl`, a null `chain` means the protocol's total over real chains. */
   async read(metric: Metric, subject: string, chain: string | null, query: HistoryQuery): Promise<HistoryAnswer> {
     const { limit, cursor, ...question } = query;
     const scope = [metric, subject, chain, question];
-    // Relative times and the grain are those of the first page; the cursor carries them, so that later pages do not slide.
+    // The cursor contains the range and interval of the first page, so that relative times (`now-7d`) do not shift from page
+    // to page.
     const [at, seq, pageFrom, pageTo, grain] = decodePageCursor(scope, cursor, POSITION) ?? [];
     const range = this.range(query);
     const series = await this.series.find(metric, subject, chain);
@@ -88,21 +89,22 @@ export class HistoryLookups {
 }
 
 /**
- * Returns the part of a range that the stored values can answer. Single values are kept for some time only; before that, an
- * hour in which the range ends cannot be cut, and is left out rather than shown with values from behind the end.
+ * Returns the part of a range for which values are stored. Single values are kept for a limited time. If the range ends
+ * inside an hour whose single values are no longer kept, that hour is omitted, because its aggregate includes values after
+ * the end.
  */
 function keptRange({ from, to }: Range, interval: Interval, rawFrom: number): Range {
   if (interval !== 'raw')
     return { from, to: startOf('1h', to) < rawFrom ? Math.max(startOf('1h', to), startOf('1h', from)) : to };
   if (to > rawFrom) return { from: Math.max(from, rawFrom), to };
-  const detail = `Single values go back to ${isoTime(rawFrom)}; begin there, or use interval 1h or 1d.`;
+  const detail = `Single values are kept from ${isoTime(rawFrom)}; start there, or use the interval 1h or 1d.`;
   throw new DomainError('limit_exceeded', detail, {
     field: 'from',
     errors: [{ pointer: '?from', code: 'not_kept', detail }],
   });
 }
 
-/** Returns the series of the range: the source's own total is included only for times without a chain. */
+/** Returns the chains of the range; `all` is included only if the range has times in which no real chain existed. */
 function chainsIn({ chains, whole }: KeySeries, from: number, to: number): string[] {
   const counts = whole?.spans.some((span) => span.from < to && span.to > from);
   return counts ? [...chains, ALL_CHAINS] : chains;
@@ -115,7 +117,7 @@ function timeOf(field: string, text: string | undefined, now: number): number | 
   return reading.at;
 }
 
-/** Returns a time or position that the database can hold, else undefined. */
+/** Returns a time or position that the database can store; undefined for other values. */
 function inRange(value: unknown): number | undefined {
   return typeof value === 'number' && value >= 0 && value <= 253_402_300_799_000 ? value : undefined;
 }

@@ -7,7 +7,7 @@ import { INTERVALS, type Interval } from './time-range.js';
 
 export class HistoryQuery {
   /**
-   * Start, included: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w).
+   * Start of the range, included: ISO 8601 with a zone, a day, Unix milliseconds, or relative (`now-24h`; m, h, d, w).
    * @example now-7d
    */
   @IsOptional()
@@ -15,24 +15,27 @@ export class HistoryQuery {
   from?: string;
 
   /**
-   * End, excluded, in the same forms.
+   * End of the range, excluded; formats as for `from`.
    * @example now
    */
   @IsOptional()
   @IsPlainText(40)
   to?: string;
 
-  /** Interval: every value, or hours or days. Without it: raw up to 2 days where it is kept, hours up to 90, else days. */
+  /**
+   * Interval: every value (`raw`), hours or days. Default: raw for ranges up to 2 days if single values are kept, hours up
+   * to 90 days, days for longer ranges.
+   */
   @IsOptional()
   @ApiProperty({ enum: INTERVALS, required: false })
   @IsIn(INTERVALS)
   interval?: Interval;
 
-  /** Maximum number of rows of the answer. */
+  /** Maximum number of rows of a page. */
   @IsDigits(1, 10_000, 1_000)
   limit: number = 1_000;
 
-  /** Value of `page.next_cursor` of the page before; with the same other parameters. */
+  /** Value of `page.next_cursor` from the previous page; the other parameters must be the same. */
   @IsOptional()
   @IsPlainText(MAX_CURSOR_LENGTH)
   cursor?: string;
@@ -40,21 +43,24 @@ export class HistoryQuery {
 
 export class HistoryRow {
   /**
-   * Time of the value, or the start of the hour or day; ISO 8601 UTC.
+   * Time of the value, or start of the hour or day; ISO 8601 UTC.
    * @example 2026-11-20T10:00:00.000Z
    */
   time!: string;
 
   /**
-   * US dollars; for an hour or day its last value.
+   * Value in US dollars; for an hour or day, its last value.
    * @example 2750000000
    */
   value!: number;
 
-  /** First value of an hour or day, of several of one instant the last; this and the following fields only there. */
+  /**
+   * First value of the hour or day; of several values with the same time, the latest published. This field and the following
+   * ones are absent for the interval `raw`.
+   */
   open?: number;
 
-  /** Highest value; null for a total over several chains, whose highs need not coincide. */
+  /** Highest value; null for a total over several chains, whose highest values may be at different times. */
   high?: number | null;
 
   /** Lowest value; null for a total over several chains. */
@@ -68,12 +74,12 @@ export class HistoryRow {
 }
 
 export class HistoryMeta {
-  /** Start, ISO 8601 UTC, included. Later than requested where single values go back no further. */
+  /** Start of the range, included; ISO 8601 UTC. Later than requested if single values are not kept for so long. */
   from!: string;
 
   /**
-   * End, ISO 8601 UTC, excluded: no value from then on is in the answer. Where single values are no longer kept it is the start
-   * of the requested hour.
+   * End of the range, excluded; ISO 8601 UTC. If single values of the requested end are no longer kept, this is the start of
+   * its hour.
    */
   to!: string;
 
@@ -81,7 +87,7 @@ export class HistoryMeta {
   interval!: Interval;
 
   /**
-   * Series that were added up; `all` was the total by itself, as long as no chain had a value.
+   * Chains whose values were added up. `all` is included if it was the total at times without a real chain.
    * @example ["ethereum", "arbitrum"]
    */
   chains!: string[];
@@ -99,7 +105,7 @@ export const HISTORY_COLUMNS = [
 ] as const satisfies readonly (keyof HistoryRow)[];
 
 export class HistoryAnswer {
-  /** Rows, oldest first. */
+  /** Rows in ascending order of time. */
   data!: HistoryRow[];
 
   page!: PageInfo;

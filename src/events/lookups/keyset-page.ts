@@ -1,6 +1,6 @@
 import { eachInSlices } from '../../platform/loop/slices.js';
 
-/** Entry of a list with its sort value; ids are unique. Entries without rank come last, whatever the order. */
+/** Entry of a list with its sort value (`rank`); ids are unique. Entries with a null rank are last in either order. */
 export interface Ranked<T> {
   readonly item: T;
   readonly rank: number | string | null;
@@ -21,8 +21,9 @@ export interface KeysetPage<T> {
 export type Order = 'asc' | 'desc';
 
 /**
- * Returns the entries behind `after`, in order. Positions survive changes of the list: nothing before `after` is repeated.
- * Excluded entries are yielded as undefined, so that going through all of them is work in slices, whatever the filter.
+ * Returns the entries after the position `after`, in order. Positions remain valid when the list changes: no entry before
+ * `after` is repeated. Filtered entries must be yielded as undefined, so that the iteration is divided into slices whatever
+ * the filter.
  */
 export async function keysetPage<T>(
   entries: Iterable<Ranked<T> | undefined>,
@@ -44,7 +45,8 @@ export async function keysetPage<T>(
 }
 
 /**
- * Collects the first `count` entries behind `after`, in order: a tenth of the time of sorting thousands for a page of hundred.
+ * Collects the first `count` entries after `after`, in order; for a page of a hundred entries this takes a tenth of the time
+ * of sorting thousands.
  */
 class FirstEntries<T> {
   readonly chosen: Ranked<T>[] = [];
@@ -80,7 +82,7 @@ function compareRanks(a: Position['rank'], b: Position['rank'], order: Order): n
   return order === 'asc' ? ascending : -ascending;
 }
 
-/** Compares by code unit, not by locale: the same on every machine. */
+/** Compares by code unit, not by locale, so that the order is the same on every machine. */
 function compareText(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

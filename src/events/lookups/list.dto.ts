@@ -2,23 +2,23 @@ import { IsOptional } from 'class-validator';
 import { MAX_CURSOR_LENGTH } from './page-cursor.js';
 import { IsDigits, IsPlainText } from './query-values.js';
 
-/** Parameters of every list. */
+/** Query parameters of every list. */
 export class ListQuery {
   /**
-   * Maximum number of rows of the answer.
+   * Maximum number of rows of a page.
    * @example 20
    */
   @IsDigits(1, 1_000, 100)
   limit: number = 100;
 
-  /** Value of `page.next_cursor` of the page before; with the same other parameters. */
+  /** Value of `page.next_cursor` from the previous page; the other parameters must be the same. */
   @IsOptional()
   @IsPlainText(MAX_CURSOR_LENGTH)
   cursor?: string;
 }
 
 export class PageInfo {
-  /** Value of `cursor` for the next page; null on the last one. */
+  /** Value of `cursor` for the next page; null on the last page. */
   next_cursor!: string | null;
 
   /**
@@ -28,7 +28,7 @@ export class PageInfo {
   has_more!: boolean;
 }
 
-/** Changes against the value at or before the time, in percent; null where none is that old. */
+/** Changes in percent, compared with the last value 1 h, 24 h or 7 d ago; null if no value is that old. */
 export class ChangesAnswer {
   /** @example 0.42 */
   change1h!: number | null;
@@ -40,5 +40,5 @@ export class ChangesAnswer {
   change7d!: number | null;
 }
 
-/** Query of routes without parameters: any is refused. */
+/** Query of routes without parameters: every parameter is refused. */
 export class NoQuery {}

@@ -11,7 +11,7 @@ import { ProtocolsController } from './protocols.controller.js';
 import { TvlController } from './tvl.controller.js';
 import { ValueLookups } from './value-lookups.js';
 
-/** Reading routes: values, charts, lists, movers, the event log. */
+/** Routes that read values, charts, lists, movers and the event log. */
 @Module({
   controllers: [TvlController, PricesController, ProtocolsController, MarketsController, EventsController],
   providers: [ValueLookups, ExactRows, HistoryLookups, ProtocolLookups, MarketLookups, EventLookups],

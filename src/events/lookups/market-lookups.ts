@@ -20,7 +20,7 @@ import { pagedList } from './paged-list.js';
 import { changeOver } from './protocol-lookups.js';
 import { ValueLookups } from './value-lookups.js';
 
-/** Chains, tokens and the largest moves; from memory. */
+/** Reads chains, tokens and the largest changes from memory. */
 @Injectable()
 export class MarketLookups {
   constructor(
@@ -29,7 +29,7 @@ export class MarketLookups {
     private readonly values: ValueLookups,
   ) {}
 
-  /** Lists chains, largest first. */
+  /** Lists chains in descending order of TVL. */
   async chains({ limit, cursor }: ListQuery): Promise<ChainsAnswer> {
     const chains = new Map<string, ChainAnswer>();
     await eachInSlices(this.published.all('tvl'), ({ chain, protocol, value }) => {

@@ -21,7 +21,7 @@ import { PRICE_COLUMNS, type PriceAnswer } from './prices.dto.js';
 export class MarketsController {
   constructor(private readonly markets: MarketLookups) {}
 
-  /** Lists real chains by TVL. */
+  /** Lists real chains in descending order of TVL. */
   @Get('chains')
   @CsvList<ChainAnswer>('chains', ['chain', 'tvl', 'netTvl', 'protocols'])
   chains(@Query() query: ListQuery): Promise<ChainsAnswer> {
@@ -35,7 +35,7 @@ export class MarketsController {
     return this.markets.tokens(query);
   }
 
-  /** Lists the largest relative moves of protocols' TVL or tokens' prices. */
+  /** Lists the largest relative changes of protocols' TVL or tokens' prices. */
   @Get('movers')
   @CsvList<MoverAnswer>('movers', [
     'metric',

@@ -12,17 +12,17 @@ export class ChainAnswer {
   /** @example ethereum */
   chain!: string;
 
-  /** US dollars: sum of the published values of all protocols on it. */
+  /** Sum of the published values of all protocols on the chain, US dollars. */
   tvl!: number;
 
   /**
-   * US dollars: the same without double-counted protocols and the categories that DefiLlama leaves out of its chains (Bridge,
-   * CEX, Liquid Staking, RWA and the like); equals `/v2/chains`.
+   * `tvl` without double-counted protocols and the categories that DefiLlama omits from its chains (Bridge, CEX, Liquid
+   * Staking, RWA and others), US dollars; equals `/v2/chains`.
    */
   netTvl!: number;
 
   /**
-   * Number of protocols with a value on it.
+   * Number of protocols with a value on the chain.
    * @example 1061
    */
   protocols!: number;
@@ -39,7 +39,7 @@ export type TokenSort = (typeof TOKEN_SORTS)[number];
 
 export class TokensQuery extends ListQuery {
   /**
-   * Part of the token or its symbol.
+   * Text that the token or its symbol contains, ignoring case.
    * @example btc
    */
   @IsOptional()
@@ -56,13 +56,13 @@ export class TokensQuery extends ListQuery {
   @IsIn(TOKEN_SORTS)
   sort?: TokenSort;
 
-  /** Order; default: `token` ascending, numbers descending. Tokens without the number come last. */
+  /** Sort order; default: ascending for `token`, descending for numbers. Tokens without the number are last. */
   @IsOptional()
   @ApiProperty({ enum: ORDERS, required: false })
   @IsIn(ORDERS)
   order?: Order;
 
-  /** Window of the change for `sort=change`. */
+  /** Period of the change for `sort=change`. */
   @IsOptional()
   @ApiProperty({ enum: WINDOWS, default: '24h', required: false })
   @IsIn(WINDOWS)
@@ -80,7 +80,7 @@ export const DIRECTIONS = ['up', 'down', 'any'] as const;
 export type Direction = (typeof DIRECTIONS)[number];
 
 export class MoversQuery {
-  /** Subjects: TVL of protocols, or prices of tokens. */
+  /** Metric: TVL of protocols, or prices of tokens. */
   @IsOptional()
   @ApiProperty({ enum: METRICS, default: 'tvl', required: false })
   @IsIn(METRICS)
@@ -97,17 +97,20 @@ export class MoversQuery {
   direction?: Direction;
 
   /**
-   * Minimum value, US dollars: the largest relative moves are those of the smallest subjects.
+   * Minimum value, US dollars. Without a minimum, the largest relative changes are those of the smallest values.
    * @example 1000000
    */
   @IsAmount()
   minValue?: number;
 
-  /** Maximum number of rows of the answer. */
+  /** Maximum number of rows of a page. */
   @IsDigits(1, 100, 10)
   limit: number = 10;
 
-  /** Value of `page.next_cursor` of the page before; with the same other parameters. Moves that change meanwhile may shift. */
+  /**
+   * Value of `page.next_cursor` from the previous page; the other parameters must be the same. Rows whose change differs by
+   * then may move to another page.
+   */
   @IsOptional()
   @IsPlainText(MAX_CURSOR_LENGTH)
   cursor?: string;
@@ -136,7 +139,7 @@ export class MoverAnswer extends ChangesAnswer {
   value!: number;
 
   /**
-   * Change over the requested window, percent.
+   * Change over the requested period, percent.
    * @example -12.5
    */
   changePercent!: number;

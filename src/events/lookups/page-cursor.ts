@@ -1,21 +1,22 @@
 import { createHash } from 'node:crypto';
 import { DomainError } from '../../platform/errors/domain-error.js';
 
-/** Content of a list's cursor: the last row's sort value and its tie-break. */
+/** Content of a list's cursor: the last row's sort value, and an id that distinguishes rows with the same value. */
 export type PagePosition = readonly (string | number | null)[];
 
-/** Maximum characters of a cursor: a slug and a name of the longest kind, in any script. */
+/** Maximum characters of a cursor: enough for the longest slug and name in any script. */
 export const MAX_CURSOR_LENGTH = 4_096;
 
 /**
- * Encodes the cursor of a paged list: opaque to clients, base64url of a small JSON array whose first element names the list and
- * its filters. Nothing in it is trusted; a cursor of another list or other filters is refused instead of giving wrong pages.
+ * Encodes the cursor of a paged list, as base64url of a small JSON array whose first element is a hash of the list and its
+ * filters. The content is not trusted. A cursor of another list or other filters is refused, because it would give wrong
+ * pages.
  */
 export function encodePageCursor(scope: unknown, position: PagePosition): string {
   return Buffer.from(JSON.stringify([scopeHash(scope), ...position])).toString('base64url');
 }
 
-/** Decodes a cursor. `types` are the positions' types, in order; null is allowed everywhere. */
+/** Decodes a cursor. `types` are the types of its values in order; null is allowed for each. */
 export function decodePageCursor(
   scope: unknown,
   cursor: string | undefined,
@@ -26,7 +27,7 @@ export function decodePageCursor(
   const fits =
     position.length === types.length &&
     position.every((value, index) => value === null || typeof value === types[index]);
-  if (!fits) throw invalidCursor('the cursor was not made by this API');
+  if (!fits) throw invalidCursor('the value is not a cursor of this API');
   if (hash !== scopeHash(scope)) throw invalidCursor('the cursor belongs to another list, or to other filters');
   return position as PagePosition;
 }

@@ -3,16 +3,16 @@ import type { PageInfo } from './list.dto.js';
 import { decodePageCursor, encodePageCursor } from './page-cursor.js';
 
 export interface PageRequest {
-  /** Identifies the list and everything that selects or sorts its rows. */
+  /** Identifies the list and everything that filters or sorts its rows. */
   scope: unknown;
   order: Order;
   limit: number;
   cursor: string | undefined;
-  /** Type of the entries' rank. */
+  /** Type of the entries' `rank`. */
   rankedBy: 'number' | 'string';
 }
 
-/** Returns one page of a list in memory, in the shape of every list's answer; entries as `keysetPage` takes them. */
+/** Returns one page of a list in memory, in the form of every list's answer; `entries` are as for `keysetPage`. */
 export async function pagedList<T, A>(
   entries: Iterable<Ranked<T> | undefined>,
   { scope, order, limit, cursor, rankedBy }: PageRequest,

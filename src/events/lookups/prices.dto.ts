@@ -52,7 +52,7 @@ export class PriceAnswer extends ChangesAnswer {
   /** ISO 8601 UTC. */
   observedAt!: string;
 
-  /** Log position at which the value holds. */
+  /** Log position at which the value was current. */
   cursor!: string;
 }
 

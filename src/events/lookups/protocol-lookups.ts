@@ -10,7 +10,7 @@ import { countedAmong, notFound, ValueLookups } from './value-lookups.js';
 
 const NO_CHANGES: Changes = { change1h: null, change24h: null, change7d: null };
 
-/** Protocols: one, or searched, filtered and sorted; from memory. */
+/** Reads one protocol, or searches, filters and sorts protocols, from memory. */
 @Injectable()
 export class ProtocolLookups {
   constructor(
@@ -45,7 +45,7 @@ export class ProtocolLookups {
     }
   }
 
-  /** Yields described protocols, and those of which only values are known. */
+  /** Yields protocols with a description, then protocols that have values only. */
   private *metas(): Iterable<ProtocolMeta> {
     yield* this.published.protocols();
     for (const slug of this.published.valuedProtocols()) {

@@ -13,7 +13,7 @@ import { ProtocolParams } from './tvl.dto.js';
 export class ProtocolsController {
   constructor(private readonly protocols: ProtocolLookups) {}
 
-  /** Lists protocols: searched, filtered, sorted, in pages. */
+  /** Lists protocols in pages; they can be searched, filtered and sorted. */
   @Get()
   @CsvList<ProtocolAnswer>('protocols', [
     'protocol',
@@ -31,7 +31,7 @@ export class ProtocolsController {
     return this.protocols.list(query);
   }
 
-  /** Returns one protocol: description, total, each chain. */
+  /** Returns one protocol: its description, total TVL and the TVL of each chain. */
   @Get(':protocol')
   one(@Param() { protocol }: ProtocolParams, @Query() _query: NoQuery): Promise<ProtocolDetailAnswer> {
     return this.protocols.one(protocol);

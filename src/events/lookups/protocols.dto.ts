@@ -13,7 +13,7 @@ export type ProtocolSort = (typeof PROTOCOL_SORTS)[number];
 
 export class ProtocolsQuery extends ListQuery {
   /**
-   * Part of the slug, name or symbol, ignoring case.
+   * Text that the slug, name or symbol contains, ignoring case.
    * @example swap
    */
   @IsOptional()
@@ -35,13 +35,13 @@ export class ProtocolsQuery extends ListQuery {
   @IsIn(PROTOCOL_SORTS)
   sort?: ProtocolSort;
 
-  /** Order; default: names ascending, numbers descending. Protocols without the number come last. */
+  /** Sort order; default: ascending for names, descending for numbers. Protocols without the number are last. */
   @IsOptional()
   @ApiProperty({ enum: ORDERS, required: false })
   @IsIn(ORDERS)
   order?: Order;
 
-  /** Window of the change for `sort=change`. */
+  /** Period of the change for `sort=change`. */
   @IsOptional()
   @ApiProperty({ enum: WINDOWS, default: '24h', required: false })
   @IsIn(WINDOWS)
@@ -50,7 +50,7 @@ export class ProtocolsQuery extends ListQuery {
 
 export class ProtocolAnswer extends ChangesAnswer {
   /**
-   * The slug.
+   * Slug of the protocol.
    * @example uniswap-v3
    */
   protocol!: string;
@@ -70,7 +70,7 @@ export class ProtocolAnswer extends ChangesAnswer {
   /** @example https://uniswap.org */
   url!: string | null;
 
-  /** US dollars over all real chains, last published. */
+  /** Last published total over all real chains, US dollars. */
   tvl!: number | null;
 }
 

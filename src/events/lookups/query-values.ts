@@ -16,11 +16,12 @@ import {
 } from 'class-validator';
 
 /**
- * Validates text from an address that may go to the database: no control characters (NUL ends a query), no broken surrogates.
+ * Validates text from a URL that may become a query parameter of the database: no control characters (PostgreSQL refuses
+ * NUL), no unpaired surrogates.
  */
 export function IsPlainText(longest = 255): PropertyDecorator {
   return applyDecorators(
-    IsString({ message: '$property must be one text; give it once' }),
+    IsString({ message: '$property must be one text; send it once' }),
     // eslint-disable-next-line no-control-regex -- control characters are the point
     Matches(/^[^\u0000-\u001f\u007f]*$/, { message: '$property must not contain control characters' }),
     ValidateBy({
@@ -35,7 +36,8 @@ export function IsPlainText(longest = 255): PropertyDecorator {
 }
 
 /**
- * Validates the name of a protocol, chain or token and folds it to its one spelling; a name that no data can have is refused.
+ * Validates the name of a protocol, chain or token and converts it to its canonical spelling. A name that no data can have
+ * is refused.
  */
 export function IsName(kind: NameKind): PropertyDecorator {
   return applyDecorators(
@@ -50,7 +52,7 @@ export function IsName(kind: NameKind): PropertyDecorator {
   );
 }
 
-/** Validates a whole number written in digits, nothing else. */
+/** Validates a whole number written in digits only. */
 export function IsDigits(least: number, most: number, fallback: number): PropertyDecorator {
   return applyDecorators(
     ApiPropertyOptional({ type: 'integer', minimum: least, maximum: most, default: fallback }),

@@ -5,7 +5,8 @@ const RAW_UP_TO_MS = 2 * 86_400_000;
 const HOURLY_UP_TO_MS = 90 * 86_400_000;
 
 /**
- * Returns the grain that gives a chart some hundreds to two thousand points; `rawKept`: whether there are raw values that old.
+ * Returns the interval that gives a chart some hundreds to two thousand points. `rawKept`: whether single values are kept
+ * for the whole range.
  */
 export function intervalFor(spanMs: number, rawKept: boolean): Interval {
   if (spanMs <= RAW_UP_TO_MS && rawKept) return 'raw';

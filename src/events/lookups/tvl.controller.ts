@@ -33,7 +33,7 @@ export class TvlController {
     return this.histories.read('tvl', protocol, chain, query);
   }
 
-  /** Returns the last published TVL of a protocol: its total over real chains, and each chain. */
+  /** Returns the last published TVL of a protocol: the total over its real chains, and the value of each chain. */
   @Get(':protocol')
   protocol(@Param() { protocol }: ProtocolParams, @Query() { exact }: ExactQuery): Promise<ProtocolTvlAnswer> {
     return this.values.protocolTvl(protocol, exact);

@@ -3,7 +3,7 @@ import { ChangesAnswer } from './list.dto.js';
 
 export class ProtocolParams {
   /**
-   * A protocol's slug.
+   * Slug of the protocol.
    * @example uniswap-v3
    */
   @IsName('protocol')
@@ -12,7 +12,7 @@ export class ProtocolParams {
 
 export class ProtocolChainParams extends ProtocolParams {
   /**
-   * A chain; aliases such as `binance` work.
+   * Chain, or an alias such as `binance`.
    * @example ethereum
    */
   @IsName('chain')
@@ -21,7 +21,8 @@ export class ProtocolChainParams extends ProtocolParams {
 
 export class ExactQuery {
   /**
-   * Whether to read the row instead of the last published value: fresher by less than the publication threshold, and slower.
+   * Whether to read the row instead of the last published value. The row includes changes below the publication threshold;
+   * reading it is slower.
    */
   @IsFlag()
   exact: boolean = false;
@@ -46,14 +47,16 @@ export class ChainTvlAnswer extends ChangesAnswer {
    */
   tvl!: number;
 
-  /** Whether it is part of the protocol's total: `staking`, `borrowed` and the like are not. */
+  /**
+   * Whether the value counts towards the protocol's total; values of `staking`, `borrowed` and other pseudo chains do not.
+   */
   counted!: boolean;
 
   /** @example defillama */
   source!: string;
 
   /**
-   * Effective confidence, 0 to 1: the source's own, lowered by the value's age at publication and by outliers.
+   * Effective confidence, 0 to 1: the source's confidence, lowered for values that were old at publication and for outliers.
    * @example 0.95
    */
   confidence!: number;
@@ -67,7 +70,7 @@ export class ChainTvlAnswer extends ChangesAnswer {
    */
   observedAt!: string;
 
-  /** Log position at which the value holds: give it as `since` to follow later events. */
+  /** Log position at which the value was current; pass it as `since` to receive later events. */
   cursor!: string;
 }
 
@@ -85,18 +88,18 @@ export class ProtocolTvlAnswer extends ChangesAnswer {
   symbol!: string | null;
 
   /**
-   * US dollars over all real chains; null when only parts that do not count are known.
+   * Total over all real chains, US dollars; null if only values that do not count towards the total are known.
    * @example 4900000000
    */
   tvl!: number | null;
 
-  /** Lowest effective confidence of the counted chains. */
+  /** Lowest effective confidence among the chains that count towards the total. */
   confidence!: number | null;
 
-  /** Time of the newest observation among the values. */
+  /** Time of the latest observation among the chains that count towards the total. */
   observedAt!: string;
 
-  /** Newest of the values' positions. */
+  /** Highest log position among the chains that count towards the total. */
   cursor!: string;
 
   chains!: ChainTvlAnswer[];

@@ -11,7 +11,7 @@ import type { ChainTvlAnswer, ProtocolTvlAnswer } from './tvl.dto.js';
 
 const MAX_TOKENS = 100;
 
-/** Single values: published ones from the hot cache, exact ones from the rows. */
+/** Reads single values: published ones from the hot cache, exact ones from the rows. */
 @Injectable()
 export class ValueLookups {
   constructor(
@@ -51,11 +51,15 @@ export class ValueLookups {
 
   async prices(list: string, exact: boolean): Promise<PricesAnswer> {
     const tokens = [...new Set(commaList(list).map(tokenOf))];
-    if (tokens.length === 0) throw notFound('Price without a token');
+    if (tokens.length === 0) throw notFound('Token in the request');
     if (tokens.length > MAX_TOKENS) {
-      throw new DomainError('limit_exceeded', `At most ${MAX_TOKENS} tokens per request; ask in several.`, {
-        field: 'tokens',
-      });
+      throw new DomainError(
+        'limit_exceeded',
+        `A request must have at most ${MAX_TOKENS} tokens; send several requests.`,
+        {
+          field: 'tokens',
+        },
+      );
     }
     const values = exact ? await this.exactPrices(tokens) : await this.cache.prices(tokens);
     const data = values.flatMap((value) => (value ? [this.priceAnswer(value)] : []));
@@ -98,7 +102,7 @@ export class ValueLookups {
     };
   }
 
-  /** Returns the values of all chains; empty when nothing is known. */
+  /** Returns the values of all chains of a protocol; empty if none are known. */
   private async tvls(protocol: string, exact: boolean): Promise<readonly PublishedValue[]> {
     return exact ? await this.exactRows.tvls(protocol) : ((await this.cache.protocolTvl(protocol))?.chains ?? []);
   }
@@ -109,7 +113,10 @@ export class ValueLookups {
   }
 }
 
-/** Returns the condition for values that make a protocol's total: the real chains, or `all` where there is none. */
+/**
+ * Returns the test for values that count towards a protocol's total: those of real chains; that of `all` if there is no real
+ * chain.
+ */
 export function countedAmong(values: readonly PublishedValue[]): (value: PublishedValue) => boolean {
   const real = values.some((value) => isRealChain(value.chain ?? ''));
   return ({ chain }) => (real ? isRealChain(chain ?? '') : chain === 'all');
@@ -118,7 +125,7 @@ export function countedAmong(values: readonly PublishedValue[]): (value: Publish
 function tokenOf(given: string): string {
   const fault = nameFault('token', given);
   if (fault === undefined) return normaliseToken(given);
-  const detail = `Each of tokens ${fault}.`;
+  const detail = `Each token ${fault}.`;
   throw new DomainError('invalid_request', detail, {
     field: 'tokens',
     errors: [{ pointer: ':tokens', code: 'is_name', detail }],

@@ -34,6 +34,6 @@ describe('the setting SOURCE', () => {
   });
 
   it('refuses `none` beside a source', () => {
-    expect(faults('none,sample')).toEqual(['SOURCE=none,sample: none cannot be combined with others']);
+    expect(faults('none,sample')).toEqual(['SOURCE=none,sample: none cannot be combined with other sources']);
   });
 });

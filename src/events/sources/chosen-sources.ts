@@ -1,17 +1,17 @@
 import type { Settings } from '../../platform/settings/settings.js';
 
-/** Names of the data sources, as SOURCE lists them. */
+/** Names of the data sources that SOURCE can list. */
 export const SOURCE_NAMES = ['sample', 'defillama'] as const;
-/** Value of SOURCE that chooses no source; it cannot be combined with others. */
+/** Value of SOURCE for no source; it cannot be combined with others. */
 const NO_SOURCE = 'none';
-/** Values that SOURCE may list. */
+/** All values that SOURCE can list. */
 export const SOURCE_VALUES: readonly string[] = [...SOURCE_NAMES, NO_SOURCE];
-/** Longest part of an unknown value that its fault repeats, characters. */
+/** Maximum characters of an unknown value that the message repeats. */
 const MAX_SHOWN = 200;
 
 export type SourceName = (typeof SOURCE_NAMES)[number];
 
-/** Faults of the setting SOURCE, for the start of the process. */
+/** Returns the faults of the setting SOURCE. */
 export function sourceFaults({ source = [] }: Pick<Settings, 'source'>): string[] {
   const given = `SOURCE=${source.join(',').slice(0, MAX_SHOWN)}`;
   const unknown = source.find((name) => !SOURCE_VALUES.includes(name));
@@ -19,10 +19,14 @@ export function sourceFaults({ source = [] }: Pick<Settings, 'source'>): string[
     const shown = unknown === '' ? '(empty)' : unknown.slice(0, MAX_SHOWN);
     return [`${given}: unknown source ${shown}; allowed: ${SOURCE_VALUES.join(', ')}`];
   }
-  return source.includes(NO_SOURCE) && source.length > 1 ? [`${given}: none cannot be combined with others`] : [];
+  return source.includes(NO_SOURCE) && source.length > 1
+    ? [`${given}: none cannot be combined with other sources`]
+    : [];
 }
 
-/** Returns the sources to run, without repetitions: those that SOURCE lists, or the sample if the database is embedded. */
+/**
+ * Returns the sources to run, without repetitions: those in SOURCE; if it is unset and the database is embedded, the sample.
+ */
 export function chosenSources({ source, embedded }: Pick<Settings, 'source' | 'embedded'>): readonly SourceName[] {
   const listed = source ?? (embedded ? ['sample'] : []);
   return [...new Set(listed)].filter(isSourceName);

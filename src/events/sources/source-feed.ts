@@ -1,8 +1,8 @@
-/** Source of data that this process plays or polls: it writes the watched tables as any writer does. */
+/** Data source that this process runs. It writes the source tables like any other writer. */
 export abstract class SourceFeed {
-  /** Value of the setting SOURCE that chooses it. */
+  /** Name of the source in the setting SOURCE. */
   abstract readonly name: string;
 
-  /** Works until the signal aborts. After a rejection it is started again, following a pause. */
+  /** Runs until the signal is aborted. If it rejects, it is started again after a pause. */
   abstract run(signal: AbortSignal): Promise<void>;
 }

@@ -3,16 +3,16 @@ import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nest
 import { Database } from '../../platform/database/database.js';
 import type { SourceFeed } from './source-feed.js';
 
-/** First key of the advisory locks of the sources; the second is derived from the source's name. */
+/** First key of the sources' advisory locks; the second key is a hash of the source's name. */
 const LOCK_SPACE = 0x736f7572;
 const MIN_RESTART_MS = 1_000;
 const MAX_RESTART_MS = 30_000;
-/** Interval at which other processes check whether the lock of a source is free, ms. */
+/** Interval at which other processes check whether a source's lock is free, ms. */
 const TAKE_OVER_INTERVAL_MS = 2_000;
 
 /**
- * Runs the chosen sources, each in one process at a time however many share the database: the process holds a session lock of
- * the database, and another takes over within seconds of its end. A source that fails is started again.
+ * Runs the chosen sources. Each source runs in one of the processes that share a database: the process that holds its
+ * advisory lock. When that process ends, another takes over within seconds. A source that fails is started again.
  */
 export class SourceRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(SourceRunner.name);
@@ -28,7 +28,7 @@ export class SourceRunner implements OnApplicationBootstrap, OnModuleDestroy {
     this.running = this.feeds.map((feed) => this.keepRunning(feed));
   }
 
-  /** Stops the sources before the services that they write to. */
+  /** Stops the sources before the services that they use are stopped. */
   async onModuleDestroy(): Promise<void> {
     this.stopping.abort();
     await Promise.all(this.running);
@@ -42,7 +42,7 @@ export class SourceRunner implements OnApplicationBootstrap, OnModuleDestroy {
         failures = 0;
       } catch (error) {
         failures++;
-        this.logger.warn({ err: error, source: feed.name, failures }, 'source failed; restarting');
+        this.logger.warn({ err: error, source: feed.name, failures }, 'data source failed; restarting after a pause');
       }
       const pause =
         failures === 0 ? TAKE_OVER_INTERVAL_MS : Math.min(MIN_RESTART_MS * 2 ** (failures - 1), MAX_RESTART_MS);
@@ -50,7 +50,7 @@ export class SourceRunner implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** Runs the feed while this process holds its lock; returns at once when another one does. */
+  /** Runs the source while this process holds its lock; returns immediately if another process holds it. */
   private async runAlone(feed: SourceFeed): Promise<void> {
     const holder = await this.database.connect();
     const lost = new AbortController();

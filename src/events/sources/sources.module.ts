@@ -7,7 +7,7 @@ import { SampleSource } from './sample/sample-source.js';
 import type { SourceFeed } from './source-feed.js';
 import { SourceRunner } from './source-runner.js';
 
-/** Sources that SOURCE names, run in processes that do work (ROLE all or worker). */
+/** Data sources in SOURCE; they run in processes with the role all or worker. */
 @Module({
   providers: [
     LlamaEndpoints,

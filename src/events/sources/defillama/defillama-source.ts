@@ -10,28 +10,27 @@ import { HttpFetcher } from './http-fetcher.js';
 import { METADATA_MEMBERS } from './llama-metadata.js';
 import { readChains, readPrices, readProtocols } from './llama-shapes.js';
 
-/** Addresses of the API and the intervals of polling. Tests use their own server. */
+/** URLs of the API and polling intervals. Tests replace them with a server of their own. */
 export class LlamaEndpoints {
   api = 'https://api.llama.fi';
   coins = 'https://coins.llama.fi';
-  /** Interval of TVL polls, ms. TVL changes about once an hour there; an unchanged answer costs a 304. */
+  /** Interval of TVL polls, ms. DefiLlama's TVL changes about once an hour; a poll without changes is answered with 304. */
   tvlEveryMs = 300_000;
   pricesEveryMs = 60_000;
   fetcher = new HttpFetcher();
 }
 
-/** Tokens priced beside the protocols' own, the most requested ones. */
+/** Tokens whose prices are polled in addition to the protocols' own tokens: the most requested ones. */
 const ALWAYS = ['bitcoin', 'ethereum', 'tether', 'usd-coin', 'dai', 'wrapped-bitcoin', 'solana', 'binancecoin'];
 const MAX_TOKENS = 500;
-/** Coins per address: below every proxy's limit for its length. */
+/** Coins per URL, which stays shorter than any proxy's limit. */
 const COINS_PER_REQUEST = 100;
 const ROWS_PER_STATEMENT = 5_000;
 
 type Outcome = 'written' | 'unchanged' | 'failed';
 
 /**
- * Polls DefiLlama's public API. A failed poll changes nothing and the next one runs as planned; failures are in the metrics and
- * the log.
+ * Polls DefiLlama's public API. A failed poll changes nothing, is counted and logged, and the next poll runs as scheduled.
  */
 @Injectable()
 export class DefillamaSource extends SourceFeed {
@@ -68,7 +67,7 @@ export class DefillamaSource extends SourceFeed {
   private async every(ms: number, signal: AbortSignal, work: () => Promise<void>, atOnce = false): Promise<void> {
     if (atOnce) await work();
     while (!signal.aborted) {
-      // Jitter of a tenth, so that many deployments do not poll in the same second.
+      // Random jitter of 5 % in either direction, so that deployments do not all poll in the same second.
       await sleep(ms * (0.95 + Math.random() * 0.1), undefined, { signal }).catch(() => undefined);
       if (!signal.aborted) await work();
     }
@@ -97,7 +96,7 @@ export class DefillamaSource extends SourceFeed {
     });
   }
 
-  /** Polls the chains and stores nothing: chains without any stored TVL reveal a spelling that the alias table lacks. */
+  /** Polls the chains without storing them: a chain without any stored TVL shows that the alias table lacks a spelling. */
   private async pollChains(signal: AbortSignal): Promise<Outcome> {
     return this.use(`${this.endpoints.api}/v2/chains`, signal, async (body) => {
       const chains = readChains(body);
@@ -110,7 +109,10 @@ export class DefillamaSource extends SourceFeed {
     });
   }
 
-  /** Polls prices. Each request is a poll of its own: a refused one does not leave the other tokens without prices. */
+  /**
+   * Polls prices. Each request counts as a poll of its own, so that a failed one does not leave the other tokens without
+   * prices.
+   */
   private async pollPrices(signal: AbortSignal): Promise<void> {
     for (const tokens of chunks(this.tokens, COINS_PER_REQUEST)) {
       const coins = tokens.map((token) => (token.includes(':') ? token : `coingecko:${token}`)).map(encodeURIComponent);
@@ -124,7 +126,7 @@ export class DefillamaSource extends SourceFeed {
     }
   }
 
-  /** Reads a resource and gives it to `work`. An answer that could not be used is requested again in full. */
+  /** Fetches a resource and passes it to `work`. If `work` fails, the next poll fetches the whole resource again. */
   private async use(address: string, signal: AbortSignal, work: (body: unknown) => Promise<void>): Promise<Outcome> {
     const body = await this.endpoints.fetcher.get(address, signal);
     if (body === undefined) return 'unchanged';

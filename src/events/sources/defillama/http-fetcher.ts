@@ -9,15 +9,15 @@ import {
 import { Agent, request, type Dispatcher } from 'undici';
 
 export interface HttpFetcherOptions {
-  /** Maximum bytes of a body after decoding. */
+  /** Maximum size of a body after decompression, bytes. */
   maxBytes: number;
-  /** Longest time for a whole answer, first byte to last, ms: a body that trickles counts too. */
+  /** Longest time for a whole answer, ms; also ends bodies that arrive very slowly. */
   timeoutMs: number;
-  /** Attempts of one `get`. */
+  /** Maximum number of attempts of one `get`. */
   attempts: number;
-  /** Pause before the second attempt, ms; doubles, with jitter. */
+  /** Pause before the second attempt, ms; doubles for each further attempt, with jitter. */
   retryMs: number;
-  /** Failed `get`s in a row after which none is tried for a while. */
+  /** Number of consecutive failed `get`s after which requests pause for `breakMs`. */
   breakAfter: number;
   breakMs: number;
 }
@@ -31,12 +31,12 @@ export const FETCHER_DEFAULTS: HttpFetcherOptions = {
   breakMs: 60_000,
 };
 
-/** Longest Retry-After that is waited for, ms; a longer one ends the attempts until the next poll. */
+/** Longest Retry-After that is waited for, ms; with a longer one, the next attempt is the next poll. */
 const MAX_RETRY_AFTER_MS = 60_000;
-/** Maximum number of remembered ETags: addresses change with the requested tokens, and unused ones are dropped. */
+/** Maximum number of stored ETags. URLs change with the requested tokens; the least recently used ETags are removed. */
 const MAX_ETAGS = 100;
 
-/** Reason for which a resource could not be read. `retryable`: the same request may soon succeed. */
+/** Error of a resource that could not be fetched. `retryable`: the same request may succeed soon. */
 export class FetchError extends Error {
   constructor(
     message: string,
@@ -49,15 +49,15 @@ export class FetchError extends Error {
 }
 
 /**
- * Reads JSON resources that change now and then: requests only answers newer than the last one, bounded in time and size,
- * repeats after temporary failures, and pauses for a host that keeps failing. Redirects are not followed.
+ * Fetches JSON resources that change from time to time: sends ETags, limits time and size, retries after temporary failures,
+ * and pauses requests to a host that fails repeatedly. Redirects are not followed.
  */
 export class HttpFetcher {
   private readonly options: HttpFetcherOptions;
-  /** Circuit breakers by host: a failing host does not block requests to the others. */
+  /** Circuit breakers by host, so that a failing host does not block requests to others. */
   private readonly breakers = new Map<string, CircuitBreakerPolicy>();
   private readonly dispatcher: Dispatcher;
-  /** ETags by address, the least recently used first. */
+  /** ETags by URL, the least recently used first. */
   private readonly etags = new Map<string, string>();
 
   constructor(options: Partial<HttpFetcherOptions> = {}) {
@@ -65,13 +65,13 @@ export class HttpFetcher {
     this.dispatcher = new Agent({ connect: { timeout: this.options.timeoutMs }, connections: 4 });
   }
 
-  /** Returns the resource as parsed JSON; undefined when it has not changed since the last successful `get` of this address. */
+  /** Returns the parsed JSON; undefined if it has not changed since the last successful `get` of this URL. */
   async get(address: string, signal: AbortSignal): Promise<unknown> {
     try {
       return await this.breakerOf(hostOf(address)).execute(() => this.getPatiently(address, signal));
     } catch (error) {
       if (error instanceof BrokenCircuitError)
-        throw new FetchError(`${hostOf(address)} keeps failing; requests paused`, false);
+        throw new FetchError(`${hostOf(address)} failed repeatedly; requests are paused`, false);
       throw error;
     }
   }
@@ -80,7 +80,7 @@ export class HttpFetcher {
     await this.dispatcher.destroy();
   }
 
-  /** Drops the ETag of an address, so that the next `get` reads it again: for answers that could not be used. */
+  /** Removes the ETag of a URL, so that the next `get` fetches the resource again. For answers that could not be used. */
   forget(address: string): void {
     this.etags.delete(address);
   }
@@ -118,7 +118,7 @@ export class HttpFetcher {
       headers: { accept: 'application/json', ...(etag === undefined ? {} : { 'if-none-match': etag }) },
       signal: AbortSignal.any([signal, AbortSignal.timeout(this.options.timeoutMs)]),
     });
-    // Ending a body before its end emits an error event on it, which has no other listener.
+    // Destroying an unfinished body emits an `error` event on it, which needs a listener.
     body.on('error', () => undefined);
     try {
       if (statusCode === 304) return undefined;
@@ -129,7 +129,7 @@ export class HttpFetcher {
       this.remember(address, headers['etag']);
       return parsed;
     } finally {
-      // Bodies that are not read to their end would hold their connection.
+      // A body that is not read to its end would occupy its connection.
       body.destroy();
     }
   }
@@ -155,7 +155,7 @@ export class HttpFetcher {
   }
 }
 
-/** Parses a body. A failure is retryable: most likely the body was cut off. */
+/** Parses a body. A failure is retryable: the body was probably cut off. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

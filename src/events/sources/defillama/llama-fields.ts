@@ -5,7 +5,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Returns a storable text, control characters made blanks; undefined for other types and for nothing. */
+/** Returns a trimmed text with control characters replaced by spaces; undefined if it is empty, too long or no text. */
 export function text(value: unknown, longest: number): string | undefined {
   if (typeof value !== 'string') return undefined;
   const clean = value.toWellFormed().replaceAll(CONTROL, ' ').trim();

@@ -1,6 +1,6 @@
 import { isRecord, text } from './llama-fields.js';
 
-/** Maximum characters of a name, an id or an address, and of a description, and maximum entries of a list. */
+/** Maximum characters of a name, id or URL; maximum characters of a description; maximum entries of a list. */
 const MAX_WORD = 512;
 const MAX_PROSE = 4_096;
 const MAX_ENTRIES = 50;
@@ -10,7 +10,7 @@ type Reader = (value: unknown) => unknown;
 const word: Reader = (value) => (typeof value === 'number' ? String(value) : text(value, MAX_WORD));
 const prose: Reader = (value) => text(value, MAX_PROSE);
 const words: Reader = (value) => {
-  // Single names stand for a list of one.
+  // A single name counts as a list of one.
   const entries: readonly unknown[] = Array.isArray(value) ? value : [value];
   const found = entries.map((entry) => text(entry, MAX_WORD)).filter((entry) => entry !== undefined);
   return found.length === 0 ? undefined : [...new Set(found)].slice(0, MAX_ENTRIES);
@@ -19,7 +19,8 @@ const seconds: Reader = (value) =>
   typeof value === 'number' && value > 0 && Number.isFinite(value) ? value : undefined;
 
 /**
- * Readers of lasting facts: values that change with every answer (prices, changes, market value) would be an event each time.
+ * Readers of the members to store. Values that change with every answer (prices, changes, market value) are not among them:
+ * each change would be an event.
  */
 const READERS: Readonly<Record<string, Reader>> = {
   id: word,
@@ -40,10 +41,10 @@ const READERS: Readonly<Record<string, Reader>> = {
   parentProtocol: word,
 };
 
-/** Members of a protocol's metadata that this source keeps; others stay as their writers left them. */
+/** Members of a protocol's metadata that this source writes; members of other writers stay unchanged. */
 export const METADATA_MEMBERS: readonly string[] = [...Object.keys(READERS), 'doublecounted'];
 
-/** Reads the members of an entry of `/protocols` beside the columns of the table; absent and unusable ones are left out. */
+/** Returns the metadata of an entry of `/protocols`, without absent and unusable members. */
 export function readMetadata(entry: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const members = Object.entries(READERS)
     .map(([name, read]) => [name, read(entry[name])] as const)
@@ -51,7 +52,9 @@ export function readMetadata(entry: Readonly<Record<string, unknown>>): Record<s
   return { ...Object.fromEntries(members), ...(isDoublecounted(entry) && { doublecounted: true }) };
 }
 
-/** Whether an entry is counted elsewhere: by a mark, or by the part of its books of that name. */
+/**
+ * Whether an entry's money is counted in another protocol: it is marked so, or its `chainTvls` has a part `doublecounted`.
+ */
 function isDoublecounted(entry: Readonly<Record<string, unknown>>): boolean {
   const parts = entry['chainTvls'];
   return entry['doublecounted'] === true || (isRecord(parts) && typeof parts['doublecounted'] === 'number');

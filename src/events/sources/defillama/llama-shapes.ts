@@ -3,7 +3,7 @@ import type { PriceRow, ProtocolRow, TvlRow } from '../../ingest/table-writer.js
 import { isRecord, text } from './llama-fields.js';
 import { readMetadata } from './llama-metadata.js';
 
-/** Result of one answer of the API: rows to write, and the number of unusable entries. */
+/** Parsed answer of the API: rows to write, and the number of unusable entries. */
 export interface Reading<Row> {
   rows: Row[];
   skipped: number;
@@ -12,21 +12,24 @@ export interface Reading<Row> {
 export interface ProtocolsReading {
   protocols: Reading<ProtocolRow>;
   tvl: Reading<TvlRow>;
-  /** CoinGecko ids of the protocols' own tokens, those with the most TVL first. */
+  /** CoinGecko ids of the protocols' own tokens, in descending order of TVL. */
   tokens: string[];
 }
 
 const SOURCE = 'defillama';
-/** Maximum amount, US dollars: wider than anything the API ever reported (1e11), narrow enough to catch a wrong unit. */
+/**
+ * Maximum amount, US dollars: far above any amount that the API has reported (1e11), but low enough to detect a wrong unit.
+ */
 const MAX_USD = 1e15;
 
-/** Error of an answer whose shape has changed. */
+/** Error for an answer whose format has changed. */
 export class ChangedShape extends Error {}
 
 /**
- * Reads `GET /protocols`. Entries without a usable name are skipped; of entries with one slug (names do repeat) the one with
- * more TVL is taken; TVL that is null, negative or absurd is no value; pseudo chains (`staking`, `Ethereum-borrowed`) and nulls
- * in `chainTvls` are left out; without any real chain the total goes to chain `all`, or to the only chain.
+ * Parses the answer of `GET /protocols`. Entries without a usable name are skipped; of entries with the same slug, which
+ * exist, the one with the highest TVL is used. TVL that is null, negative or above `MAX_USD` is ignored. Of `chainTvls`,
+ * pseudo chains (`staking`, `Ethereum-borrowed`) and nulls are ignored; if no real chain remains, the total is stored for
+ * the only listed chain, or for `all` if there are several.
  */
 export function readProtocols(body: unknown, observedAt: number): ProtocolsReading {
   if (!Array.isArray(body)) throw new ChangedShape('/protocols is not a list');
@@ -95,16 +98,16 @@ function chainValues(given: unknown): Map<string, number> {
   const values = new Map<string, number>();
   for (const [key, entry] of isRecord(given) ? Object.entries(given) : []) {
     const chain = chainOf(key);
-    // Objects in the detail route, numbers in the list.
+    // An object in the answer for one protocol, a number in the list.
     const value = usd(isRecord(entry) ? entry['tvl'] : entry);
     if (chain === undefined || chain === 'all' || isPseudoChain(chain) || value === undefined) continue;
-    // Two names of one chain (`Binance`, `BSC`) are one value, not two.
+    // Two names of the same chain (`Binance`, `BSC`) stand for the same money: the larger value counts.
     values.set(chain, Math.max(value, values.get(chain) ?? 0));
   }
   return values;
 }
 
-/** Reads `GET /v2/chains`: the names of the chains with TVL. */
+/** Parses the answer of `GET /v2/chains` and returns the chains with TVL. */
 export function readChains(body: unknown): string[] {
   if (!Array.isArray(body)) throw new ChangedShape('/v2/chains is not a list');
   const chains = (body as unknown[]).flatMap((entry) => {
@@ -114,7 +117,7 @@ export function readChains(body: unknown): string[] {
   return [...new Set(chains)];
 }
 
-/** Reads `GET /prices/current/{coins}`: seconds, per-coin times, an optional confidence. */
+/** Parses the answer of `GET /prices/current/{coins}`: each coin has a time in seconds and an optional confidence. */
 export function readPrices(body: unknown, now: number): Reading<PriceRow> {
   const coins = isRecord(body) ? body['coins'] : undefined;
   if (!isRecord(coins)) throw new ChangedShape('/prices/current has no coins');
@@ -158,11 +161,11 @@ function tvlRow(protocol: string, chain: string, tvl: number, observedAt: number
 
 function usd(value: unknown): number | undefined {
   if (typeof value !== 'number' || !(value >= 0 && value <= MAX_USD)) return undefined;
-  // Dust below the smallest value of the tables.
+  // An amount below the smallest value that the tables accept becomes 0.
   return value < 1e-300 ? 0 : value;
 }
 
-/** Returns the symbol; the API writes `-` for a protocol without a token. */
+/** Returns the symbol; null for `-`, which the API writes for a protocol without a token. */
 function symbolOf(value: unknown): string | null {
   const symbol = text(value, 64);
   return symbol === undefined || symbol === '-' ? null : symbol;

@@ -3,24 +3,24 @@ import type { PriceSeries, SamplePack, TvlSeries } from './sample-pack.js';
 
 const HOUR_S = 3_600;
 const HISTORY_S = 30 * 24 * HOUR_S;
-/** Number of protocols with a point an hour; the others have one every half day beside the recorded ones. */
+/** Number of protocols with a point per hour; the others have a point per half day in addition to the recorded ones. */
 const DENSE = 50;
 const DENSE_STEP_S = HOUR_S;
 const SPARSE_STEP_S = 12 * HOUR_S;
 const PRICE_STEP_S = HOUR_S;
-/** Ages of the references for changes over an hour, a day and a week, seconds. */
+/** Ages of the points needed for changes over an hour, a day and a week, seconds. */
 const REFERENCES_S = [HOUR_S, 24 * HOUR_S, 7 * 24 * HOUR_S];
 
 /**
- * Yields the 30 days before the play began: the recordings played backwards from there, a recorded second per second, so that
- * the play joins without a jump. About 210,000 points.
+ * Yields the 30 days of history before the playback began, about 210,000 points: the recordings played backwards from its
+ * start, so that the values continue without a jump.
  */
 export function* sampleHistory(pack: SamplePack, begunAt: number): Generator<HistoryPoint> {
   for (const [rank, series] of pack.tvl.entries()) yield* tvlHistory(series, begunAt, rank < DENSE);
   for (const series of pack.prices) yield* priceHistory(series, begunAt);
 }
 
-/** Yields the few points that changes over an hour, a day and a week need. */
+/** Yields only the points that are needed for changes over an hour, a day and a week. */
 export function* sampleReferences(pack: SamplePack, begunAt: number): Generator<HistoryPoint> {
   for (const series of [...pack.tvl, ...pack.prices]) {
     for (const ago of REFERENCES_S) {

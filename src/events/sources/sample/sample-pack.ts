@@ -5,7 +5,7 @@ import { gunzip } from 'node:zlib';
 import type { ProtocolRow } from '../../ingest/table-writer.js';
 import { Track } from './track.js';
 
-/** Recorded values over time; `steps` are milliseconds since the point before. */
+/** Recorded values over time; `steps` are milliseconds since the previous point. */
 interface RecordedSeries {
   start: number;
   steps: number[];
@@ -28,7 +28,7 @@ interface TvlFile {
   minutes: ({ slug: string; name: string; category: string; chain: string } & RecordedSeries)[];
 }
 
-/** Kind of recording by its density, which decides how it is played. */
+/** Kind of recording by the density of its points, which determines the speed of its playback. */
 type PriceKind = 'oracle' | 'minute' | 'tick';
 
 type PriceFile = ({
@@ -44,9 +44,9 @@ export interface TvlSeries {
   chain: string;
   source: string;
   track: Track;
-  /** Recorded seconds per second of the history that is filled in at the first start. */
+  /** Recorded seconds per second of the history that is generated at the first start. */
   historyPace: number;
-  /** Whether values between two points are computed, not recorded. */
+  /** Whether values between two points are interpolated. */
   interpolated: boolean;
 }
 
@@ -66,9 +66,9 @@ export interface SamplePack {
 }
 
 /**
- * Paces relative to SAMPLE_SPEED. Oracle updates are hours apart and half a minute of ticks would be over in half a second: at
- * the default speed an hour of the former and a second of the latter pass per second. In the filled-in history everything
- * passes as recorded, except that half a minute of ticks is stretched over five days.
+ * Playback speeds relative to SAMPLE_SPEED. Oracle updates are hours apart, and the half minute of ticks would be over in
+ * half a second: at the default speed, a second of playback covers an hour of oracle updates or a second of ticks. The
+ * generated history has the recorded speed, except that the half minute of ticks is stretched over five days.
  */
 const PACES: Readonly<Record<PriceKind, { pace: number; historyPace: number }>> = {
   oracle: { pace: 60, historyPace: 1 },
@@ -76,10 +76,13 @@ const PACES: Readonly<Record<PriceKind, { pace: number; historyPace: number }>> 
   tick: { pace: 1 / 60, historyPace: 1 / 14_400 },
 };
 
-/** Maximum delay of a protocol's snapshots after the first one's, seconds: spread as by pollers. */
+/**
+ * Maximum delay of a protocol's snapshots after the first protocol's, seconds, so that they are spread in time like those of
+ * a poller.
+ */
 const SPREAD_SECONDS = 3_600;
 
-/** Loads the recordings shipped with the project; README.md beside them lists their origins. */
+/** Loads the recordings that are part of the project; the README.md next to them names their origins. */
 export async function loadSamplePack(): Promise<SamplePack> {
   const [tvl, prices] = await Promise.all([unpack<TvlFile>('tvl.json.gz'), unpack<PriceFile>('prices.json.gz')]);
   return {
@@ -126,7 +129,7 @@ function times(steps: readonly number[]): number[] {
   return steps.map((step) => (seconds += step / 1000));
 }
 
-/** Returns a number from 0 to 1 that depends on the name alone (FNV-1a). */
+/** Returns a number from 0 to 1 that depends only on the name (FNV-1a). */
 function spread(name: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < name.length; index++) {

@@ -1,23 +1,23 @@
 import type { PriceRow, TvlRow } from '../../ingest/table-writer.js';
 import type { PriceSeries, SamplePack, TvlSeries } from './sample-pack.js';
 
-/** Rows that are due to be written. */
+/** Rows that must be written now. */
 export interface DueRows {
   tvl: TvlRow[];
   prices: PriceRow[];
 }
 
 /**
- * Move between two recorded points after which a row is written, relative to its last write: a tenth of the default threshold,
- * so events come within a tenth of a percent of it, and 2,000 protocols cost some 50 rows a second.
+ * Relative change since the last write at which an interpolated row is written. It is a tenth of the default threshold of
+ * TVL, so events occur within 0.1 % of that threshold, and 2,000 protocols need about 50 rows a second.
  */
 const GRAIN = 0.001;
 const RECORDED = ['sample'];
 const INTERPOLATED = ['sample', 'interpolated'];
-/** Writer's confidence in a value that was computed, not recorded. */
+/** Confidence of interpolated values. */
 const INTERPOLATED_CONFIDENCE = 0.8;
 
-/** Yields the rows to write as the play goes on. Holds the position; does not use the database. */
+/** Computes the rows to write as the playback advances. Stores the position in memory; does not use the database. */
 export class SamplePlayer {
   private readonly tvl: Shown<TvlSeries>[];
   private readonly prices: Shown<PriceSeries>[];
@@ -30,12 +30,12 @@ export class SamplePlayer {
     this.prices = pack.prices.map((series) => new Shown(series, position));
   }
 
-  /** Seconds played at pace 1 since the very first start. */
+  /** Position of the playback: seconds played at speed 1 since the first start. */
   get played(): number {
     return this.position;
   }
 
-  /** Returns every row as it stands, for an empty database. */
+  /** Returns all rows at the current position, for an empty database. */
   all(now: number): DueRows {
     return {
       tvl: this.tvl.map(({ series, value, recorded }) => tvlRow(series, value, recorded, now)),
@@ -43,7 +43,10 @@ export class SamplePlayer {
     };
   }
 
-  /** Advances by `seconds`. Of several points passed in one step only the last is written. */
+  /**
+   * Advances the playback by `seconds` and returns the rows to write. If a series passes several points, only the last one
+   * is written.
+   */
   advance(seconds: number, now: number): DueRows {
     this.position += seconds;
     return {
@@ -60,7 +63,7 @@ export class SamplePlayer {
 /** Series with its last written value. */
 class Shown<Series extends TvlSeries | PriceSeries> {
   value: number;
-  /** Whether `value` is in the recording. */
+  /** Whether `value` was recorded, not interpolated. */
   recorded: boolean;
   private ordinal: number;
 
@@ -74,7 +77,7 @@ class Shown<Series extends TvlSeries | PriceSeries> {
     this.recorded = reading.value === reading.recorded;
   }
 
-  /** Moves to a position. Returns whether the row has to be written. */
+  /** Advances to a position; returns whether the row must be written. */
   move(played: number): boolean {
     const { ordinal, recorded, value } = this.series.track.at(played);
     if (ordinal !== this.ordinal) {

@@ -20,14 +20,17 @@ import { SamplePlayer } from './sample-player.js';
 
 /** Interval between batches of writes, ms. */
 const BATCH_INTERVAL_MS = 250;
-/** Points per insert: many, so that a fill takes few transactions; few, so that a stop or the history writer waits briefly. */
+/** Points per insert: enough for few transactions, but few enough that a stop and the history writer wait only briefly. */
 const POINTS_PER_INSERT = 30_000;
-/** Longest pause that is made up for, ms: after a longer one (frozen process, database unavailable) the values would jump. */
+/**
+ * Longest pause for which the playback catches up, ms; after a longer one (frozen process, database unavailable) values
+ * would jump.
+ */
 const MAX_STEP_MS = 2_000;
 
 /**
- * Plays the recordings shipped with the project into the watched tables, as an ordinary writer. It continues where it stopped:
- * the position is stored with every batch, in the same transaction.
+ * Plays the recordings that are part of the project into the source tables, as an ordinary writer. It continues where it
+ * stopped: the position is stored with each batch, in the same transaction.
  */
 @Injectable()
 export class SampleSource extends SourceFeed {
@@ -60,7 +63,7 @@ export class SampleSource extends SourceFeed {
     return this.database.one('SELECT played_seconds FROM sample_playback');
   }
 
-  /** Writes the first values of all keys and the position at the first start, in one transaction. */
+  /** At the first start, writes the first values of all keys and the position, in one transaction. */
   private async begin(pack: SamplePack, player: SamplePlayer): Promise<void> {
     const now = this.clock.now();
     await this.database.transaction(async (tx) => {
@@ -99,8 +102,8 @@ export class SampleSource extends SourceFeed {
   }
 
   /**
-   * Fills the history beside the play, which need not wait for it; first the points for movers and changes. Always the same
-   * points, ending where the play began: an interrupted fill is repeated at the next start.
+   * Generates the history while the playback runs, first the points for movers and changes. The points are always the same
+   * and end where the playback began, so an interrupted run is repeated at the next start.
    */
   private async fillHistory(pack: SamplePack, signal: AbortSignal): Promise<void> {
     try {
@@ -114,9 +117,9 @@ export class SampleSource extends SourceFeed {
         await this.backfill.insert(points);
       }
       await this.database.query('UPDATE sample_playback SET history_filled = true');
-      this.logger.log('sample history filled');
+      this.logger.log('sample history written');
     } catch (error) {
-      this.logger.error({ err: error }, 'sample history could not be filled');
+      this.logger.error({ err: error }, 'sample history could not be written; retrying at the next start');
     }
   }
 }

@@ -10,7 +10,7 @@ describe('the playback of a recording', () => {
   it('shows the last recorded value, first forward and then backward in time', () => {
     const track = new Track({ ...options, interpolated: false });
     const shown = [0, 9, 10, 14, 39, 40, 64, 65, 69, 70, 79.9, 80, 90].map((played) => track.at(played).value);
-    // Turn at 40; on the way back the point at 15 is passed at 65, the one at 10 at 70, the first at 80.
+    // The direction turns at 40; backwards, the point at 15 is passed at 65, that at 10 at 70, the first at 80.
     expect(shown).toEqual([100, 100, 110, 110, 90, 95, 95, 90, 90, 110, 110, 100, 110]);
   });
 

@@ -1,28 +1,28 @@
-/** State of a track at one moment. */
+/** State of a track at a position. */
 export interface Reading {
-  /** Number of recorded points passed since the beginning of time: it changes exactly when a point is passed. */
+  /** Number of the recorded point passed last, counted over all repetitions; it changes exactly when a point is passed. */
   ordinal: number;
-  /** Value of the recorded point passed last. */
+  /** Value of the last passed point. */
   recorded: number;
-  /** Present value: between two points for an interpolated track, else `recorded`. */
+  /** Current value: interpolated between two points if the track is interpolated; equal to `recorded` if not. */
   value: number;
 }
 
 export interface TrackOptions {
-  /** Times of the points, seconds after the first, ascending, the first 0. */
+  /** Times of the points in seconds after the first one, ascending; the first is 0. */
   times: readonly number[];
   values: readonly number[];
-  /** Whether values follow a straight line between two points; else the last one holds. */
+  /** Whether values are interpolated linearly between two points; if not, the last point's value applies. */
   interpolated: boolean;
-  /** Seconds of this track per second of play; a day's prices and a second's ticks move at different paces. */
+  /** Seconds of this track per second of playback; recordings of days and of seconds have different speeds. */
   pace: number;
-  /** Position in the track at which the play begins, seconds. */
+  /** Position in the track at which the playback begins, seconds. */
   phase: number;
 }
 
 /**
- * Recording played forward, then backward, then forward, for ever: no end and no jump. A pure function of the play's position,
- * so any process that knows the position can continue.
+ * Recording that is played forwards and backwards in turn, so that it has no end and no jump. A pure function of the
+ * playback's position: any process that has the position can continue.
  */
 export class Track {
   private readonly length: number;
@@ -36,17 +36,20 @@ export class Track {
     }
   }
 
-  /** Returns the state `played` seconds after the beginning of the play, which may be negative. */
+  /** Returns the state `played` seconds after the start of the playback; negative values are allowed. */
   at(played: number): Reading {
     return this.read(this.options.phase + played * this.options.pace);
   }
 
-  /** Returns the state `seconds` before the play began, if time passed in the track at `pace` until then. */
+  /** Returns the state `seconds` before the start of the playback, if the track was played at `pace` until then. */
   before(seconds: number, pace: number): Reading {
     return this.read(this.options.phase - seconds * pace);
   }
 
-  /** Yields the points passed before the play began: how many seconds before, at most `longest`, the latest first. */
+  /**
+   * Yields the points passed before the start of the playback, the latest first. `ago`: seconds before the start, at most
+   * `longest`.
+   */
   *passings(pace: number, longest: number): Generator<{ ago: number; value: number }> {
     const here = this.options.phase;
     for (let { ordinal } = this.read(here); ; ordinal--) {
@@ -73,7 +76,7 @@ export class Track {
     return { ordinal, recorded, value: start + ((values[below + 1] ?? start) - start) * share };
   }
 
-  /** Returns the position of the point with this ordinal on the unfolded track. */
+  /** Returns the position of a point on the track with all repetitions laid end to end. */
   private place(ordinal: number): number {
     const round = Math.floor(ordinal / (2 * this.last));
     const step = ordinal - round * 2 * this.last;
