@@ -139,6 +139,8 @@ describe('alert rules', () => {
     await alice.call('PATCH', one(ruleId), { name: 'newer' });
     const late = await alice.call('PATCH', one(ruleId), { name: 'late', version: 1 });
     expect([late.status, late.body.code]).toEqual([409, 'conflict']);
+    const header = await alice.call('PATCH', one(ruleId), { name: 'late' }, { 'if-match': 'W/"1"' });
+    expect(header).toMatchObject({ status: 400, body: { detail: expect.stringContaining('field version') } });
     expect((await alice.get(one(ruleId))).body.name).toBe('newer');
   });
 

@@ -9,6 +9,7 @@ import { addressGroup } from '../../platform/http/connections/address-group.js';
 import { becomesKnown, exceedsLimits } from '../../platform/http/connections/peers.js';
 import { COSTLY_ROUTE } from '../../platform/http/costly.js';
 import { workFor } from '../../platform/fairness/working-for.js';
+import { refusePrecondition } from '../../platform/http/precondition.js';
 import type { PublicKind } from '../../platform/http/public.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { AccessService } from '../access.service.js';
@@ -78,6 +79,7 @@ export class AccessGuard implements CanActivate {
     const caller = await this.callerOf(request, response);
     const needed = this.reflector.getAllAndOverride<Role | undefined>(ROLE_METADATA, targets) ?? 'reader';
     if (!roleIncludes(caller.role, needed)) await this.refuse(request, caller, needed);
+    refusePrecondition(request);
     setCaller(request, caller);
     if (this.reflector.getAllAndOverride<boolean | undefined>(RARE_METADATA, targets))
       await this.limits.countRare(caller);
