@@ -2,6 +2,7 @@ import {
   comparedFigures,
   cutText,
   figure,
+  movedFigures,
   unitOf,
   unitOfField,
   type AlertMessage,
@@ -214,7 +215,7 @@ function changeFact(
   const fact = `${subject} ${change < 0 ? 'fell' : 'rose'} ${size}${within}`;
   if (current === null) return fact;
   if (reference === null) return `${fact} to ${figure(current, unitOf(metric))}`;
-  const [to, from] = comparedFigures(current, reference, unitOf(metric));
+  const [to, from] = movedFigures(current, reference, unitOf(metric));
   return `${fact} to ${to}, from ${from}${referenceAt === null ? '' : ` at ${moment(referenceAt)}`}`;
 }
 

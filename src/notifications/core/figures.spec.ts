@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { comparedFigures, figure, unitOf, type Unit } from './figures.js';
+import { comparedFigures, figure, movedFigures, unitOf, type Unit } from './figures.js';
 
 const SCALE: Readonly<Record<string, number>> = { M: 1e6, B: 1e9, T: 1e12 };
 
@@ -66,6 +66,22 @@ describe('a formatted number', () => {
     expect(comparedFigures(value, threshold, unit)).toEqual([one, other]);
   });
 
+  it.each<[number, number, Unit, string, string]>([
+    [88.697738449667, 79.223791079331, 'usd', '$88.70', '$79.22'],
+    [1.004_49, 1.005_51, 'usd', '$1.0045', '$1.0055'],
+    [2_684_100_000, 2_685_200_000, 'usd', '$2.6841 B', '$2.6852 B'],
+    [1_200_345.678, 999_123.4567, 'usd', '$1.20 M', '$999,123.46'],
+    [115, 100, 'usd', '$115', '$100'],
+    [0.000_012_345_678_9, 0.000_011, 'usd', '$0.0000123457', '$0.000011'],
+    [0, 79.223791079331, 'usd', '$0', '$79.22'],
+    [100.1, 100.1, 'usd', '$100.10', '$100.10'],
+  ])(
+    'shows the values %d and %d (%s) of a move by the digits of their difference',
+    (current, reference, unit, to, from) => {
+      expect(movedFigures(current, reference, unit)).toEqual([to, from]);
+    },
+  );
+
   const number = fc.oneof(
     fc.double({ min: -1e290, max: 1e290, noNaN: true }),
     fc.double({ min: -1e13, max: 1e13, noNaN: true }),
@@ -85,6 +101,19 @@ describe('a formatted number', () => {
         expect(one === other).toBe(a === b);
         // Parsing rounds to a double, so that adjacent numbers may become equal.
         expect(Math.sign(read(one) - read(other)) * Math.sign(a - b)).not.toBe(-1);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('shows moves with their order, without an exponent, and almost as far apart as they are', () => {
+    fc.assert(
+      fc.property(pair, fc.constantFrom<Unit>('usd', 'count'), ([a = 0, b = 0], unit) => {
+        const [to, from] = movedFigures(a, b, unit);
+        for (const text of [to, from]) expect(text).toMatch(/^−?\$?\d{1,3}(,\d{3})*(\.\d+)?( [MBT])?$/);
+        expect(Math.sign(read(to) - read(from)) * Math.sign(a - b)).not.toBe(-1);
+        const slack = Math.abs(a - b) * 0.11 + (Math.abs(a) + Math.abs(b)) * 1e-14 + Number.MIN_VALUE;
+        expect(Math.abs(read(to) - read(from) - (a - b))).toBeLessThanOrEqual(slack);
       }),
       { numRuns: 1_000 },
     );

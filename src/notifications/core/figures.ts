@@ -46,7 +46,26 @@ export function figure(value: number, unit: Unit): string {
  */
 export function comparedFigures(value: number, threshold: number, unit: Unit): [string, string] {
   const written = Math.max(decimalsOf(threshold, unit), writtenDecimals(threshold, unit));
-  const least = Math.max(decimalsOf(value, unit), written);
+  return distinctFigures(value, threshold, unit, Math.max(decimalsOf(value, unit), written));
+}
+
+/** Digits of the difference between two values that their figures show. */
+const DIFFERENCE_DIGITS = 2;
+
+/** Formats two values of one series so that their figures differ as the values do: `$1.0045` and `$1.0055`, not `$1.00` and `$1.01`. */
+export function movedFigures(current: number, reference: number, unit: Unit): [string, string] {
+  const scale = scaleOf(Math.max(Math.abs(current), Math.abs(reference)), unit);
+  const difference = Math.abs(current - reference);
+  const digits = difference === 0 ? 0 : scale - powerOf(difference) + DIFFERENCE_DIGITS - 1;
+  return distinctFigures(
+    current,
+    reference,
+    unit,
+    Math.max(...[current, reference].map((value) => decimalsOf(value, unit)), digits),
+  );
+}
+
+function distinctFigures(value: number, threshold: number, unit: Unit, least: number): [string, string] {
   for (let decimals = least; ; decimals++) {
     // Two adjacent doubles may look equal in millions, but differ when written in dollars.
     const scales = decimals <= least + ALL_DIGITS;
@@ -134,8 +153,16 @@ function writtenDecimals(value: number, unit: Unit): number {
 /** Returns the power of ten of a number's first significant digit, in its unit. */
 function exponentOf(value: number, unit: Unit): number {
   if (value === 0 || !Number.isFinite(value)) return 0;
-  const power = Number(Math.abs(value).toExponential().split('e')[1]);
-  if (unit === 'percent') return power + 2;
-  const scale = unit === 'usd' ? SCALES.find(([least]) => power >= least) : undefined;
-  return power - (scale?.[0] ?? 0);
+  return powerOf(value) - scaleOf(value, unit);
+}
+
+/** Returns the power of ten of the unit in which a number is shown: 6 for millions of dollars, -2 for percent. */
+function scaleOf(value: number, unit: Unit): number {
+  if (unit === 'percent') return -2;
+  const scale = unit === 'usd' && value !== 0 ? SCALES.find(([least]) => powerOf(value) >= least) : undefined;
+  return scale?.[0] ?? 0;
+}
+
+function powerOf(value: number): number {
+  return Number(Math.abs(value).toExponential().split('e')[1]);
 }

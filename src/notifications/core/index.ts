@@ -1,7 +1,7 @@
 export { CHANNEL_NAMES, CHANNELS, ofEachChannel, type Channel } from './channels/catalogue.js';
 export * from './delivery.js';
 export * from './preferences.js';
-export { comparedFigures, figure, unitOf, unitOfField, type Unit } from './figures.js';
+export { comparedFigures, figure, movedFigures, unitOf, unitOfField, type Unit } from './figures.js';
 export { headline, listed, listedLine, subjectOf } from './alert-text.js';
 export { stormTexts, withoutRules, type ListedAlert, type StormMessage } from './storm-message.js';
 export { cutText } from './cut-text.js';

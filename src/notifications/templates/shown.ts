@@ -1,7 +1,7 @@
 import { headline, listed, subjectOf } from '../core/alert-text.js';
 import { cutText } from '../core/cut-text.js';
 import type { AlertMessage } from '../core/delivery.js';
-import { comparedFigures, figure, unitOf, unitOfField } from '../core/figures.js';
+import { comparedFigures, figure, movedFigures, unitOf, unitOfField } from '../core/figures.js';
 
 /** Alert as people read it: the variable `shown` in templates. Texts that an alert does not have are empty. */
 export interface Shown {
@@ -100,7 +100,7 @@ function changeOf({ value, metric, explanation }: Pick<AlertMessage, 'value' | '
   const { conditions = [] }: Explained = explanation;
   const { reference, current } = conditions.find((condition) => condition.value === value) ?? {};
   if (typeof reference !== 'number' || typeof current !== 'number') return '';
-  const [to, from] = comparedFigures(current, reference, unitOf(metric));
+  const [to, from] = movedFigures(current, reference, unitOf(metric));
   return `${from} → ${to}`;
 }
 
