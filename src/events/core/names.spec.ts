@@ -111,6 +111,9 @@ describe('the validation of names', () => {
     ['protocol', '   ', 'must be a slug'],
     ['chain', '', 'must be a chain'],
     ['chain', 'x'.repeat(65), 'must be a chain'],
+    ['protocol', 'aave-v3,uniswap-v3', 'white space or commas'],
+    ['chain', 'ethereum,base', 'white space or commas'],
+    ['token', 'bitcoin,ethereum', 'white space or commas'],
     ['token', 'eth: 0xa', 'must be a CoinGecko id'],
     ['token', 'x'.repeat(129), 'must be a CoinGecko id'],
   ])('refuses the %s name %j', (kind, name, fault) => {
@@ -122,6 +125,7 @@ describe('the validation of names', () => {
     expect(nameFault('chain', 'OP Mainnet')).toBeUndefined();
     expect(nameFault('token', 'solana:So11111111111111111111111111111111111111112')).toBeUndefined();
     expect(nameFault('protocol', 'ünï-🦄')).toBeUndefined();
+    expect(nameFault('token', 'aptos:0x1::lp::LP<0x2::a::A,0x3::b::B>')).toBeUndefined();
     expect(slugOf('Amnis Finance')).toBe('amnis-finance');
     fc.assert(
       fc.property(fc.constantFrom<NameKind>('protocol', 'chain', 'token'), fc.string(), (kind, given) => {

@@ -72,13 +72,24 @@ export type NameKind = 'protocol' | 'chain' | 'token';
 interface NameForm {
   readonly normalise: (name: string) => string;
   readonly longest: number;
+  readonly pattern: RegExp;
   readonly is: string;
 }
 
+/** Pattern of names: no white space, commas (they separate lists), control characters or broken surrogates. */
+const NAME = /^[^\s,\p{Cc}\p{Cs}]+$/u;
+/** Pattern of tokens: a Move type may have commas between its parameters, as in `…::lp::LP<0x1::a::A,0x2::b::B>`. */
+const TOKEN = /^[^\s,<\p{Cc}\p{Cs}]+(?:<[^\s\p{Cc}\p{Cs}]*)?$/u;
+
 const FORMS: Readonly<Record<NameKind, NameForm>> = {
-  protocol: { normalise: normaliseProtocol, longest: 128, is: 'a slug such as uniswap-v3' },
-  chain: { normalise: normaliseChain, longest: 64, is: 'a chain such as ethereum' },
-  token: { normalise: normaliseToken, longest: 128, is: 'a CoinGecko id such as bitcoin, or chain:address' },
+  protocol: { normalise: normaliseProtocol, longest: 128, pattern: NAME, is: 'a slug such as uniswap-v3' },
+  chain: { normalise: normaliseChain, longest: 64, pattern: NAME, is: 'a chain such as ethereum' },
+  token: {
+    normalise: normaliseToken,
+    longest: 128,
+    pattern: TOKEN,
+    is: 'a CoinGecko id such as bitcoin, or chain:address',
+  },
 };
 
 /** Returns the canonical spelling of a name, whether or not data with the name exists. */
@@ -88,21 +99,18 @@ export function normaliseName(kind: NameKind, given: string): string {
 
 /** Returns why no data can have this name, as the end of a sentence (`must be …`); undefined if data can have it. */
 export function nameFault(kind: NameKind, given: string): string | undefined {
-  const { normalise, longest, is } = FORMS[kind];
+  const { normalise, longest, pattern, is } = FORMS[kind];
   const name = normalise(given);
-  if (name !== '' && name.length <= longest && NAME.test(name)) return undefined;
+  if (name !== '' && name.length <= longest && pattern.test(name)) return undefined;
   const meant = slugOf(given);
-  const offer = meant !== '' && meant.length <= longest && NAME.test(meant) ? `; did you mean ${meant}?` : '';
-  return `must be ${is}, of 1 to ${longest} characters without white space${offer}`;
+  const offer = meant !== '' && meant.length <= longest && pattern.test(meant) ? `; did you mean ${meant}?` : '';
+  return `must be ${is}, of 1 to ${longest} characters without white space or commas${offer}`;
 }
 
 /** Appends a full stop to the result of `nameFault`, unless it ends with a question. */
 export function endedFault(fault: string): string {
   return fault.endsWith('?') ? fault : `${fault}.`;
 }
-
-/** Pattern of names: no white space, control characters or broken surrogates. */
-const NAME = /^[^\s\p{Cc}\p{Cs}]+$/u;
 
 /** Returns the slug of a protocol's name, as DefiLlama derives it: `Amnis Finance` becomes `amnis-finance`. */
 export function slugOf(name: string): string {
