@@ -55,6 +55,7 @@ export class SessionChanges {
     return this.inOrder(async () => {
       const { session, host } = this;
       const removed = session.book.remove(selector).map((subscription) => subscription.describe());
+      if (removed.length > 0) session.flushBeforeReply();
       const queries = host.queries.remove(session, selector);
       await host.keeper?.changed(session);
       return { removed: [...removed, ...queries], cursor: session.cursor };
@@ -69,6 +70,7 @@ export class SessionChanges {
     return this.inOrder(async () => {
       const { session } = this;
       const updated = filter ? session.book.update(selector, filter) : session.book.find(selector);
+      if (filter) session.flushBeforeReply();
       session.setMode(options);
       await this.host.keeper?.changed(session);
       return { subscriptions: updated.map((subscription) => subscription.describe()), cursor: session.cursor };

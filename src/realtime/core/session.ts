@@ -240,6 +240,14 @@ export class Session {
     if (!this.isBehind()) this.flushLatest();
   }
 
+  /**
+   * Sends the events waiting in `latest` mode before the reply to a change of subscriptions: after the reply, no event arrives
+   * that only the previous filters matched. A slow reader gets them later.
+   */
+  flushBeforeReply(): void {
+    if (!this.isBehind()) this.flushLatest();
+  }
+
   /** Sends the waiting events now and returns their number. */
   flushLatest(): number {
     this.flushedTo = this.host.position;

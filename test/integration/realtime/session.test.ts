@@ -342,6 +342,20 @@ describe('mode `latest`', () => {
     expect(session.ended).toBe(true);
   });
 
+  it('sends waiting events before the reply to an unsubscribe or a change of filters', async () => {
+    const { log, open, pass } = start();
+    const { link, session, subscribe } = open();
+    await subscribe([{ type: 'tvl_changes', mode: 'latest', intervalMs: 60_000 }, { type: 'price_changes' }]);
+    log.append({}, PRICE);
+    const { cursor } = await session.unsubscribe({ type: 'price_changes' });
+    expect([link.seqs, cursor]).toEqual([[1, 2], formatCursor(EPOCH, 2)]);
+    log.append({});
+    await session.updateFilters({}, { protocols: ['other'] });
+    expect(link.seqs).toEqual([1, 2, 3]);
+    pass(60_000);
+    expect(link.seqs).toEqual([1, 2, 3]);
+  });
+
   it('sends every liquidation without merging', async () => {
     const { log, open, pass } = start();
     const { link, subscribe } = open();
