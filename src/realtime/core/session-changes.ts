@@ -125,6 +125,7 @@ export class SessionChanges {
   ): Promise<SubscribeAnswer> {
     const { session } = this;
     const { all, fresh } = session.book.add(requests);
+    session.flushBeforeReply();
     session.setMode(options);
     const asked = [...new Set(all)];
     const snapshotOf = asked.filter(

@@ -241,8 +241,8 @@ export class Session {
   }
 
   /**
-   * Sends the events waiting in `latest` mode before the reply to a change of subscriptions: after the reply, no event arrives
-   * that only the previous filters matched. A slow reader gets them later.
+   * Sends the events waiting in `latest` mode at a change of subscriptions. The reply's cursor is then the position of the change,
+   * and no event that only the previous filters matched follows the reply. A slow reader gets the events later.
    */
   flushBeforeReply(): void {
     if (!this.isBehind()) this.flushLatest();

@@ -342,7 +342,7 @@ describe('mode `latest`', () => {
     expect(session.ended).toBe(true);
   });
 
-  it('sends waiting events before the reply to an unsubscribe or a change of filters', async () => {
+  it('sends waiting events before the reply to a change of subscriptions', async () => {
     const { log, open, pass } = start();
     const { link, session, subscribe } = open();
     await subscribe([{ type: 'tvl_changes', mode: 'latest', intervalMs: 60_000 }, { type: 'price_changes' }]);
@@ -354,6 +354,9 @@ describe('mode `latest`', () => {
     expect(link.seqs).toEqual([1, 2, 3]);
     pass(60_000);
     expect(link.seqs).toEqual([1, 2, 3]);
+    log.append({ protocol: 'other' }, PRICE);
+    expect(await subscribe({ type: 'price_changes' })).toMatchObject({ cursor: formatCursor(EPOCH, 5) });
+    expect(link.seqs).toEqual([1, 2, 3, 4]);
   });
 
   it('sends every liquidation without merging', async () => {
