@@ -9,6 +9,8 @@ import { Ring } from './ring.js';
 
 /** Number of latest events kept in memory; each needs about 600 bytes. */
 const RING_SIZE = 50_000;
+/** Maximum number of characters of their data in memory, of two bytes at most: with large metadata fewer events are kept. */
+const RING_CHARACTERS = 64 * 1024 * 1024;
 /** Time without a batch from the broker after which the feed reads the log, ms. */
 const POLL_MS = 200;
 /** Interval between attempts while the database is unavailable, ms. */
@@ -27,7 +29,7 @@ export type FeedState = 'broker' | 'log' | 'away';
 @Injectable()
 export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(EventFeed.name);
-  private readonly ring = new Ring(RING_SIZE);
+  private readonly ring = new Ring(RING_SIZE, RING_CHARACTERS);
   private readonly listeners = new Set<(batch: readonly LogEvent[]) => void>();
   private readonly epochListeners = new Set<(epoch: string) => void>();
   private currentEpoch = '';

@@ -1,26 +1,39 @@
 import type { LogEvent } from '../core/log-event.js';
+import { dataWeight } from './data-weight.js';
 
-/** Latest events of the log in memory, contiguous by `seq`. */
+/** Latest events of the log in memory, contiguous by `seq`: at most `capacity`, with at most `budget` characters of data. */
 export class Ring {
   private readonly slots: (LogEvent | undefined)[];
+  private readonly weights: Uint32Array;
   private first = 0;
   private size = 0;
+  private weight = 0;
 
-  constructor(capacity: number) {
+  constructor(
+    capacity: number,
+    private readonly budget: number,
+  ) {
     this.slots = Array.from({ length: capacity });
+    this.weights = new Uint32Array(capacity);
   }
 
   /** Adds an event, whose seq must follow that of the last one. */
   push(event: LogEvent): void {
     if (this.size === 0) this.first = event.seq;
-    this.slots[event.seq % this.slots.length] = event;
-    if (this.size < this.slots.length) this.size++;
-    else this.first++;
+    if (this.size === this.slots.length) this.dropOldest();
+    const weight = dataWeight(event);
+    const slot = event.seq % this.slots.length;
+    this.slots[slot] = event;
+    this.weights[slot] = weight;
+    this.weight += weight;
+    this.size++;
+    while (this.weight > this.budget) this.dropOldest();
   }
 
   clear(): void {
     this.slots.fill(undefined);
     this.size = 0;
+    this.weight = 0;
   }
 
   /**
@@ -37,5 +50,13 @@ export class Ring {
       events.push(event);
     }
     return events;
+  }
+
+  private dropOldest(): void {
+    const slot = this.first % this.slots.length;
+    this.weight -= this.weights[slot] ?? 0;
+    this.slots[slot] = undefined;
+    this.first++;
+    this.size--;
   }
 }
