@@ -26,6 +26,8 @@ export class EventLookups {
     const after = position(query, bounds);
     const upTo = Math.min(after + MAX_ROWS, bounds.headSeq);
     const page = await this.log.readPage(after, query.limit + 1, MAX_PAGE_BYTES, { ...filter, upTo });
+    // Rows may have been dropped, or the log replaced, while the page was read.
+    position(query, await this.log.bounds());
     const events = page.events.slice(0, query.limit);
     const end = page.isCut || page.events.length > query.limit ? (events.at(-1)?.seq ?? after) : upTo;
     return {

@@ -45,7 +45,7 @@ export async function startHubServer(env: Readonly<Record<string, string>> = {})
   const { RealtimeMetrics } =
     await built<typeof import('../../../src/realtime/realtime-metrics.js')>('realtime/realtime-metrics.js');
 
-  const ring = new Ring(RING_SIZE);
+  const ring = new Ring(RING_SIZE, Number.MAX_SAFE_INTEGER);
   const clock = new Clock();
   const { registry } = new Metrics();
   const metrics = new RealtimeMetrics({ registry }, clock);
