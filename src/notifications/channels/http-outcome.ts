@@ -2,6 +2,7 @@ import { GATEWAY_TIMEOUT, NO_ANSWER, type Outcome } from '../core/outcome.js';
 import { EgressRefused } from '../core/egress-policy.js';
 import { parseRetryAfter } from '../core/retry-schedule.js';
 import { safeReason } from '../core/safe-reason.js';
+import { HandOverLate } from '../deliveries/hand-over.js';
 import { Unanswered, type Answer } from '../egress/guarded-client.js';
 
 /** Minimum wait before a retry if the receiver is overloaded, ms. */
@@ -20,8 +21,9 @@ export function answerOutcome({ status, headers, head }: Answer, now: number): O
   return { result: 'failed', ...known, detail, ...(retryAfterMs > 0 ? { retryAfterMs } : {}) };
 }
 
-/** Returns the outcome of a request without a response. If the egress policy refused the request, the outcome is final. */
+/** Returns the outcome of a request without a response; throws `HandOverLate`, which is none. A refusal of the egress policy is final. */
 export function failureOutcome(failure: unknown): Outcome {
+  if (failure instanceof HandOverLate) throw failure;
   const error = failure instanceof Unanswered ? failure.cause : failure;
   const refused = error instanceof EgressRefused ? error : error instanceof Error ? error.cause : undefined;
   if (refused instanceof EgressRefused) return { result: 'rejected', detail: `refused: ${refused.message}` };

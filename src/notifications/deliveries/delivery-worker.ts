@@ -16,6 +16,9 @@ type Taken = JobData & { channel: Channel };
 
 /** Maximum number of deliveries in this process that wait for their receiver's turn; further jobs stay in the queue. */
 const MAX_WAITING = 5_000;
+/** Number of times that a delivery whose receiver was not connected in time is claimed again at once. */
+const LATE_CLAIMS = 3;
+const UNREACHED: Outcome = { result: 'failed', detail: 'no connection in time' };
 
 /** Worker of the queues: claims a delivery, sends it through its channel, and stores the outcome. */
 @Injectable()
@@ -58,7 +61,7 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
   }
 
   /** Sends the delivery once. Afterwards it is finished or waits for its next attempt; it may also not have been due. */
-  private async deliver({ id, channel, receiver = null, user = id }: Taken, lane: Lane): Promise<void> {
+  private async deliver({ id, channel, receiver = null, user = id }: Taken, lane: Lane, late = 0): Promise<void> {
     const claim = await this.claims.claim(id, lane);
     if (claim === 'done') return;
     if (claim === 'slow') {
@@ -66,11 +69,12 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
       return;
     }
     const begun = performance.now();
-    const outcome = await this.send(claim, this.channels.of(channel));
-    if (outcome === 'late') {
+    const sent = await this.send(claim, this.channels.of(channel));
+    if (sent === 'late' && late < LATE_CLAIMS) {
       await this.results.giveBack(claim);
-      return this.deliver({ id, channel, receiver, user }, lane);
+      return this.deliver({ id, channel, receiver, user }, lane, late + 1);
     }
+    const outcome = sent === 'late' ? UNREACHED : sent;
     const durationMs = performance.now() - begun;
     this.receivers.took(claim.targetId, durationMs);
     await this.results.record({ delivery: claim, outcome, durationMs });

@@ -2,6 +2,7 @@ import { isIP, type Socket } from 'node:net';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { EgressPolicy, EgressRefused, hostOf } from '../core/egress-policy.js';
+import { askBeforeSending } from './ask-before-sending.js';
 import { fastestConnection } from './fastest-connection.js';
 import { Resolver } from './resolver.js';
 
@@ -32,6 +33,13 @@ export class Unanswered extends Error {
   }
 }
 
+export interface PostOptions {
+  /** Whether to wait for the first 4 KB of the answer. */
+  whole?: boolean;
+  /** Called once there is a connection, before anything is written to it; what it throws is thrown. */
+  beforeSending?: () => void;
+}
+
 export interface Answer {
   status: number;
   headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -49,8 +57,8 @@ export class GuardedClient implements OnApplicationShutdown {
   private readonly kept: Agent;
   /** Agent for repeated requests: each uses a new connection, which is closed afterwards. */
   private readonly fresh: Agent;
-  /** Errors of connections that were never established, so that nothing was sent. */
-  private readonly unconnected = new WeakSet<Error>();
+  /** Errors before anything was sent: of connections that were never established, and of `beforeSending`. */
+  private readonly unsent = new WeakSet<Error>();
   private readonly secure = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false });
 
   constructor(
@@ -62,15 +70,15 @@ export class GuardedClient implements OnApplicationShutdown {
   }
 
   /**
-   * Posts a body. Throws EgressRefused or the network's own error if nothing was sent, otherwise Unanswered. A response
-   * counts when its headers have arrived; `whole`: waits for its first 4 KB. If the receiver has closed a kept
-   * connection, the request is repeated once on a new one.
+   * Posts a body. Throws EgressRefused, the network's own error or that of `beforeSending` if nothing was sent, otherwise
+   * Unanswered. A response counts when its headers have arrived. If the receiver has closed a kept connection, the request is
+   * repeated once on a new one.
    */
   async post(
     address: string,
     headers: Readonly<Record<string, string>>,
     body: string | Buffer,
-    { whole = false }: { whole?: boolean } = {},
+    { whole = false, beforeSending = () => undefined }: PostOptions = {},
   ): Promise<Answer> {
     const url = this.policy.url(address);
     const request = {
@@ -81,19 +89,26 @@ export class GuardedClient implements OnApplicationShutdown {
       body,
       signal: AbortSignal.timeout(TOTAL_TIMEOUT_MS),
     };
-    const answer = await this.kept.request(request).catch(async (first: unknown) => {
-      const isClosed = first instanceof Error && 'code' in first && CLOSED.includes(first.code);
-      if (isClosed) return this.again(request, first);
-      throw this.failure(first);
-    });
+    const asked = (agent: Agent): Dispatcher => askBeforeSending(agent, () => this.noted(beforeSending));
+    const answer = await asked(this.kept)
+      .request(request)
+      .catch(async (first: unknown) => {
+        const isClosed = first instanceof Error && 'code' in first && CLOSED.includes(first.code);
+        if (isClosed) return this.again(asked(this.fresh), request, first);
+        throw this.failure(first);
+      });
     const head = await headOf(answer, whole ? TOTAL_TIMEOUT_MS : BODY_TIMEOUT_MS);
     return { status: answer.statusCode, headers: answer.headers, head };
   }
 
   /** Repeats a request on a new connection. If it fails, too, the first request may still have arrived. */
-  private async again(request: Dispatcher.RequestOptions, first: Error): Promise<Dispatcher.ResponseData> {
-    return this.fresh.request(request).catch((second: unknown) => {
-      throw this.unconnected.has(first) ? this.failure(second) : new Unanswered(second);
+  private async again(
+    agent: Dispatcher,
+    request: Dispatcher.RequestOptions,
+    first: Error,
+  ): Promise<Dispatcher.ResponseData> {
+    return agent.request(request).catch((second: unknown) => {
+      throw this.unsent.has(first) ? this.failure(second) : new Unanswered(second);
     });
   }
 
@@ -109,9 +124,19 @@ export class GuardedClient implements OnApplicationShutdown {
     await Promise.all([this.kept.destroy(), this.fresh.destroy()]);
   }
 
+  private noted(beforeSending: () => void): void {
+    try {
+      beforeSending();
+    } catch (error) {
+      const known = asError(error);
+      this.unsent.add(known);
+      throw known;
+    }
+  }
+
   private failure(error: unknown): Error {
     const known = asError(error);
-    return this.unconnected.has(known) ? known : new Unanswered(known);
+    return this.unsent.has(known) ? known : new Unanswered(known);
   }
 
   /** Returns an agent; with `pipelining` 0 a connection serves only one request. */
@@ -130,7 +155,7 @@ export class GuardedClient implements OnApplicationShutdown {
 
   private async open(options: buildConnector.Options, callback: buildConnector.Callback): Promise<void> {
     const fail = (error: Error): void => {
-      this.unconnected.add(error);
+      this.unsent.add(error);
       callback(error, null);
     };
     try {

@@ -147,6 +147,19 @@ describe('the guarded client', () => {
     expect(outcome).not.toContain('refused: ');
   });
 
+  it('asks once connected whether to send, and keeps the connection if not', async () => {
+    const before = reached;
+    const slow = client({ 'slow.example.com': [['127.0.0.1']] }, ['127.0.0.1/32']);
+    const late = new Error('too late');
+    const beforeSending = (): void => {
+      throw late;
+    };
+    const address = `http://slow.example.com:${port}/`;
+    await expect(slow.post(address, {}, '{}', { beforeSending })).rejects.toBe(late);
+    expect((await slow.post(address, {}, '{}')).status).toBe(200);
+    expect(reached).toBe(before + 1);
+  });
+
   it('does not follow a redirect', async () => {
     const lenient = client({}, ['127.0.0.1/32']);
     expect((await lenient.post(`http://127.0.0.1:${port}/redirect`, {}, '{}')).status).toBe(307);

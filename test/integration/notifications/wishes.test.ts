@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Templates, type NewDelivery } from '../../../src/notifications/index.js';
 import { DeliveryClaims, type Claim } from '../../../src/notifications/deliveries/delivery-claims.js';
+import { Resolver } from '../../../src/notifications/egress/resolver.js';
 import { groupStorms } from '../../../src/alerts/messages/storm.js';
 import { RestCaller } from '../../support/rest-caller.js';
 import { MarketWriter } from '../../support/market-writer.js';
@@ -36,8 +37,8 @@ beforeEach(async () => {
 });
 
 /** A rule that never fires by itself, and what sends messages of it to an endpoint of its own. */
-async function ruleWithHook() {
-  const target = receiver.url(`/wishes-${++count}`);
+async function ruleWithHook(host = '127.0.0.1') {
+  const target = receiver.url(`/wishes-${++count}`).replace('127.0.0.1', host);
   const condition = { token: 'nobody', metric: 'price', operator: 'gt', threshold: 1 };
   const ruleId = await tester.rule({ name: 'R', conditions: [condition], actions: [{ type: 'webhook', target }] });
   const message = (more: Partial<NewDelivery> = {}) => ({
@@ -190,6 +191,24 @@ describe('a rule that fires during a change', () => {
     );
     expect(late).toEqual([]);
     expect(answered.filter(({ status }) => status >= 300)).toEqual([]);
+  });
+});
+
+describe('a message whose receiver is slow to reach', () => {
+  it('is not sent after its rule was deleted; others are', async () => {
+    const names = vi.spyOn(fixture.app.nest.get(Resolver), 'addresses');
+    names.mockImplementation(() => sleep(2_200, ['127.0.0.1']));
+    try {
+      const [gone, stays] = [await ruleWithHook('slow.example.com'), await ruleWithHook('slow.example.com')];
+      const [deleted, sent] = [await gone.send(), await stays.send()];
+      await fixture.until(deleted, 'sending');
+      expect((await gone.rule('DELETE')).status).toBe(204);
+      await fixture.until(sent, 'delivered');
+      await fixture.until(deleted, 'suppressed');
+      expect([arrivals(deleted), arrivals(sent)]).toEqual([0, 1]);
+    } finally {
+      names.mockRestore();
+    }
   });
 });
 

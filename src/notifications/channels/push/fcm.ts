@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { request } from 'undici';
+import { getGlobalDispatcher, request } from 'undici';
 import type { Outcome } from '../../core/outcome.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { Settings } from '../../../platform/settings/settings.js';
+import { askBeforeSending } from '../../egress/ask-before-sending.js';
 import { answerOutcome, failureOutcome } from '../http-outcome.js';
+import type { HandOver } from '../notification-channel.js';
 import { GoogleAccess } from './google-access.js';
 import { secondsLeft, shownAndPayload, type PushContent } from './push-content.js';
 import { readServiceAccount, type ServiceAccount } from './service-account.js';
@@ -32,7 +34,7 @@ export class Fcm {
     this.access = this.account && new GoogleAccess(this.account);
   }
 
-  async send(delivery: ClaimedDelivery, token: string, content: PushContent): Promise<Outcome> {
+  async send(delivery: ClaimedDelivery, token: string, content: PushContent, handOver: HandOver): Promise<Outcome> {
     if (this.account === undefined || this.access === undefined) {
       return { result: 'rejected', detail: UNSET, trouble: { of: 'fcm', detail: UNSET } };
     }
@@ -40,6 +42,7 @@ export class Fcm {
     try {
       const answer = await request(this.account.sendUrl, {
         method: 'POST',
+        dispatcher: askBeforeSending(getGlobalDispatcher(), handOver),
         headers: {
           authorization: `Bearer ${await this.access.accessToken(now)}`,
           'content-type': 'application/json',

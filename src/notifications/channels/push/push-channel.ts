@@ -31,7 +31,7 @@ export class PushChannel extends NotificationChannel {
     const target = sealedTarget === null ? undefined : pushTarget(this.box.open(sealedTarget, targetContext(targetId)));
     if (target === undefined || 'reference' in target)
       return { result: 'rejected', detail: 'the token is no longer stored' };
-    if (type === 'endpoint.verify') return this.post(delivery, target, this.proof(data));
+    if (type === 'endpoint.verify') return this.post(delivery, target, this.proof(data), handOver);
     const {
       subject: title,
       text: body,
@@ -45,15 +45,14 @@ export class PushChannel extends NotificationChannel {
       createdAt,
       linksInText: false,
     });
-    handOver();
     const content = { title, body, data: { ...data, links } };
-    return noted(await this.post(delivery, target, content), fallback);
+    return noted(await this.post(delivery, target, content, handOver), fallback);
   }
 
-  private post(delivery: ClaimedDelivery, target: Device, content: PushContent): Promise<Outcome> {
+  private post(delivery: ClaimedDelivery, target: Device, content: PushContent, handOver: HandOver): Promise<Outcome> {
     return 'token' in target
-      ? this.fcm.send(delivery, target.token, content)
-      : this.webPush.send(delivery, target.subscription, content);
+      ? this.fcm.send(delivery, target.token, content, handOver)
+      : this.webPush.send(delivery, target.subscription, content, handOver);
   }
 
   /**

@@ -4,6 +4,7 @@ import webPush from 'web-push';
 import type { Outcome } from '../../core/outcome.js';
 import type { PushSubscription } from '../../core/channels/push.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
+import type { HandOver } from '../notification-channel.js';
 import { GuardedClient } from '../../egress/guarded-client.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { Settings } from '../../../platform/settings/settings.js';
@@ -44,7 +45,12 @@ export class WebPush {
     return this.keys.publicKey;
   }
 
-  async send(delivery: ClaimedDelivery, subscription: PushSubscription, content: PushContent): Promise<Outcome> {
+  async send(
+    delivery: ClaimedDelivery,
+    subscription: PushSubscription,
+    content: PushContent,
+    handOver: HandOver,
+  ): Promise<Outcome> {
     if (this.subject === undefined) return { result: 'rejected', detail: OFF };
     try {
       const { endpoint, headers, body } = webPush.generateRequestDetails(subscription, pushPayload(content), {
@@ -58,7 +64,7 @@ export class WebPush {
         Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value as string | number)]),
       );
       delete texts['content-length'];
-      const answer = await this.client.post(endpoint, texts, body);
+      const answer = await this.client.post(endpoint, texts, body, { beforeSending: handOver });
       const outcome = answerOutcome(answer, this.clock.now());
       if (outcome.result === 'delivered') return { ...outcome, via: 'web_push' };
       if (GONE.has(answer.status)) return { ...outcome, result: 'rejected', gone: 'token_gone' };

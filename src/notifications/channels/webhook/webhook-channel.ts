@@ -41,11 +41,10 @@ export class WebhookChannel extends NotificationChannel {
       'user-agent': 'defi-realtime-webhooks/1.0 (+https://www.standardwebhooks.com)',
       ...signedHeaders(delivery.id, body, keys, this.clock.now()),
     };
-    handOver();
     try {
       const endpoint = endpointOf(address);
       if (proves) await this.client.checkName(endpoint);
-      const answer = await this.client.post(endpoint, headers, body, { whole: proves });
+      const answer = await this.client.post(endpoint, headers, body, { whole: proves, beforeSending: handOver });
       const outcome = answerOutcome(answer, this.clock.now());
       if (proves) return proof(outcome, delivery);
       return noted(controlled(outcome, single(answer.headers['webhook-delivery'])), fallback);
