@@ -37,7 +37,8 @@ export class SessionChanges {
 
   subscribe(requests: readonly SubscriptionRequest[], options: SubscribeOptions): Promise<SubscribeAnswer> {
     const since = parseCursor(options.since);
-    if (since?.epoch !== this.host.epoch || !this.order.isBusy) return this.inOrder(() => this.add(requests, options));
+    const mustWait = since?.epoch === this.host.epoch && this.order.isBusy;
+    if (!mustWait || this.session.book.isReturning(requests)) return this.inOrder(() => this.add(requests, options));
     this.waiting.add(since);
     void this.host.keeper?.changed(this.session);
     return this.inOrder(() => {

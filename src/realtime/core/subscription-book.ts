@@ -67,6 +67,14 @@ export class SubscriptionBook {
     return made;
   }
 
+  /** Whether a return of the client that is still running replays every requested subscription. */
+  isReturning(requests: readonly SubscriptionRequest[]): boolean {
+    return requests.every((request) => {
+      const known = this.byIdentity.get(identityOf({ request, filter: compileFilter(request) }));
+      return known?.replay?.isReturn === true && known.replay.until === undefined;
+    });
+  }
+
   describe(): SubscriptionInfo[] {
     return [...this.byId.values()].map((subscription) => subscription.describe());
   }
@@ -163,7 +171,7 @@ function nothingMatches(): DomainError {
 }
 
 /** Returns the identity of a request: requests with the same identity are one subscription. */
-function identityOf({ request, filter }: Subscription): string {
+function identityOf({ request, filter }: Pick<Subscription, 'request' | 'filter'>): string {
   return `${request.type} ${request.channel ?? ''} ${filter.key}`;
 }
 

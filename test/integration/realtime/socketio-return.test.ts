@@ -119,6 +119,29 @@ describe('a replay after a cut', () => {
     expect(seen).toEqual([2, 3, 4].map(at));
   });
 
+  it('continues after a second cut, although the client subscribes again with `since` on every connect', async () => {
+    server = await startSocketIoServer({ limits: { replayChunk: 2 } });
+    const socket = server.connect(SOON);
+    const seen = follow(socket);
+    await socket.emitWithAck('subscribe', { type: 'tvl_changes' });
+    server.log.append({});
+    await waitFor(() => seen.length === 1);
+    socket.on('connect', () => socket.emit('subscribe', { type: 'tvl_changes', since: seen.at(-1) }));
+    cut(socket);
+    await waitFor(() => connections() === 0, { everyMs: 1 });
+    server.log.append({}, {}, {}, {});
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    server.log.recent = (afterSeq) => (afterSeq === server.log.position ? [] : undefined);
+    server.log.pause = () => (server.log.reads < 3 ? Promise.resolve() : released);
+    await waitFor(() => seen.length === 4);
+    await socket.emitWithAck('ping');
+    cut(socket);
+    await waitFor(() => connections() === 0, { everyMs: 1 });
+    release();
+    await next(socket, 'resumed');
+    expect(seen).toEqual([1, 2, 3, 4, 5].map(at));
+  });
+
   it('restarts after the position that the client sends as `since`', async () => {
     server = await startSocketIoServer();
     let position: string | undefined;
