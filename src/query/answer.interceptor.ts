@@ -13,7 +13,7 @@ import { bodyOf } from '../platform/http/answer-body.js';
 import type { AnsweredQuery } from './query.service.js';
 import type { QueryAnswer } from './query.dto.js';
 
-/** Rows and columns of an answer as CSV. */
+/** Rows and columns of an answer that is sent as CSV. */
 interface Table extends Pick<QueryAnswer, 'page'> {
   readonly data: readonly object[];
   readonly columns?: readonly string[];
@@ -21,9 +21,9 @@ interface Table extends Pick<QueryAnswer, 'page'> {
 type Body = string | StreamableFile | Table | undefined;
 
 /**
- * Writes an answer as its `QueryAnswer`, around rows whose JSON is written once for everyone; as CSV the rows themselves, or
- * the plan as one row. Tags it by its data and page, or its plan, with a weak ETag: its times differ every time. `QUERY` is
- * safe, so a client that has this data gets 304; a POST answer only carries the tag.
+ * Sends an answer as a `QueryAnswer` around rows whose JSON is written once for all clients; as CSV it sends the rows, or
+ * the plan as one row. Sets a weak ETag of data and page, or of the plan; `meta` is not part of it, because its times always
+ * differ. `QUERY` is a safe method, so a client that has this data gets 304; an answer to POST only carries the tag.
  */
 @Injectable()
 export class AnswerInterceptor implements NestInterceptor<AnsweredQuery, Body> {

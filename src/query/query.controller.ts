@@ -23,9 +23,9 @@ export class QueryController {
   constructor(private readonly queries: QueryService) {}
 
   /**
-   * Answers a query of the data: conditions, groups, time buckets, percentiles, pages.
-   * @remarks The same as `QUERY` (RFC 10008) is safe to repeat and answers 304 to `If-None-Match`. CSV with
-   * `Accept: text/csv`. A query ends after 30 s and when its client leaves.
+   * Answers a query of the data with conditions, groups, time buckets, percentiles and pages.
+   * @remarks The HTTP method `QUERY` (RFC 10008) does the same, is safe to repeat and answers 304 to `If-None-Match`.
+   * `Accept: text/csv` returns CSV. A query is cancelled after 30 s, or when its client disconnects.
    */
   @Post('advanced')
   @UseInterceptors(AnswerInterceptor)
@@ -34,21 +34,25 @@ export class QueryController {
   @ApiOkResponse({ type: QueryAnswer, examples: ANSWER_EXAMPLES })
   @ApiResponse({
     status: 400,
-    description: 'Not a query; errors name the places.',
+    description: 'The query is not valid; `errors` lists the faulty members.',
     content: examples(BAD_REQUEST_EXAMPLES),
   })
   @ApiResponse({
     status: 422,
-    description: 'Above a limit; errors say how to stay below it.',
+    description: 'A limit is exceeded; `errors` contain possible remedies.',
     content: examples(LIMIT_EXAMPLES),
   })
-  @ApiResponse({ status: 503, description: 'No turn in time; see Retry-After.', content: examples(BUSY_EXAMPLES) })
+  @ApiResponse({
+    status: 503,
+    description: 'Too many queries, or `at_least` not reached in time; see Retry-After.',
+    content: examples(BUSY_EXAMPLES),
+  })
   @CsvList('query', [])
   post(@Req() request: Request, @Res({ passthrough: true }) response: Response, @CurrentCaller() caller: Caller) {
     return this.answer(request, response, caller);
   }
 
-  /** Method that OpenAPI 3.1 cannot describe. */
+  /** Excluded from the OpenAPI document, because OpenAPI 3.1 cannot describe the method `QUERY`. */
   @QueryMethod('advanced')
   @UseInterceptors(AnswerInterceptor)
   @ApiExcludeEndpoint()

@@ -12,7 +12,7 @@ import {
   type OverTime,
 } from './core/ast.js';
 
-/** Range with both ends included; either may be left out. Changes are fractions: 0.1 is 10 %. */
+/** Range including both ends; either end may be omitted. Changes are fractions: 0.1 is 10 %. */
 export class RangeFilter {
   /** @example 1000000 */
   min?: number;
@@ -21,12 +21,12 @@ export class RangeFilter {
   max?: number;
 }
 
-/** Flat form of conditions: all of them must hold. Empty lists and ranges restrict nothing. */
+/** Flat form of conditions, all of which must hold. Empty lists and ranges do not restrict. */
 export class QueryFilters {
   /** @example ["uniswap-v3", "aave-v3"] */
   protocols?: string[];
 
-  /** Chains in any spelling in use; Binance is bsc. */
+  /** Chains in any common spelling: `Binance` is `bsc`. */
   chains?: string[];
 
   tokens?: string[];
@@ -39,7 +39,7 @@ export class QueryFilters {
   /** US dollars. */
   price_range?: RangeFilter;
 
-  /** Change as a fraction. Rows without an hour of history fail it and are counted in meta.excluded. */
+  /** Change over 1 h as a fraction. Rows without a value that old do not match and are counted in `meta.excluded`. */
   change_1h?: RangeFilter;
 
   change_24h?: RangeFilter;
@@ -47,70 +47,74 @@ export class QueryFilters {
   change_7d?: RangeFilter;
 }
 
-/** Time range of a query: recorded levels (tvl, prices) or the log (events). */
+/** Time range of a query: of recorded values (tvl, prices) or of the log (events). */
 export class QueryTime {
   /**
-   * Start, included; ISO 8601 with a zone, a date, or now-<number><m|h|d|w>.
+   * Start, included: ISO 8601 with a zone, a date, or `now-<number><m|h|d|w>`.
    * @example now-24h
    */
   from?: string;
 
-  /** End, excluded. */
+  /** End, excluded; formats as for `from`. */
   to?: string;
 
-  /** Bucket in UTC; weeks begin on Monday. Without one the range is one bucket for aggregates, and rows are single values. */
+  /**
+   * Length of the buckets, in UTC; weeks begin on Monday. Without it, aggregates cover the whole range, and rows are single
+   * values.
+   */
   @ApiProperty({ enum: BUCKETS, required: false })
   bucket?: Bucket;
 
   /**
-   * Contents of buckets without a value: nothing, null, or the last value of each series carried on. Sums need `previous`:
-   * without it a series that has no value in a bucket is missing from its sum.
+   * Content of buckets without a value: no row, null, or the previous value of each series. Sums need `previous`: without
+   * it, a series without a value in a bucket is missing from the sum.
    */
   @ApiProperty({ enum: FILLS, required: false, default: 'none' })
   fill?: Fill;
 }
 
 export class QueryAggregation {
-  /** Field to aggregate; optional only for count. */
+  /** Field to aggregate; optional only for `count`. */
   field?: string;
 
   @ApiProperty({ enum: OPERATIONS })
   operation!: Operation;
 
   /**
-   * Share of a percentile, 0 to 1; the result is the smallest value that this share is at or below.
+   * Percentile as a fraction, 0 to 1. The result is the smallest value such that at least this share of the values is at or
+   * below it.
    * @example 0.95
    */
   p?: number;
 
-  /** Aggregate of each series per bucket, before series are combined; with time. */
+  /** Function that reduces each series inside a bucket, before series are combined; only with `time`. */
   @ApiProperty({ enum: OVER_TIME, required: false, default: 'last' })
   over_time?: OverTime;
 
-  /** Text field, or up to four; the same for all aggregations of a query. */
+  /** Text field to group by, or a list of up to four; it must be the same for all aggregations of a query. */
   @ApiProperty({ oneOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }], required: false })
   group_by?: string | string[];
 
-  /** Name of the column; default operation_field. */
+  /** Name of the column; default: `<operation>_<field>`. */
   as?: string;
 }
 
 export class QuerySort {
-  /** Field, group field, name of an aggregate, time, or the field of an aggregate. */
+  /** Name of a field, group field or aggregate, the field of an aggregate, or `time`. */
   field!: string;
 
   @ApiProperty({ enum: ['asc', 'desc'], required: false, default: 'asc' })
   order?: 'asc' | 'desc';
 }
 
-/** Query of the data. Every member may be left out. */
+/** Query of the data. Every member is optional. */
 export class QueryRequest {
   @ApiProperty({ enum: DATASETS, required: false, default: 'tvl' })
   dataset?: DatasetName;
 
   filters?: QueryFilters;
 
-  /** Tree of {and: […]}, {or: […]}, {not: …} and {field, op, value}. A missing value fails every op but is_null. */
+  /** Tree of {and: […]}, {or: […]}, {not: …} and {field, op, value}. A missing value fails every op except `is_null`. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   where?: Record<string, unknown>;
 
@@ -119,11 +123,11 @@ export class QueryRequest {
   @ApiProperty({ type: [QueryAggregation], required: false, maxItems: 12 })
   aggregations?: QueryAggregation[];
 
-  /** Tree like where, over names of aggregates and group fields. */
+  /** Tree like `where`, with names of aggregates and group fields. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   having?: Record<string, unknown>;
 
-  /** Order, or up to four. Missing values come last; ties are broken by the rows' keys. */
+  /** Sort key, or a list of up to four. Missing values are last; equal rows are sorted by their keys. */
   @ApiProperty({
     oneOf: [
       { $ref: '#/components/schemas/QuerySort' },
@@ -136,13 +140,15 @@ export class QueryRequest {
   @ApiProperty({ minimum: 1, maximum: 1_000, default: 100, required: false })
   limit?: number;
 
-  /** Value of page.next_cursor of the page before, with the same query. */
+  /** Value of `page.next_cursor` from the previous page; the query must be the same. */
   cursor?: string;
 
-  /** Cursor of the log, as ingest returns it: the answer includes everything up to it. Waits up to 1 s. */
+  /**
+   * Cursor of the log, such as ingest returns: the answer includes everything up to it. The query waits up to 1 s for it.
+   */
   at_least?: string;
 
-  /** Whether the answer is the plan and its estimated cost instead of data. */
+  /** Whether the answer contains the plan and its estimated cost instead of data. */
   explain?: boolean;
 }
 
@@ -165,7 +171,7 @@ export class QueryWarning {
    */
   field!: string;
 
-  /** Unknown name, or a change that looks like percent. */
+  /** `unknown_name`, or `not_a_fraction` for a change that looks like a percentage. */
   @ApiProperty({ enum: ['unknown_name', 'not_a_fraction'] })
   code!: 'unknown_name' | 'not_a_fraction';
 
@@ -186,33 +192,33 @@ export class QueryMeta {
   /** @example 12.4 */
   took_ms!: number;
 
-  /** State of the cache; off: Redis is configured and unavailable. */
+  /** Whether the result was in the cache; `off`: Redis is configured but unavailable. */
   @ApiProperty({ enum: ['hit', 'miss', 'off'] })
   cache!: 'hit' | 'miss' | 'off';
 
   /**
-   * Sources that were read: current rows, log, daily, hourly, raw.
+   * Sources that were read: current, log, daily, hourly, raw.
    * @example daily+raw
    */
   source!: string;
 
-  /** Position of the log that the answer is not older than. */
+  /** Log position; the answer includes everything up to it. */
   cursor!: string;
 
   /**
-   * Range, with time: values from `from` on and before `to` were used, no others. Where single values are no longer kept, whole
-   * hours only.
+   * Range of the values used; only with `time`. `from` is included, `to` is excluded. If single values are no longer kept,
+   * it consists of whole hours.
    */
   range?: QuerySpan;
 
-  /** Possible but probably mistaken parts of the query; at most ten. */
+  /** Parts of the query that are valid but probably mistakes; at most ten. */
   warnings?: QueryWarning[];
 
-  /** Number of rows that only failed a range of changes because they have no value that old. */
+  /** Number of rows that failed a range of changes only because they have no value that old. */
   excluded?: number;
 
   /**
-   * Relative error of percentiles over many values; absent when they are exact.
+   * Relative error of percentiles over many values; absent if they are exact.
    * @example 0.01
    */
   relative_error?: number;
@@ -221,13 +227,13 @@ export class QueryMeta {
 export class QueryPlan {
   source!: string;
 
-  /** Resolved range. */
+  /** Time range after relative times were resolved. */
   range?: QuerySpan;
 
   /** Range read from daily rows. */
   daily?: QuerySpan;
 
-  /** Range read from hourly rows, except for that of daily rows. */
+  /** Range read from hourly rows, except for `daily`. */
   hourly?: QuerySpan;
 
   @ApiProperty({ enum: ['exact', 'binned'] })
@@ -235,7 +241,7 @@ export class QueryPlan {
 
   estimated_rows!: number;
 
-  /** Class of its cost; heavy queries run on half of the connections at most. */
+  /** Class of the query's cost; heavy queries run on at most half of the connections. */
   @ApiProperty({ enum: ['light', 'heavy'] })
   class!: 'light' | 'heavy';
 }
@@ -249,6 +255,6 @@ export class QueryAnswer {
 
   meta!: QueryMeta;
 
-  /** Plan; only with explain: true, and data is then empty. */
+  /** Plan; only with `explain: true`, and `data` is then empty. */
   explain?: QueryPlan;
 }

@@ -1,4 +1,4 @@
-/** Requests and answers as the OpenAPI document shows them; a test sends every one. */
+/** Example requests and answers of the OpenAPI document; a test sends every request. */
 export const REQUEST_EXAMPLES: Readonly<Record<string, { summary: string; value: Record<string, unknown> }>> = {
   filters: {
     summary: 'The flat form: filters, one aggregate, sort',
@@ -34,7 +34,7 @@ export const REQUEST_EXAMPLES: Readonly<Record<string, { summary: string; value:
     },
   },
   buckets: {
-    summary: 'TVL by chain and hour; gaps carry the last value on',
+    summary: 'TVL by chain and hour; gaps are filled with the previous value',
     value: {
       time: { from: 'now-24h', to: 'now', bucket: '1h', fill: 'previous' },
       aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain', as: 'total' }],
@@ -52,7 +52,7 @@ export const REQUEST_EXAMPLES: Readonly<Record<string, { summary: string; value:
     },
   },
   gaps: {
-    summary: 'Chains of one protocol by day, the days without a value shown',
+    summary: 'Chains of one protocol by day, including days without a value',
     value: {
       filters: { protocols: ['aave-v3'] },
       time: { from: 'now-7d', bucket: '1d', fill: 'null' },
@@ -81,7 +81,7 @@ export const REQUEST_EXAMPLES: Readonly<Record<string, { summary: string; value:
     },
   },
   having: {
-    summary: 'Groups by what they add up to',
+    summary: 'Groups filtered by their aggregates',
     value: {
       aggregations: [
         { field: 'tvl', operation: 'sum', group_by: ['category', 'chain'], as: 'total' },
@@ -105,11 +105,11 @@ export const REQUEST_EXAMPLES: Readonly<Record<string, { summary: string; value:
     value: { dataset: 'protocols', filters: { categories: ['Lending'] }, limit: 20 },
   },
   events: {
-    summary: 'Large moves of the last hour, from the log',
+    summary: 'Large changes of the last hour, from the log',
     value: { dataset: 'events', where: { field: 'moved', op: 'gte', value: 0.05 }, time: { from: 'now-1h' } },
   },
   explain: {
-    summary: 'What a query would cost',
+    summary: 'Plan and estimated cost of a query',
     value: {
       time: { from: 'now-30d', bucket: '1d' },
       aggregations: [{ field: 'tvl', operation: 'sum' }],
@@ -138,7 +138,7 @@ export const ANSWER_EXAMPLES = {
     },
   },
   rows: {
-    summary: 'Rows, and where the next page begins',
+    summary: 'Rows with the cursor of the next page',
     value: {
       data: [
         {

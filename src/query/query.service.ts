@@ -18,7 +18,7 @@ import { Freshness } from './cache/freshness.js';
 import { PresentNames } from './execution/present-names.js';
 import { queryDeadline, QueryRunner, type Explanation, type QueryResult } from './execution/query-runner.js';
 
-/** Answer whose rows are still those of the result: from one, to before another. */
+/** Answer that refers to the rows of a result from index `from` up to, but excluding, `to`. */
 export interface AnsweredQuery {
   readonly rows: ResultRows;
   readonly from: number;
@@ -28,7 +28,7 @@ export interface AnsweredQuery {
   readonly explain?: QueryPlan;
 }
 
-/** Answers queries: waits for the position that the client knows, reads the cache, runs, and cuts the page. */
+/** Answers queries: waits for the position in `at_least`, looks into the cache, runs the query, and selects the page. */
 @Injectable()
 export class QueryService implements OnModuleInit {
   private readonly durations: Histogram<'cache'>;
@@ -44,7 +44,7 @@ export class QueryService implements OnModuleInit {
   ) {
     this.durations = new Histogram({
       name: 'query_duration_seconds',
-      help: 'Duration of answered queries, by result of the cache.',
+      help: 'Duration of answered queries in seconds, by result of the cache look-up.',
       labelNames: ['cache'],
       buckets: [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers: [metrics.registry],

@@ -31,14 +31,14 @@ const groups = { aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'pro
 it('a query that exceeded a limit is refused for 30 s without another run', async () => {
   const tooSlow = queryFault('limit_exceeded', '', 'too_slow', 'It took too long.');
   const { run, ask } = runnerThatFails(tooSlow);
-  // Groups are the same whatever page is requested.
+  // All pages of groups come from the same result.
   for (const limit of [1, 1, 2]) expect(await ask({ ...groups, limit })).toBe(tooSlow);
   expect(run).toHaveBeenCalledTimes(1);
   await ask({ ...groups, filters: { chains: ['base'] } });
   expect(run).toHaveBeenCalledTimes(2);
   const now = performance.now();
   const later = vi.spyOn(performance, 'now').mockReturnValue(now + 31_000);
-  // Time of the cache advances once a millisecond.
+  // The cache reads its clock once a millisecond.
   await sleep(5);
   await ask(groups);
   expect(run).toHaveBeenCalledTimes(3);

@@ -15,13 +15,13 @@ export interface CachedAnswer {
   readonly cache: CacheState;
 }
 
-/** Time for which a query found to be too large, or too slow, is refused without another run, ms. */
+/** Time for which a query that exceeded a limit of size or time is refused without another run, ms. */
 const REFUSED_MS = 30_000;
 const MAX_REFUSED = 1_000;
 
 /**
- * Runs a query once for all simultaneous requests, and not at all while nothing it depends on has changed. A query whose excess
- * shows only at run time costs that once.
+ * Runs a query once for all simultaneous requests, and not at all if its result is cached and nothing it depends on has
+ * changed. A query that exceeds a limit only at run time is run once and then refused for `REFUSED_MS`.
  */
 @Injectable()
 export class CachedRunner {
@@ -52,7 +52,7 @@ export class CachedRunner {
     const result = await this.flights.run(question, version, signal, async (shared, begin) => {
       const reading = { version, startedAt: performance.now() };
       const onStart = (): void => {
-        // Set before anything is read: the data may be newer than its key says, never older.
+        // Set before any data is read: the data may be newer than this version, but never older.
         reading.version = this.stamps.versionOf(dependencies);
         reading.startedAt = performance.now();
         begin(reading.version);
@@ -70,8 +70,8 @@ export class CachedRunner {
   }
 
   /**
-   * Returns the key of a question, whatever its time: all groups are one result, whatever page is requested; a page of rows is
-   * a result of its own.
+   * Returns the key of a query without its version. All groups are one result, whatever page is requested; each page of rows
+   * is a result of its own.
    */
   private questionOf(query: Query, owner: string, page: PagePosition | undefined): string {
     const asked = [canonicalQuery(query), page?.range ?? null, query.dataset === 'events' ? owner : null];
@@ -79,7 +79,7 @@ export class CachedRunner {
   }
 }
 
-/** Format of results in Redis, where pods of several versions may meet. */
+/** Version of the format of results in Redis, which processes with different versions of this code may share. */
 const FORMAT = 3;
 
 function keyOf(query: Query, question: string, version: string): string {

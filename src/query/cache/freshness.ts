@@ -3,22 +3,27 @@ import { EventFeed, parseCursor } from '../../events/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { queryFault } from '../core/faults.js';
 
-/** Longest wait of a query for this process to reach a position of the log, ms. */
+/** Longest wait of a query until this process has read the log up to a position, ms. */
 const REACH_TIMEOUT_MS = 1_000;
 
-/** Makes a query wait until this process has read the log up to a position that the client knows. */
+/** Makes a query wait until this process has read the log up to the position in `at_least`. */
 @Injectable()
 export class Freshness {
   constructor(private readonly feed: EventFeed) {}
 
-  /** Waits for a position. Throws for anything that is no position of this log, and when it is not reached in a second. */
+  /**
+   * Waits for a position. Throws if the cursor is not one of this log, or if the position is not reached within a second.
+   */
   async reach(cursor: string | undefined, signal: AbortSignal): Promise<void> {
     if (cursor === undefined) return;
     const position = parseCursor(cursor);
     if (position === undefined)
-      throw this.fault('invalid_cursor', 'at_least is not a cursor; give what ingest answered, or leave it out.');
+      throw this.fault(
+        'invalid_cursor',
+        'at_least must be a cursor from an answer, such as that of ingest; send such a cursor, or omit at_least.',
+      );
     if (this.reached(position.seq) && position.epoch !== this.feed.epoch) {
-      throw this.fault('cursor_expired', 'at_least belongs to an earlier epoch of the log; leave it out.');
+      throw this.fault('cursor_expired', 'at_least belongs to another epoch of the log; omit it.');
     }
     if (!this.reached(position.seq)) await this.arrival(position.seq, signal);
   }
@@ -41,7 +46,7 @@ export class Freshness {
       };
       const timer = setTimeout(() => {
         end();
-        const detail = 'This process has not reached the position at_least yet; try again.';
+        const detail = 'This process has not yet read the log up to at_least; try again.';
         reject(new DomainError('unavailable', detail, { retryAfterMs: REACH_TIMEOUT_MS, field: 'at_least' }));
       }, REACH_TIMEOUT_MS);
       const unsubscribe = this.feed.subscribe(() => {

@@ -6,20 +6,26 @@ import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import { ResultRows, type PackedRows } from '../core/result-rows.js';
 import type { QueryResult } from '../execution/query-runner.js';
 
-/** Longest lifetime of an answer, ms: values that were not published change no version. */
+/**
+ * Longest lifetime of a result, ms. It bounds the age of values that were never published, whose changes do not change the
+ * version.
+ */
 const LIFETIME_MS = 4_500;
-/** Bytes of results kept in this process, with the texts of their pages. */
+/** Maximum size of results in this process, including the texts of their pages, bytes. */
 const MEMORY_BYTES = 64_000_000;
-/** Largest result sent to Redis, bytes: fetching a larger one would take as long as running the query. */
+/** Largest result that is stored in Redis, bytes; fetching a larger one would take as long as running the query. */
 const REDIS_BYTES = 500_000;
-/** Largest memory of a result per byte of its text, roughly: a result that cannot fit is not even written. */
+/**
+ * Largest memory of a result per byte of its JSON; a result with more memory than this times `REDIS_BYTES` need not be
+ * serialised, because its JSON would be too long.
+ */
 const MAX_BYTES_PER_TEXT = 8;
 
 export type CacheState = 'hit' | 'miss' | 'off';
 
 /**
- * Results by the hash of the question and the version of its dependencies, in this process and in Redis. Nothing is ever
- * invalidated: a changed version is another key.
+ * Query results by a hash of the query and the version of its dependencies, in this process and in Redis. Nothing needs to
+ * be invalidated: a changed version gives another key.
  */
 @Injectable()
 export class ResultCache {
@@ -32,15 +38,19 @@ export class ResultCache {
     metrics: Metrics,
   ) {
     const registers = [metrics.registry];
-    this.hits = new Counter({ name: 'query_cache_hits_total', help: 'Queries answered from the cache.', registers });
+    this.hits = new Counter({
+      name: 'query_cache_hits_total',
+      help: 'Queries whose result was in the cache.',
+      registers,
+    });
     this.misses = new Counter({
       name: 'query_cache_misses_total',
-      help: 'Queries not answered from the cache.',
+      help: 'Queries whose result was not in the cache.',
       registers,
     });
   }
 
-  /** Whether results are shared less than configured: Redis is configured and unavailable. */
+  /** Whether Redis is configured but unavailable, so that results are not shared as configured. */
   get degraded(): boolean {
     return this.redis.configured && this.redis.state !== 'up';
   }
@@ -51,7 +61,7 @@ export class ResultCache {
     return found;
   }
 
-  /** Keeps a result. `startedAt`: start of its reading, on the clock of `performance.now()`; its age counts from there. */
+  /** Stores a result. `startedAt`: `performance.now()` when its reading began; its age is counted from then. */
   keep(key: string, result: QueryResult, startedAt: number): void {
     const ttl = Math.floor(LIFETIME_MS - (performance.now() - startedAt));
     if (ttl <= 0) return;
@@ -60,7 +70,7 @@ export class ResultCache {
     if (this.redis.state !== 'up' || size > MAX_BYTES_PER_TEXT * REDIS_BYTES) return;
     const text = JSON.stringify(result);
     if (text.length > REDIS_BYTES) return;
-    // Not awaited: a failure only costs a later request.
+    // Not awaited: after a failure, a later request runs the query again.
     void this.redis
       .commands()
       .set(this.redis.key(key), text, 'PX', ttl)
@@ -84,7 +94,7 @@ export class ResultCache {
   }
 }
 
-/** Returns the size of a result, at least 1: the cache accepts no size of 0. */
+/** Returns the size of a result; at least 1, because the cache does not accept a size of 0. */
 function sizeOf({ rows }: QueryResult): number {
   return Math.max(1, rows.bytes);
 }

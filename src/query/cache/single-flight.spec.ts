@@ -3,7 +3,7 @@ import { SingleFlight } from './single-flight.js';
 
 const here = () => new AbortController().signal;
 
-/** Creates work that the test begins and ends; its result is its number and the version it read. */
+/** Creates work whose start and end the test controls; its result contains its number and the version that it read. */
 function works() {
   const all: { begin: () => void; end: () => void; fail: (error: Error) => void; signal: AbortSignal }[] = [];
   const of = (version: () => string) => (signal: AbortSignal, begin: (version: string) => void) => {
@@ -70,7 +70,7 @@ describe('a single flight of equal queries', () => {
     all[1]?.begin();
     all[1]?.end();
     expect(await Promise.all([first, same, later, withLater])).toEqual(['0: v1', '0: v1', '1: v2', '1: v2']);
-    // Both are over: the next one is a flight of its own.
+    // Both flights have ended, so the next call starts a new one.
     void run().catch(() => undefined);
     expect(all).toHaveLength(3);
   });

@@ -1,28 +1,31 @@
-/** Flight that several callers wait for: it ends early when all of them have left. */
+/** Run that several callers wait for; it is aborted when all of them have disconnected. */
 interface Flight<T> {
   readonly result: Promise<T>;
   readonly end: AbortController;
   waiting: number;
-  /** Turn of the next caller to receive the result: other events must not wait for more than one caller's writing. */
+  /**
+   * Resolves when the next caller may receive the result: only one caller's answer is written per turn of the event loop.
+   */
   turn: Promise<unknown>;
-  /** Version of the data that it reads; undefined before it begins to. */
+  /** Version of the data that the run reads; undefined before it begins to read. */
   version: string | undefined;
 }
 
-/** Work of a flight; it calls `begin` when reading begins, with the version of the data at least. */
+/** Work of a flight. It must call `begin` when it begins to read, with a version that is not newer than the data. */
 export type FlightWork<T> = (signal: AbortSignal, begin: (version: string) => void) => Promise<T>;
 
 /**
- * Runs equal simultaneous work once, for all callers. A caller that comes while a flight still waits for its turn joins it: it
- * will read the data of that time. A later caller joins if nothing has changed since, and otherwise starts the next flight.
+ * Runs simultaneous equal work once for all callers. A caller that arrives before the work begins to read joins it, because
+ * it will read data that is current for the caller, too. A later caller joins only if the version has not changed since; if
+ * it has, the caller starts the next flight.
  */
 export class SingleFlight<T> {
-  /** Newest flight of each key. */
+  /** Last started flight of each key. */
   private readonly flights = new Map<string, Flight<T>>();
 
   /**
-   * Runs or joins a flight. `version`: the oldest this caller accepts. Rejects with the signal's reason when the caller leaves;
-   * the others go on.
+   * Runs or joins a flight. `version`: the oldest version that the caller accepts. Rejects with the signal's reason if the
+   * caller disconnects; the other callers are not affected.
    */
   run(key: string, version: string, signal: AbortSignal, work: FlightWork<T>): Promise<T> {
     signal.throwIfAborted();
@@ -48,7 +51,7 @@ export class SingleFlight<T> {
   private begin(key: string, work: FlightWork<T>): Flight<T> {
     const end = new AbortController();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    // Failures reach the waiting callers; there may be none left.
+    // Prevents an unhandled rejection if no caller is waiting any more.
     const turn = promise.catch(() => undefined);
     const flight: Flight<T> = { result: promise, end, waiting: 0, turn, version: undefined };
     this.flights.set(key, flight);

@@ -4,13 +4,14 @@ import type { DatasetName } from '../core/ast.js';
 import { isDescription, type Dependencies } from '../core/dependencies.js';
 
 /**
- * Position of the last event that could change the answer of a query, per protocol, chain, token and dataset. The position is
- * the version: processes that have read the log equally far agree on it without communication.
+ * Log positions of the last event that could change an answer, per protocol, chain, token and dataset. The highest position
+ * that concerns a query is its version: processes that have read the log equally far compute the same version without
+ * communication.
  */
 @Injectable()
 export class VersionStamps implements OnModuleInit, OnApplicationShutdown {
   private readonly stamps = new Map<string, number>();
-  /** Position before which nothing is known. */
+  /** Position up to which the events are unknown to this process. */
   private base = 0;
   private newest = 0;
   private ends: (() => void)[] = [];
@@ -29,8 +30,8 @@ export class VersionStamps implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Returns the version of a query's dependencies. Equal versions of one epoch: nothing that the query depends on has happened
-   * in between.
+   * Returns the version of a query's dependencies. If two versions of an epoch are equal, nothing that the query depends on
+   * has changed in between.
    */
   versionOf({ dataset, protocols, chains, tokens }: Dependencies): string {
     const bound = this.bound(dataset, { protocols, chains, tokens });
@@ -39,7 +40,10 @@ export class VersionStamps implements OnModuleInit, OnApplicationShutdown {
     return `${this.feed.epoch}-${newest}`;
   }
 
-  /** Returns the narrowest binding of a query; a price's chain is only a property that may change. */
+  /**
+   * Returns the keys of the narrowest restriction of a query. The chain of a price does not restrict it, because the chain
+   * is a property that may change.
+   */
   private bound(
     dataset: DatasetName,
     { protocols, chains, tokens }: Pick<Dependencies, 'protocols' | 'chains' | 'tokens'>,
@@ -57,7 +61,7 @@ export class VersionStamps implements OnModuleInit, OnApplicationShutdown {
 
   private receive(batch: readonly LogEvent[]): void {
     const [first] = batch;
-    // Hole: the log no longer held the events that this process missed.
+    // A gap: this process missed events that the log no longer had.
     if (first !== undefined && first.seq > this.newest + 1) this.base = first.seq - 1;
     for (const event of batch) this.note(event);
     this.newest = batch.at(-1)?.seq ?? this.newest;

@@ -1,6 +1,6 @@
 import { chainNameInProtocols } from '../../events/index.js';
 
-/** Facts of DefiLlama about a chain beside its name and TVL. */
+/** DefiLlama's data about a chain, except for its name and TVL. */
 export interface ChainFact {
   readonly geckoId: string | null;
   readonly symbol: string | null;
@@ -10,7 +10,7 @@ export interface ChainFact {
 
 type Row = [key: string, geckoId: string | null, symbol: string | null, cmcId: string | null, id?: number];
 
-/** Facts of the larger chains; source: DefiLlama (https://defillama.com), May 2026. */
+/** Data of the larger chains, as in DefiLlama (https://defillama.com), May 2026. */
 const ROWS: readonly Row[] = [
   ['ethereum', 'ethereum', 'ETH', '1027', 1],
   ['bsc', 'binancecoin', 'BNB', '1839', 56],
@@ -73,13 +73,14 @@ const FACTS: ReadonlyMap<string, ChainFact> = new Map(
 );
 const UNKNOWN: ChainFact = { geckoId: null, symbol: null, cmcId: null, chainId: null };
 
-/** Returns the facts of a chain; nulls for one that is not in the table. */
+/** Returns the data of a chain; nulls if the table does not contain it. */
 export function chainFact(chain: string): ChainFact {
   return FACTS.get(chain) ?? UNKNOWN;
 }
 
 /**
- * Returns the key of a chain in `chainTvls`: `bsc` is `Binance`, `ethereum-borrowed` is `Ethereum-borrowed`, `staking` stays.
+ * Returns the key of a chain in `chainTvls`: `bsc` is `Binance`, `ethereum-borrowed` is `Ethereum-borrowed`, `staking` is
+ * unchanged.
  */
 export function nameInProtocols(chain: string, isPseudo: (chain: string) => boolean): string {
   if (!isPseudo(chain)) return chainNameInProtocols(chain);

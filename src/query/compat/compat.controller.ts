@@ -18,14 +18,17 @@ import {
 } from './compat.dto.js';
 import { LlamaAnswers } from './llama-answers.js';
 
-/** Cache header of present values, which change many times a second: clients and proxies need not ask more often. */
+/**
+ * Cache header of current values. They change many times a second, but clients and proxies need not request them more often
+ * than once a second.
+ */
 const PRESENT = 'max-age=1, stale-while-revalidate=10';
-/** Cache header of histories, which are daily: only their last point moves. */
+/** Cache header of daily histories, of which only the last point changes. */
 const HISTORY = 'max-age=30, stale-while-revalidate=300';
 
 /**
- * Free routes of DefiLlama in its shapes, so that a client of it works after a change of its address. Every answer has an ETag;
- * `If-None-Match` is answered with 304.
+ * DefiLlama's free routes with the same answers, so that its clients work after a change of the base URL. Every answer has
+ * an ETag; `If-None-Match` is answered with 304.
  */
 @ApiTags('DefiLlama-compatible')
 @ApiExtraModels(LlamaChainHistory, LlamaCoin)
@@ -36,7 +39,7 @@ const HISTORY = 'max-age=30, stale-while-revalidate=300';
 export class CompatController {
   constructor(private readonly llama: LlamaAnswers) {}
 
-  /** Lists all protocols with their TVL, the largest first. */
+  /** Lists all protocols with their TVL, in descending order of TVL. */
   @Get('protocols')
   @Header('Cache-Control', PRESENT)
   protocols(): Promise<LlamaProtocol[]> {
@@ -51,7 +54,7 @@ export class CompatController {
     return this.llama.protocol(protocol);
   }
 
-  /** Returns the present TVL of a protocol, a bare number of US dollars. */
+  /** Returns the current TVL of a protocol as a plain number of US dollars. */
   @Get('tvl/:protocol')
   @Header('Cache-Control', PRESENT)
   @Header('Content-Type', 'application/json; charset=utf-8')
@@ -61,8 +64,9 @@ export class CompatController {
   }
 
   /**
-   * Lists the present TVL of all chains, the largest first.
-   * @remarks Without the categories and double-counted protocols that DefiLlama leaves out of chains; `/v1/chains` has both.
+   * Lists the current TVL of all chains, in descending order.
+   * @remarks Excludes the categories and double-counted protocols that DefiLlama omits from chains; `/v1/chains` has both
+   * totals.
    */
   @Get('v2/chains')
   @Header('Cache-Control', PRESENT)
@@ -70,7 +74,7 @@ export class CompatController {
     return this.llama.chains();
   }
 
-  /** Returns the daily TVL of all chains together. */
+  /** Returns the daily total TVL of all chains. */
   @Get('v2/historicalChainTvl')
   @Header('Cache-Control', HISTORY)
   @ApiOperation({ operationId: 'historicalChainTvl' })
@@ -85,7 +89,10 @@ export class CompatController {
     return this.llama.history(chain);
   }
 
-  /** Returns the present prices of coins: at most 500 in an address of at most 32 KB. Unknown and too old ones are left out. */
+  /**
+   * Returns the current prices of coins: at most 500 in a URL of at most 32 KB. Unknown coins and prices that are too old
+   * are omitted.
+   */
   @Get('prices/current/:coins')
   @Header('Cache-Control', PRESENT)
   coins(

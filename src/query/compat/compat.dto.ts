@@ -1,15 +1,15 @@
 import { ApiProperty, OmitType } from '@nestjs/swagger';
 import { IsOptional, Matches, MaxLength } from 'class-validator';
 
-/** Number of seconds, or of weeks, days, hours or minutes; greater than 0. */
+/** Pattern of a positive number of seconds, or of weeks, days, hours or minutes with a unit. */
 export const SEARCH_WIDTH = /^(?=.*[1-9])(\d{1,10}(?:\.\d{1,6})?)([wdhm]?)$/i;
 
-/** Pattern of printable text, as names are. */
+/** Pattern of text without control characters. */
 const PLAIN = /^\P{Cc}+$/u;
 
 export class LlamaProtocolParams {
   /**
-   * Slug of a protocol, in any case, or its name as the slug is made from it: `Uniswap V3`.
+   * Slug of a protocol in any case, or the name from which the slug is derived: `Uniswap V3`.
    * @example uniswap-v3
    */
   @Matches(PLAIN, { message: '$property must not have control characters' })
@@ -29,7 +29,7 @@ export class LlamaChainParams {
 
 export class LlamaCoinsParams {
   /**
-   * Coins, separated by commas: `coingecko:<id>` or `<chain>:<address>`. Unknown ones are left out of the answer.
+   * Coins, comma-separated: `coingecko:<id>` or `<chain>:<address>`. Unknown coins are omitted from the answer.
    * @example coingecko:bitcoin,ethereum:0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2
    */
   @Matches(PLAIN, { message: '$property must not have control characters' })
@@ -38,8 +38,8 @@ export class LlamaCoinsParams {
 
 export class LlamaCoinsQuery {
   /**
-   * Maximum age of a price, 12 h by default: seconds, or a number with `w`, `d`, `h` or `m` in any case. A coin whose price is
-   * older is left out.
+   * Maximum age of a price: seconds, or a number with `w`, `d`, `h` or `m` in any case; default 12 h. Coins with an older
+   * price are omitted.
    * @example 4h
    */
   @IsOptional()
@@ -47,23 +47,25 @@ export class LlamaCoinsQuery {
   searchWidth?: string;
 }
 
-/** Entry of `/protocols`, and `/protocol/{slug}` without its history. Changes are in percent, money in US dollars. */
+/**
+ * Entry of `/protocols`; also the part of `/protocol/{slug}` without histories. Changes are in percent, money in US dollars.
+ */
 export class LlamaProtocol {
-  /** Number of DefiLlama if the protocol's metadata has it, else the slug. */
+  /** DefiLlama's number, if the protocol's metadata contains it; the slug if not. */
   id!: string;
   /** @example Uniswap V3 */
   name!: string;
   address!: string | null;
-  /** Symbol; `-` without a token. */
+  /** Symbol; `-` if the protocol has no token. */
   symbol!: string;
-  /** Address; empty where none is known; `logo`, `category`, `module` and `methodology` likewise. */
+  /** URL of the website; empty if unknown, like `logo`, `category`, `module` and `methodology`. */
   url!: string;
   description!: string | null;
-  /** Only chain, or `Multi-Chain`. */
+  /** Name of the chain; `Multi-Chain` if there are several. */
   chain!: string | null;
   logo!: string;
   /**
-   * State of audits, as a digit: `0` none, `1` partly, `2` audited, `3` a fork of something audited.
+   * State of audits: `0` none, `1` partly audited, `2` audited, `3` fork of an audited protocol.
    * @example 2
    */
   audits!: string;
@@ -77,7 +79,7 @@ export class LlamaProtocol {
   chains!: string[];
   module!: string;
   twitter!: string | null;
-  /** Names of protocols. */
+  /** Names of the protocols of which this one is a fork. */
   forkedFrom!: string[];
   /** @example ["Chainlink"] */
   oracles!: string[];
@@ -87,9 +89,9 @@ export class LlamaProtocol {
   parentProtocol!: string | null;
   /** @example uniswap-v3 */
   slug!: string;
-  /** Total over real chains; null when nothing is known. */
+  /** Total over real chains; null if no value is known. */
   tvl!: number | null;
-  /** TVL by chain, pseudo chains such as `staking` included. */
+  /** TVL by chain, including pseudo chains such as `staking`. */
   @ApiProperty({ type: 'object', additionalProperties: { type: 'number' }, example: { Ethereum: 3_200_000_000 } })
   chainTvls!: Record<string, number>;
   change_1h!: number | null;
@@ -112,7 +114,7 @@ export class LlamaChainHistory {
   tokens!: LlamaPoint[];
 }
 
-/** Protocol as in `/protocols`, with histories in place of its present numbers. */
+/** Protocol as in `/protocols`, with histories in place of current values. */
 export class LlamaProtocolHistory extends OmitType(LlamaProtocol, [
   'tvl',
   'chainTvls',
@@ -124,7 +126,7 @@ export class LlamaProtocolHistory extends OmitType(LlamaProtocol, [
   currentChainTvls!: Record<string, number>;
   @ApiProperty({ type: 'object', additionalProperties: { $ref: '#/components/schemas/LlamaChainHistory' } })
   chainTvls!: Record<string, LlamaChainHistory>;
-  /** Total over real chains, or the source's own total where and when it had no chain. */
+  /** Total over real chains; at times without any, the total that the source gave. */
   tvl!: LlamaPoint[];
   /** Always empty: holdings by token are not recorded here. */
   tokensInUsd!: LlamaPoint[];
@@ -153,18 +155,18 @@ export class LlamaChainPoint {
 }
 
 export class LlamaCoin {
-  /** Decimals of the token's contract; null where no writer gave them, and for CoinGecko ids. */
+  /** Decimals of the token's contract. Always null: they are not recorded here. */
   decimals!: number | null;
   price!: number;
   symbol!: string;
-  /** Time of the price's observation, Unix seconds. */
+  /** Time at which the price was observed, Unix seconds. */
   timestamp!: number;
-  /** Confidence, 0 to 1, at the price's publication. */
+  /** Effective confidence of the price when it was published, 0 to 1. */
   confidence!: number;
 }
 
 export class LlamaCoins {
-  /** Prices by the coin's name exactly as requested. */
+  /** Prices by coin, with the names exactly as requested. */
   @ApiProperty({ type: 'object', additionalProperties: { $ref: '#/components/schemas/LlamaCoin' } })
   coins!: Record<string, LlamaCoin>;
 }

@@ -4,6 +4,6 @@ import { DailyLevels } from './daily-levels.js';
 import { LlamaAnswers } from './llama-answers.js';
 import { LlamaLookups } from './llama-lookups.js';
 
-/** Read routes of DefiLlama. */
+/** DefiLlama-compatible routes. */
 @Module({ controllers: [CompatController], providers: [LlamaAnswers, LlamaLookups, DailyLevels] })
 export class CompatModule {}

@@ -3,24 +3,24 @@ import { isRealChain } from '../../events/index.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 
-/** Level at the start of a day, Unix seconds. */
+/** Value of a series at the start of a day; `date` in Unix seconds. */
 export interface DailyLevel {
   readonly date: number;
   readonly level: number;
 }
 
-/** Selection of the series that are added up. */
+/** Selection of the series to add up. */
 export interface SeriesChoice {
-  /** Chain whose series are added up; absent: all. */
+  /** Chain whose series are added up; absent: all chains. */
   chain?: string;
-  /** Categories, lower case, whose protocols are left out; double-counted protocols are left out too. */
+  /** Categories in lower case whose protocols are excluded; double-counted protocols are always excluded. */
   withoutCategories: readonly string[];
 }
 
 /**
- * Levels at the start of each UTC day: every series' value at 00:00, the last one at or before then. A series has a level on
- * each day from its first one to today. Sums are computed anew for each day from those levels, never kept by adding and
- * subtracting, so that no value, however large, leaves a trace on another day.
+ * Values at the start of each UTC day: a series' value at 00:00 is its last one at or before that time. A series has a value
+ * on each day from its first one to today. Sums are computed from these values for each day separately, not by adding and
+ * subtracting changes, so that rounding errors of large values do not carry over to other days.
  */
 @Injectable()
 export class DailyLevels {
@@ -29,12 +29,12 @@ export class DailyLevels {
     private readonly clock: Clock,
   ) {}
 
-  /** Returns the sums of many protocols, oldest first, today's start included. */
+  /** Returns the sums over many protocols in ascending order of days, including today. */
   async sum({ chain, withoutCategories }: SeriesChoice): Promise<DailyLevel[]> {
     return await this.database.query(SUMS, [null, this.clock.now(), chain ?? null, withoutCategories]);
   }
 
-  /** Returns the levels of each chain of a protocol, pseudo chains and the source's own total (`all`) included. */
+  /** Returns the values of each chain of a protocol, including pseudo chains and the source's total (`all`). */
   async byChain(protocol: string): Promise<Map<string, DailyLevel[]>> {
     const rows = await this.database.query<DailyLevel & { chain: string }>(BY_CHAIN, [protocol, this.clock.now()]);
     const chains = new Map<string, DailyLevel[]>();
@@ -48,8 +48,8 @@ export class DailyLevels {
 }
 
 /**
- * Returns a protocol's total on each day: the sum of its real chains, or on days when none of them had a value yet the source's
- * own total.
+ * Returns a protocol's total on each day: the sum over its real chains; on days when none of them had a value, the source's
+ * total.
  */
 export function totalLevels(chains: ReadonlyMap<string, readonly DailyLevel[]>): DailyLevel[] {
   const total = new Map((chains.get('all') ?? []).map(({ date, level }) => [date, level]));
@@ -63,9 +63,9 @@ export function totalLevels(chains: ReadonlyMap<string, readonly DailyLevel[]>):
 }
 
 /**
- * Facts of each day of a series: its value at 00:00, if it has one of exactly that moment (the last of several), and its last
- * value. Days whose aggregates have not caught up are read from the values themselves, those that only the log has so far
- * included. A row that its owner deleted has a level for as long as it was still sampled, and again from its next value on.
+ * For each day of a series: its value at exactly 00:00, if it has one (the last of several), and its last value. A day whose
+ * aggregate is not up to date is read from single values, including those that so far only the log contains. A series whose
+ * row its owner deleted has values while it was still sampled, and again from its next value on.
  */
 const LEVELS = `
 WITH tail AS MATERIALIZED (
@@ -136,7 +136,7 @@ const inSeconds = `extract(epoch FROM l.day)::float8 AS date`;
 const BY_CHAIN = `${LEVELS.replace('{chosen}', 'true')}
 SELECT l.chain, ${inSeconds}, l.level FROM levels l ORDER BY l.chain COLLATE "C", l.day`;
 
-// Sums over one named chain, or over all real ones and, on days of a protocol without these, the whole that its source gave.
+// Sums over one chain; or over all real chains and, on days on which a protocol has none, the total that its source gave.
 const SUMS = `${LEVELS.replace(
   '{chosen}',
   `CASE WHEN $3::text IS NOT NULL THEN r.chain = $3 ELSE is_real_chain(r.chain) OR r.chain = 'all' END

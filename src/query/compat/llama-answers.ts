@@ -5,23 +5,27 @@ import type { LlamaChain, LlamaChainPoint, LlamaCoins, LlamaProtocol, LlamaProto
 import { askedCoins, widthMs } from './llama-input.js';
 import { LlamaLookups } from './llama-lookups.js';
 
-/** Maximum number of kept answers, each of some MB at most (`/protocols` of 6,000 protocols is 4 MB). */
+/** Maximum number of cached answers; each has some MB at most (`/protocols` with 6,000 protocols has 4 MB). */
 const MAX_ANSWERS = 200;
 const PRESENT_MS = 1_000;
-/** Time for which histories are kept, in durations of their making: they cost the database some milliseconds up to a second. */
+/**
+ * Time for which histories are cached, as a multiple of the time that their computation took: from some milliseconds to a
+ * second.
+ */
 const KEPT_PER_WORK = 20;
 const MAX_KEPT_MS = 30_000;
 
 /**
- * Answers kept for at most as long as their cache headers say, so that the large ones are not built for every client: 6,000
- * protocols cost some 30 ms of the process, the history of all of them a pass over all daily rows. Simultaneous requests share
- * one reading. Single values and prices are never kept.
+ * Caches answers for at most the time in their cache headers, so that large ones are not built for every client: 6,000
+ * protocols take about 30 ms, and the history of all protocols a pass over all daily rows. Simultaneous requests share one
+ * computation. Single values and prices are not cached.
  */
 @Injectable()
 export class LlamaAnswers {
   private readonly kept = new LRUCache<string, object, () => object | Promise<object>>({
     max: MAX_ANSWERS,
-    // More answers may be requested at once than are kept: one that loses its place is still given to the waiting requests.
+    // An answer that is evicted while it is computed, because more are requested than fit, is still returned to the waiting
+    // requests.
     ignoreFetchAbort: true,
     fetchMethod: async (_key, _stale, { context, options }) => {
       const startedAt = performance.now();
@@ -55,7 +59,10 @@ export class LlamaAnswers {
     return this.keep(`history ${chain ?? ''}`, MAX_KEPT_MS, () => this.lookups.history(chain));
   }
 
-  /** Returns the prices of coins. `address`: as requested, of limited length; `searchWidth`: as DefiLlama accepts it. */
+  /**
+   * Returns the prices of coins. `address`: the requested URL, whose length is limited; `searchWidth`: in DefiLlama's
+   * format.
+   */
   coins(list: string, searchWidth: string | undefined, address: string): Promise<LlamaCoins> {
     return this.lookups.coins(askedCoins(list, address), widthMs(searchWidth));
   }

@@ -6,7 +6,7 @@ const MAX_ADDRESS_BYTES = 32_768;
 const UNITS_SECONDS: Readonly<Record<string, number>> = { w: 604_800, d: 86_400, h: 3_600, m: 60, '': 1 };
 const USUAL_WIDTH_SECONDS = 12 * 3_600;
 
-/** Returns the distinct coins of a list. Throws above the maximum of one request. */
+/** Returns the distinct coins of a list; throws if there are too many for one request. */
 export function askedCoins(list: string, address: string): string[] {
   const coins = new Set(list.split(',').map((coin) => coin.trim()));
   coins.delete('');
@@ -18,7 +18,7 @@ export function askedCoins(list: string, address: string): string[] {
   });
 }
 
-/** Returns the maximum age of a price, ms, from `600` (seconds), `4h`, `1W`. */
+/** Returns the maximum age of a price in ms, from a text such as `600` (seconds), `4h` or `1W`. */
 export function widthMs(text: string | undefined): number {
   const [, amount, unit = ''] = SEARCH_WIDTH.exec(text ?? '') ?? [];
   if (amount === undefined) return USUAL_WIDTH_SECONDS * 1_000;

@@ -32,7 +32,7 @@ import { asPoints, chainTvls, protocolShape, withPresent } from './protocol-shap
 
 const NO_CHANGES: Changes = { change1h: null, change24h: null, change7d: null };
 
-/** Answers of DefiLlama's free routes, from published values and daily aggregates. */
+/** Computes the answers of DefiLlama's free routes from published values and daily aggregates. */
 @Injectable()
 export class LlamaLookups {
   constructor(
@@ -44,12 +44,12 @@ export class LlamaLookups {
     private readonly clock: Clock,
   ) {}
 
-  /** Number of removed keys; when it changes, kept answers are out of date. */
+  /** Number of removed keys; when it changes, cached answers are out of date. */
   get removals(): number {
     return this.published.removals;
   }
 
-  /** Lists protocols, largest first. Made in slices: thousands of them take some 30 ms. */
+  /** Lists protocols in descending order of TVL. Works in slices, because thousands of protocols take about 30 ms. */
   async protocols(): Promise<LlamaProtocol[]> {
     const metas = new Map<string, ProtocolMeta>();
     for (const slug of this.published.valuedProtocols()) metas.set(slug, undescribed(slug));
@@ -109,8 +109,8 @@ export class LlamaLookups {
   }
 
   /**
-   * Returns the history of a chain, or without one of everything, protocols of which only a total is known included. A chain
-   * that is known by name only has no points.
+   * Returns the history of a chain; without a chain, of all protocols together, including those of which only a total is
+   * known. A chain without any value has no points.
    */
   async history(chain?: string): Promise<LlamaChainPoint[]> {
     const name = chain === undefined ? undefined : normaliseChain(chain);
@@ -123,8 +123,8 @@ export class LlamaLookups {
   }
 
   /**
-   * Returns coins by the requested names. A coin counts as long as its price was observed within the last `withinMs`, even if
-   * the same price was only confirmed: that changes the row, without an event.
+   * Returns coins by their requested names. A coin is included if its price was observed within the last `withinMs`. The
+   * time of observation is read from the row, because an observation of an unchanged price causes no event.
    */
   async coins(asked: readonly string[], withinMs: number): Promise<LlamaCoins> {
     const tokens = asked.map(normaliseToken);
@@ -142,7 +142,7 @@ export class LlamaLookups {
       const { value: price, symbol, confidence } = value;
       const timestamp = Math.floor(row.observed_at / 1_000);
       const answer: LlamaCoin = { decimals: null, price, symbol: symbol ?? '', timestamp, confidence };
-      // Defined as a property: a coin may be called `__proto__`.
+      // Defined as an own property, because a coin may be named `__proto__`.
       Object.defineProperty(coins, coin, { value: answer, enumerable: true });
     }
     return { coins };
@@ -158,7 +158,7 @@ export class LlamaLookups {
     return protocolShape(meta, this.published.tvlOf(meta.slug), tvl, changes);
   }
 
-  /** Returns the total of each real chain, largest first. */
+  /** Returns the total of each real chain, in descending order. */
   private chainTotals(): Map<string, number> {
     const totals = new Map<string, number>();
     for (const { chain, protocol, value } of this.published.all('tvl')) {
@@ -168,7 +168,7 @@ export class LlamaLookups {
     return new Map([...totals].sort(([, a], [, b]) => b - a));
   }
 
-  /** Returns the total of all protocols; undefined before there is any. */
+  /** Returns the total of all protocols; undefined if no protocol has a value. */
   private total(): number | undefined {
     let total: number | undefined;
     for (const slug of this.published.valuedProtocols()) {
@@ -184,7 +184,7 @@ export class LlamaLookups {
     return meta !== undefined && isLeftOutOfChains(meta);
   }
 
-  /** Whether a protocol names the chain, or has a value on it that totals leave out. */
+  /** Whether a protocol lists the chain, or has a value on it, even one that totals omit. */
   private isKnownChain(chain: string): boolean {
     if (!isRealChain(chain)) return false;
     for (const { chains } of this.published.protocols()) {

@@ -10,8 +10,8 @@ import type { LlamaProtocol, LlamaPoint } from './compat.dto.js';
 import type { DailyLevel } from './daily-levels.js';
 
 /**
- * Returns one entry of `/protocols`. Members that clients process further are never null: texts are empty, lists are empty. The
- * others are null where nothing is known, as DefiLlama has them for little-known protocols.
+ * Returns one entry of `/protocols`. Members that clients usually process are never null but empty texts or lists. Other
+ * members are null if unknown, as in DefiLlama's answers.
  */
 export function protocolShape(
   meta: ProtocolMeta,
@@ -53,7 +53,7 @@ export function protocolShape(
   };
 }
 
-/** Returns every chain and pseudo chain with its value. A source's bare total (`all`) is not a chain and is left out. */
+/** Returns the value of every chain and pseudo chain. A total without chains (`all`) is not a chain and is omitted. */
 export function chainTvls(values: readonly PublishedValue[]): Record<string, number> {
   const shown = values.filter(({ chain }) => chain !== null && (isRealChain(chain) || isPseudoChain(chain)));
   return Object.fromEntries(
@@ -63,24 +63,24 @@ export function chainTvls(values: readonly PublishedValue[]): Record<string, num
   );
 }
 
-/** Returns chains with a value, the largest first; then those that the protocol only names. */
+/** Returns the chains with a value, in descending order, then chains that the protocol only lists. */
 export function chainNames(meta: ProtocolMeta, values: readonly PublishedValue[]): string[] {
   const valued = values.filter(({ chain }) => isRealChain(chain ?? '')).sort((a, b) => b.value - a.value);
   const names = [...valued.map(({ chain }) => chain ?? ''), ...meta.chains];
   return [...new Set(names.map((chain) => nameInProtocols(chain, isPseudoChain)))];
 }
 
-/** Returns the only chain, or `Multi-Chain` for several, as DefiLlama writes it. */
+/** Returns the chain's name; `Multi-Chain` for several chains, like DefiLlama. */
 function chainOf(meta: ProtocolMeta, values: readonly PublishedValue[]): string | null {
   const names = chainNames(meta, values);
   return names.length > 1 ? 'Multi-Chain' : (names[0] ?? null);
 }
 
-/** Appends the present value to daily levels, as DefiLlama ends its series. */
+/** Appends the current value to the daily values, as in DefiLlama's series. */
 export function withPresent(levels: readonly DailyLevel[], present: number | undefined, now: number): DailyLevel[] {
   if (present === undefined) return [...levels];
   const date = Math.floor(now / 1_000);
-  // Replaces today's point: at midnight the day's start is the present.
+  // At exactly midnight, the current value replaces the point of today's start.
   return [...levels.filter((point) => point.date < date), { date, level: present }];
 }
 
@@ -96,7 +96,7 @@ function number(value: unknown): number | null {
   return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
 
-/** Returns a list of texts; a single text stands for a list of one. */
+/** Returns a list of texts; a single text counts as a list of one. */
 function texts(value: unknown): string[] {
   if (typeof value === 'string') return value === '' ? [] : [value];
   return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];

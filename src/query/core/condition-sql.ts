@@ -11,7 +11,7 @@ const BINARY: Readonly<Partial<Record<Operator, string>>> = {
   lt: '<',
   lte: '<=',
 };
-/** Types of bound values, by the type of the field. */
+/** SQL types of parameters by the type of the field. */
 const BOUND: Readonly<Record<FieldType, string>> = {
   text: 'text',
   texts: 'text',
@@ -22,7 +22,7 @@ const BOUND: Readonly<Record<FieldType, string>> = {
 
 type Lookup = (field: string) => KeyExpression;
 
-/** Returns a condition as SQL. `decided`: the outcome is never unknown, so that it can be inverted. */
+/** Returns a condition as SQL. `decided`: the result must never be SQL's unknown (NULL), so that it can be inverted. */
 export function conditionSql(condition: Condition, lookup: Lookup, parameters: SqlParameters, decided = false): string {
   switch (condition.kind) {
     case 'compare':
@@ -49,9 +49,9 @@ function comparedSql(comparison: Comparison, sql: string, type: FieldType, param
 }
 
 /**
- * Returns a comparison of moments as answers show them, to the millisecond: a time shown as 10:00:00.123 is not after
- * 10:00:00.123, however many microseconds are stored. Bounds are moved instead of the column, so that partitions can still be
- * excluded by them.
+ * Returns a comparison of times with the precision of answers, a millisecond: a time shown as 10:00:00.123 is not after
+ * 10:00:00.123, however many microseconds are stored. The bounds are changed, not the column, so that the planner can still
+ * exclude partitions.
  */
 function timeSql(comparison: Comparison, sql: string, parameters: SqlParameters): string {
   const [first, second] = comparison.values;
@@ -72,7 +72,10 @@ function timeSql(comparison: Comparison, sql: string, parameters: SqlParameters)
   }
 }
 
-/** Returns a comparison of texts ignoring case. The database folds both sides, whatever its rules for letters are. */
+/**
+ * Returns a comparison of texts that ignores case. The database converts both sides, so that its rules for letters apply to
+ * both.
+ */
 function foldedSql(comparison: Comparison, sql: string, parameters: SqlParameters): string {
   const { operator, values } = comparison;
   if (operator === 'like') return scalarSql(comparison, sql, BOUND.text, parameters);
@@ -96,7 +99,7 @@ function scalarSql({ operator, values }: Comparison, sql: string, bound: string,
   }
 }
 
-/** Returns a comparison of a list: it has one of the values, or none of them. */
+/** Returns a comparison of a list field: the list contains at least one of the values, or none of them. */
 function listSql({ operator, values }: Comparison, sql: string, parameters: SqlParameters): string {
   const overlaps = `${sql} && ${parameters.add(values, 'text[]')}`;
   return operator === 'ne' || operator === 'nin' ? `NOT (${overlaps})` : overlaps;

@@ -5,15 +5,15 @@ import { queryFault } from './faults.js';
 import { QUERY_LIMITS } from './limits.js';
 import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS } from './time.js';
 
-/** Sizes of the stored data, approximate and slightly out of date. */
+/** Approximate sizes of the stored data, possibly slightly out of date. */
 export interface StoredSizes {
   readonly series: Readonly<Record<'tvl' | 'price', number>>;
-  /** Number of protocols, or tokens, that the series belong to. */
+  /** Number of protocols (for tvl) or tokens (for price) that have series. */
   readonly subjects: Readonly<Record<'tvl' | 'price', number>>;
   readonly protocols: number;
-  /** Single values of one series per hour. */
+  /** Average number of single values per series and hour. */
   readonly pointsPerHour: number;
-  /** Rows that the tables of days, hours and single values hold at most. */
+  /** Numbers of rows in the tables of days, hours and single values; upper bounds for a query. */
   readonly most: Readonly<Record<'days' | 'hours' | 'points', number>>;
   readonly logRows: number;
   /** Time of the log's oldest row, Unix milliseconds. */
@@ -21,35 +21,35 @@ export interface StoredSizes {
 }
 
 export interface Cost {
-  /** Number of rows that have to be read. */
+  /** Number of rows to read. */
   readonly rows: number;
-  /** Number of values that a group in a bucket has at most: a series has one level in each. */
+  /** Maximum number of values of a group in a bucket; each series has one value in a bucket. */
   readonly values: number;
-  /** Whether it runs beside only a few other heavy ones, however many connections are free. */
+  /** Whether the query counts as heavy: only few heavy queries run at the same time, even if more connections are free. */
   readonly heavy: boolean;
 }
 
-/** Length of a partition of the log, ms: within one there is no order by time, so partitions are read whole. */
+/** Length of a partition of the log, ms. Rows of a partition are not ordered by time, so a partition is read as a whole. */
 const LOG_PARTITION_MS = 6 * HOUR_MS;
-/** Rows from which a query is heavy: about a tenth of a second of one core. */
+/** Number of rows above which a query is heavy: about a tenth of a second of one core. */
 const HEAVY_ROWS = 150_000;
-/** Maximum number of rows of a query: about as many as can be read in its 30 s. */
+/** Maximum number of rows that a query may read: about as many as can be read within its 30 s. */
 const MAX_ROWS = 60_000_000;
 
 /**
- * Estimates the cost of a query from its plan; `chosen` is the number of its series, if they were counted. Throws for one that
- * cannot be answered in time, with the fix.
+ * Estimates the cost of a query from its plan. `chosen` is the number of its series, if they were counted. Throws if the
+ * query cannot be answered in time; the error names possible remedies.
  */
 export function estimateCost(query: Query, plan: Plan, sizes: StoredSizes, chosen?: number): Cost {
   const cost = roughCost(query, plan, sizes, chosen);
   if (cost.rows > MAX_ROWS) {
-    const detail = `About ${cost.rows} rows would have to be read, at most ${MAX_ROWS} may; use a longer time.bucket, a shorter range, or fewer protocols.`;
+    const detail = `The query would read about ${cost.rows} rows; at most ${MAX_ROWS} are allowed. Use a longer time.bucket, a shorter range, or fewer protocols.`;
     throw queryFault('limit_exceeded', '/time', 'too_costly', detail);
   }
   return cost;
 }
 
-/** Estimates the cost of a query, however high. */
+/** Estimates the cost of a query without a limit. */
 export function roughCost(query: Query, plan: Plan, sizes: StoredSizes, chosen?: number): Cost {
   const { metric, timeField } = datasetOf(query.dataset);
   const series = chosen ?? (metric === undefined ? 0 : sizes.series[metric] * selected(query, sizes));
@@ -58,7 +58,7 @@ export function roughCost(query: Query, plan: Plan, sizes: StoredSizes, chosen?:
   return { rows, values, heavy: rows > HEAVY_ROWS };
 }
 
-/** Whether other conditions than lists of subjects may choose the series: then only counting tells how many. */
+/** Whether conditions other than lists of subjects select the series; their number is then only known by counting. */
 export function choosesByOthers(query: Query): boolean {
   const { metric } = datasetOf(query.dataset);
   return metric !== undefined && conjuncts(query.where).some((part) => !isList(query, part));
@@ -85,14 +85,14 @@ function rowsOf(query: Query, { now, levels, range }: Plan, sizes: StoredSizes, 
   const { bucket, fill, from, to } = levels;
   const filled =
     bucket === undefined || fill === 'none' ? 0 : bucketStarts(bucket, from, to, QUERY_LIMITS.filledBuckets).length;
-  // A range may begin long before the first stored value, and end after now.
+  // A range may begin long before the first stored value and end in the future.
   const { most } = sizes;
   const stored =
     Math.min(series * days, most.days) + Math.min(series * hours, most.hours) + Math.min(series * rest, most.points);
   return series * (1 + filled) + stored;
 }
 
-/** Returns the share of the log in a range, as if it had grown evenly. */
+/** Returns the share of the log that a range covers, if the log grew at a constant rate. */
 function shareOfLog(range: Span, logFrom: number, now: number): number {
   const from = floorTo(LOG_PARTITION_MS, Math.min(logFrom, now));
   const to = floorTo(LOG_PARTITION_MS, now) + LOG_PARTITION_MS;
@@ -100,7 +100,7 @@ function shareOfLog(range: Span, logFrom: number, now: number): number {
   return Math.max(0, Math.min(to, last) - Math.max(from, first)) / (to - from);
 }
 
-/** Returns the share of the series that lists of subjects leave. */
+/** Returns the share of the series that the query's lists of subjects select. */
 function selected(query: Query, sizes: StoredSizes): number {
   const count = query.dataset === 'prices' ? sizes.subjects.price : sizes.subjects.tvl;
   const lists = conjuncts(query.where).flatMap((part) =>

@@ -3,40 +3,42 @@ import type { DatasetName, SortKey } from './ast.js';
 
 export type FieldType = 'text' | 'number' | 'time' | 'texts' | 'json';
 
-/** Field of a dataset: its properties, and its fixed SQL. No client input becomes SQL. */
+/** Field of a dataset with its fixed SQL. Client input never becomes SQL. */
 export interface Field {
   readonly type: FieldType;
   readonly nullable: boolean;
-  /** Returns the SQL of its value in the dataset's current rows; `now` is the placeholder of the moment of the query. */
+  /**
+   * Returns the SQL of the field's value in the dataset's current rows; `now` is the placeholder for the time of the query.
+   */
   sql(now: string): string;
   /**
-   * Source in queries with `time`: a property of the series (a column of that name), or the recorded value itself. Absent: no
-   * history.
+   * Source of the field in queries with `time`: a property of the series (a column of that name), or the recorded value.
+   * Absent: the field has no history.
    */
   readonly history?: 'series' | 'value';
-  /** Kind of name that its values are: such have one spelling, and some that no data can have. */
+  /** Kind of name of the field's values; names have a canonical spelling, and names that no data can have are refused. */
   readonly names?: NameKind;
-  /** Cost of its computation beyond a column's, in rows read. */
+  /** Additional cost of computing the field compared with a column, in rows read. */
   readonly lookups?: number;
-  /** Whether it is only shown with a row and cannot be used otherwise. */
+  /** Whether the field only appears in rows and cannot be used in conditions, groups or sorting. */
   readonly shownOnly?: boolean;
-  /** Whether it is compared ignoring case: sources write it differently. */
+  /** Whether comparisons ignore case, because sources write the values in different cases. */
   readonly isFolded?: boolean;
-  /** Type of a bound value, if not the usual one of the field's type. */
+  /** SQL type of the field's parameters, if it differs from the default of its `type`. */
   readonly bound?: string;
 }
 
 export interface Dataset {
   readonly name: DatasetName;
   readonly fields: Readonly<Record<string, Field>>;
-  /** Clause FROM of the current rows. */
+  /** FROM clause of the current rows. */
   readonly from: string;
-  /** Condition on rows unless the query names `chain` itself. */
+  /** Condition on rows that applies unless the query has a condition on `chain`. */
   readonly counting?: string;
-  /** Fields that make a row unique. */
+  /** Fields that identify a row. */
   readonly key: readonly string[];
   readonly defaultSort: readonly SortKey[];
-  /** Metric whose recorded series are read with `time`, or the column of the rows' time. */
+  /** Metric whose recorded series are read if the query has `time`. */
   readonly metric?: 'tvl' | 'price';
   readonly timeField?: string;
 }
@@ -54,8 +56,8 @@ const chain = { names: 'chain' } as const;
 const token = { names: 'token' } as const;
 
 /**
- * Returns the field of a change since the last value at or before a time, as a fraction; null without one, from zero, and
- * beyond the range of a number. Two index look-ups.
+ * Returns the field of a change as a fraction of the last value at or before an earlier time; null if there is no such
+ * value, it is 0, or the result exceeds the range of a number. Takes two index look-ups.
  */
 const change = (metric: 'tvl' | 'price', value: string, subject: string, ofChain: string, interval: string): Field => ({
   type: 'number',
@@ -78,8 +80,8 @@ const changes = (metric: 'tvl' | 'price', value: string, subject: string, ofChai
 });
 
 /**
- * Confidence by its shortest spelling, as it was written: as a double, the stored 0.9 would be 0.8999999761581421, and not
- * `gte` 0.9.
+ * Confidence, converted by its shortest decimal form: the stored real 0.9 converted directly to a double is
+ * 0.8999999761581421, which is not `gte` 0.9.
  */
 const confidence = column('number', 'r.confidence::text::float8');
 
@@ -90,7 +92,7 @@ const observation = {
   observed_at: column('time', 'r.observed_at'),
 };
 
-/** Rows that count: a protocol's real chains, or `all` where there is none. */
+/** Condition on rows that count towards totals: those of real chains; that of `all` if the protocol has no real chain. */
 const COUNTING_ROWS = `(is_real_chain(r.chain) OR (r.chain = 'all' AND NOT EXISTS (SELECT FROM protocol_tvl o
     WHERE o.protocol = r.protocol AND is_real_chain(o.chain))))`;
 
@@ -149,7 +151,7 @@ const protocols: Dataset = {
   },
 };
 
-/** Events that everyone may see, and those of the caller, whose id the connection carries (QueryPool). */
+/** Events without an owner and those of the caller, whose user id is set on the connection (QueryPool). */
 const events: Dataset = {
   name: 'events',
   from: 'readable_events r',
@@ -187,12 +189,12 @@ export function datasetOf(name: DatasetName): Dataset {
   return ALL[name];
 }
 
-/** Returns a field by a client's name for it; never a member that every object has. */
+/** Returns a field by the name that a client sent; never a member that every object inherits. */
 export function fieldOf(dataset: Dataset, name: string): Field | undefined {
   return Object.hasOwn(dataset.fields, name) ? dataset.fields[name] : undefined;
 }
 
-/** Returns the names of fields for answers and messages. */
+/** Returns the names of the fields that fit, for answers and messages. */
 export function fieldNames(dataset: Dataset, fits: (field: Field) => boolean = () => true): string[] {
   return Object.entries(dataset.fields).flatMap(([name, field]) => (fits(field) ? [name] : []));
 }

@@ -5,17 +5,23 @@ import { comparisons, conjuncts, type Condition, type DatasetName, type Query } 
 export interface Dependencies {
   readonly dataset: DatasetName;
   /**
-   * Values to which the query is bound; absent: any. A token's chain binds nothing: it may change, and an event has the new one
-   * only.
+   * Values to which the query is restricted; absent: any value. The chain of a token is no restriction: it may change, and
+   * an event contains only the new chain.
    */
   readonly protocols?: ReadonlySet<string>;
   readonly chains?: ReadonlySet<string>;
   readonly tokens?: ReadonlySet<string>;
-  /** Whether the answer also moves without events: a window that ends now, or a change against an earlier time. */
+  /**
+   * Whether the answer can change without an event: its range ends at `now`, or it contains changes compared with an earlier
+   * time.
+   */
   readonly movesWithTime: boolean;
 }
 
-/** Types of events by dataset. First values and removals are no change events, but change rows. */
+/**
+ * Types of log rows that change the answers of a dataset. First values and removals are not change events, but they change
+ * rows.
+ */
 const KINDS: Readonly<Record<Exclude<DatasetName, 'events'>, readonly LogType[]>> = {
   tvl: ['tvl_change', 'tvl_baseline', 'tvl_removed', 'protocol_update', 'protocol_removed'],
   prices: ['price_change', 'price_baseline', 'price_removed'],
@@ -39,8 +45,8 @@ export function dependenciesOf(query: Query): Dependencies {
 }
 
 /**
- * Whether an event of the log can change the answer. Only certain bindings are considered: a wrong true is possible, a wrong
- * false is not. A protocol's description belongs to all of its chains.
+ * Whether an event can change the answer. A false result is always right; a true one may be wrong, because only some
+ * restrictions are considered. A protocol's description belongs to all of its chains.
  */
 export function affects(event: LogEvent, { dataset, protocols, chains, tokens }: Dependencies): boolean {
   if (dataset === 'events' ? !isDelivered(event) : !KINDS[dataset].includes(event.type)) return false;
@@ -51,7 +57,7 @@ export function affects(event: LogEvent, { dataset, protocols, chains, tokens }:
   );
 }
 
-/** Whether an event describes a protocol: it belongs to all chains of it. */
+/** Whether an event changes a protocol's description, which belongs to all of its chains. */
 export function isDescription({ type }: LogEvent): boolean {
   return type === 'protocol_update' || type === 'protocol_removed';
 }
@@ -60,7 +66,7 @@ function holds(values: ReadonlySet<string> | undefined, value: string | null): b
   return values === undefined || (value !== null && values.has(value));
 }
 
-/** Returns the values of a field in conditions that must all hold. */
+/** Returns the values to which conditions that must all hold restrict a field. */
 function bound(
   name: 'protocols' | 'chains' | 'tokens',
   where: Condition | undefined,

@@ -4,7 +4,7 @@ import { DomainError, type InputFault } from '../../platform/errors/domain-error
 const MAX_FAULTS = 50;
 const MAX_POINTER_LENGTH = 200;
 
-/** Collects the faults of a query, each with its place and the fix. */
+/** Collects the faults of a query; each has a position and a remedy. */
 export class Faults {
   private readonly invalid: InputFault[] = [];
   private readonly limits: InputFault[] = [];
@@ -13,7 +13,7 @@ export class Faults {
     push(this.invalid, pointer, code, detail);
   }
 
-  /** Adds a fault of size: alone it answers 422. */
+  /** Adds an exceeded limit. If all faults are of this kind, the status is 422. */
   limit(pointer: string, code: string, detail: string): void {
     push(this.limits, pointer, code, detail);
   }
@@ -29,7 +29,7 @@ export class Faults {
   }
 }
 
-/** Returns the error of one fault that ends the query at once. */
+/** Returns the error for a single fault that ends the query. */
 export function queryFault(
   kind: 'invalid_request' | 'limit_exceeded',
   pointer: string,
@@ -39,14 +39,14 @@ export function queryFault(
   return new DomainError(kind, detail, { errors: [{ pointer, code, detail }], field: pointer.slice(1) });
 }
 
-/** Returns a client's text for a message: short, control characters replaced. */
+/** Returns a client's value for a message: quoted, shortened, and with control characters replaced. */
 export function shown(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
   // oxlint-disable-next-line no-control-regex -- these are what is taken out
   return `'${text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?').slice(0, 60)}'`;
 }
 
-/** Returns the pointer of a member. */
+/** Returns the JSON pointer of a member. */
 export function at(pointer: string, member: string | number): string {
   return `${pointer}/${String(member).replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }

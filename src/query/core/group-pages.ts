@@ -7,24 +7,24 @@ import type { ResultRows } from './result-rows.js';
 import { bucketStarts } from './time.js';
 
 export interface GroupPage {
-  /** Range of the page's rows: from one, to before another. */
+  /** Index of the page's first row. */
   readonly from: number;
   readonly to: number;
-  /** Place of the last row in the order, if there are more. */
+  /** Sort position of the last row, if there are more rows. */
   readonly next: readonly (KeyValue | null)[] | undefined;
 }
 
-/** Group as the database returns it: its bucket in Unix ms if there are buckets, its group fields, its aggregates. */
+/** Group as the database returns it: the bucket in Unix ms if there are buckets, the group fields, the aggregates. */
 export type Group = readonly unknown[];
 
-/** Refuses a query that gives more groups than one answer may have. */
+/** Throws if a query has more groups than an answer may have. */
 export function checkGroups(count: number): void {
   if (count <= QUERY_LIMITS.groups) return;
-  const detail = `More than ${QUERY_LIMITS.groups} groups; use a longer time.bucket, a shorter range, fewer group_by fields, or having.`;
+  const detail = `The query has more than ${QUERY_LIMITS.groups} groups; use a longer time.bucket, a shorter range, fewer group_by fields, or having.`;
   throw queryFault('limit_exceeded', '/aggregations', 'too_many_groups', detail);
 }
 
-/** Adds a row for every group and bucket with `fill: null`: aggregates null, counts 0. */
+/** For `fill: null`, adds a row for every missing combination of group and bucket, with null aggregates and counts of 0. */
 export function fillGroups(query: Query, rows: readonly Group[], range: Span | undefined): readonly Group[] {
   const bucket = query.time?.bucket;
   if (query.time?.fill !== 'null' || bucket === undefined || range === undefined) return rows;
@@ -46,11 +46,11 @@ export function fillGroups(query: Query, rows: readonly Group[], range: Span | u
   return [...rows, ...missing];
 }
 
-/** Sorts groups in the query's order; ties by bucket and group. Missing values come last in either order. */
+/** Sorts groups in the query's order, equal ones by bucket and group fields. Missing values are last in either order. */
 export function sortGroups(query: Query, rows: ResultRows): ResultRows {
   const keys = orderOf(query, rows);
   const compare = (a: number, b: number): number => {
-    // Ten thousand comparisons in a row: nothing is allocated in them.
+    // Called ten thousand times in a row, so nothing is allocated here.
     for (const { sign, valueOf } of keys) {
       const order = compareValues(sign, valueOf(a), valueOf(b));
       if (order !== 0) return order;
@@ -63,7 +63,7 @@ export function sortGroups(query: Query, rows: ResultRows): ResultRows {
   return rows.inOrder(Uint32Array.from({ length: rows.length }, (_, index) => index).sort(compare));
 }
 
-/** Returns the page after a position of sorted groups. */
+/** Returns the page after a position in sorted groups. */
 export function groupPage(query: Query, rows: ResultRows, after: readonly unknown[] | undefined): GroupPage {
   const keys = orderOf(query, rows);
   const position = after?.map(keyValue);

@@ -5,7 +5,7 @@ import type { SqlParameters } from './sql-parameters.js';
 
 export type KeyValue = string | number;
 
-/** Part of a total order. Never null: a missing value has a part before it that marks it. */
+/** Part of a total order. It is never null: a nullable field has an additional part in front that marks missing values. */
 interface OrderPart {
   readonly sql: string;
   readonly order: Order;
@@ -13,7 +13,7 @@ interface OrderPart {
   readonly bound: string;
 }
 
-/** Order of rows of one query, and the condition for rows after one of them. Missing values come last in either order. */
+/** Sort order of a query's rows, and the condition for rows after a position. Missing values are last in either order. */
 export class Keyset {
   private readonly parts: readonly OrderPart[];
 
@@ -31,19 +31,21 @@ export class Keyset {
     return this.parts.map(({ sql, order }) => `${sql} ${order}`).join(', ');
   }
 
-  /** Returns the same order by the position's columns themselves, which come after `others` columns. */
+  /** Returns the ORDER BY list with the numbers of the position's columns, which follow `others` other columns. */
   orderOf(others: number): string {
     return this.parts.map(({ order }, index) => `${others + index + 1} ${order}`).join(', ');
   }
 
-  /** Returns expressions whose values make a row's position; times as microseconds, which numbers hold exactly. */
+  /** Returns the expressions that form a row's position. Times are microseconds, which numbers represent exactly. */
   columns(): string[] {
     return this.parts.map(({ sql, type }) =>
       type === 'time' ? `(extract(epoch FROM ${sql}) * 1000000)::bigint` : sql,
     );
   }
 
-  /** Whether values can be a position of this order: a cursor is signed, but may be of another version of this code. */
+  /**
+   * Whether values are a valid position of this order. A cursor is signed, but may come from another version of this code.
+   */
   fits(position: readonly KeyValue[]): boolean {
     return (
       position.length === this.parts.length &&
@@ -52,9 +54,9 @@ export class Keyset {
   }
 
   /**
-   * Returns the condition for rows after a position. If all parts go in one direction it is one comparison of rows, which is
-   * one range of an index on them. Otherwise the redundant bound on the first part is the one that an index can use: with the
-   * alternatives alone the whole index up to the position is read (42 ms instead of 0.23 at a depth of a million rows).
+   * Returns the condition for rows after a position. If all parts have the same direction, it is one row comparison, for
+   * which an index needs one range. If not, a redundant bound on the first part is added, which an index can use: without it
+   * the whole index up to the position is read (42 ms instead of 0.23 ms at a depth of a million rows).
    */
   after(position: readonly KeyValue[], parameters: SqlParameters): string {
     const placeholders = this.parts.map((part, index) => placeholder(part, position[index] ?? 0, parameters));

@@ -2,7 +2,7 @@ import type { Bucket } from './ast.js';
 import type { LevelPlan, Span } from './plan.js';
 import type { SqlParameters } from './sql-parameters.js';
 
-/** SQL of the start of a time's bucket, in UTC, weeks from Monday: the same as `bucketStart` of core/time.ts. */
+/** SQL of the start of a time's bucket in UTC, weeks from Monday; the same as `bucketStart` of core/time.ts. */
 const BUCKET_SQL: Readonly<Record<Bucket, (at: string) => string>> = {
   '5m': (at) => `date_bin('5 minutes', ${at}, 'epoch')`,
   '15m': (at) => `date_bin('15 minutes', ${at}, 'epoch')`,
@@ -13,12 +13,12 @@ const BUCKET_SQL: Readonly<Record<Bucket, (at: string) => string>> = {
   '1mo': (at) => `date_trunc('month', ${at}, 'UTC')`,
 };
 
-/** Returns the SQL of the start of a time's bucket; without buckets `whole`. */
+/** Returns the SQL of the start of a time's bucket; `whole` if there are no buckets. */
 export function bucketSql(bucket: Bucket | undefined, at: string, whole = at): string {
   return bucket === undefined ? whole : BUCKET_SQL[bucket](at);
 }
 
-/** Returns the SQL of the end of a bucket that starts then. */
+/** Returns the SQL of the end of a bucket, given its start. */
 export function behindSql(bucket: Bucket, start: string): string {
   return `${start} + interval '${LENGTH_SQL[bucket]}'`;
 }
@@ -30,23 +30,23 @@ const LENGTH_SQL: Readonly<Record<Bucket, string>> = {
   '4h': '4 hours',
   '1d': '24 hours',
   '1w': '168 hours',
-  // Months are exact, since sessions are in UTC.
+  // Months have their exact length, because sessions use UTC.
   '1mo': '1 month',
 };
 
-/** Name of the CTE with all requested series, from which groups are made. */
+/** Name of the CTE with all requested series. */
 export const ALL_SERIES = 'recorded';
 
-/** Time before which no single values are kept. */
+/** Time from which single values are kept. */
 const RAW_FROM = '(SELECT raw_from FROM history_state)';
 
 const HOURS = 'recorded s JOIN metric_hourly h ON h.series_id = s.id';
 const DAYS = 'recorded s JOIN metric_daily h ON h.series_id = s.id';
 
 /**
- * Returns the condition that a row's bucket is none of the changed ones. Nearly all rows are older than the oldest of these and
- * need no look-up in the list. The list is hashed, not joined: no statistics have its length, and a loop over it for every row
- * took seconds.
+ * Returns the condition that a row's bucket is not in the list of changed buckets. Nearly all rows are older than the oldest
+ * changed bucket and need no look-up in the list. The list is hashed, not joined: the planner has no statistics about its
+ * length, and a nested loop over it took seconds.
  */
 function unchanged(list: 'dirty_hours' | 'dirty_days'): string {
   return `(h.bucket < (SELECT coalesce(min(bucket), 'infinity') FROM ${list})
@@ -55,24 +55,27 @@ function unchanged(list: 'dirty_hours' | 'dirty_days'): string {
 
 interface Pieces {
   readonly ctes: string[];
-  /** Disjoint parts; (series_id, properties, bucket, close, high, low, mean); for single values (…, bucket, close, seq). */
+  /**
+   * Disjoint queries with the columns (series_id, properties, bucket, close, high, low, mean); for single values (…, bucket,
+   * close, seq).
+   */
   readonly parts: readonly string[];
 }
 
 export interface PieceOptions {
-  /** Properties of a series that are carried along. */
+  /** Properties of a series that must be in the result. */
   readonly used: readonly string[];
-  /** Whether rows are single values instead of buckets. */
+  /** Whether the rows are single values instead of buckets. */
   readonly single: boolean;
-  /** Source of the series: `ALL_SERIES`, or a query from which few are looked up by number. */
+  /** Source of the series: `ALL_SERIES`, or a subquery from which a few series are looked up by id. */
   readonly lookup: string;
 }
 
 /**
- * Returns SQL that reads series from days, hours and single values so that every moment of the range is in exactly one of them.
- * An hour that changed since its aggregate was made (it has a mark, or the log's tail has a value of it) is read from its
- * single values, and its day from its hours: late and corrected values appear at once. An hour whose single values are no
- * longer kept is read from its aggregate, and its values in the tail are added.
+ * Returns SQL that reads series from days, hours and single values, such that every time of the range is covered by exactly
+ * one of them. An hour is changed if it is marked or the log's tail contains a value of it: it is read from its single
+ * values, and its day from its hours, so that late and corrected values are visible immediately. If the single values of an
+ * hour are no longer kept, it is read from its aggregate plus its values in the tail.
  */
 export function levelPieces(plan: LevelPlan, options: PieceOptions, parameters: SqlParameters): Pieces {
   return new PieceBuilder(plan, options, parameters).build();
@@ -133,20 +136,23 @@ class PieceBuilder {
     return { ctes, parts };
   }
 
-  /** Returns rows that are whole buckets already. */
+  /** Returns rows that are complete buckets. */
   private complete(table: string, where: string): string {
     return `SELECT h.series_id, ${this.names}h.bucket, h.close, h.high, h.low, h.sum / h.samples AS mean
   FROM ${this.options.lookup} s JOIN ${table} h ON h.series_id = s.id WHERE ${where}`;
   }
 
-  /** Returns rows as parts of buckets that still have to be merged. */
+  /** Returns rows that are parts of buckets and must be merged. */
   private aggregates(from: string, where: string): string {
     return `SELECT h.series_id, ${this.bucketOf('h.bucket')} AS bucket, h.close, h.closed_at, 0::bigint AS closed_seq, h.high, h.low,
     h.sum, h.samples
   FROM ${from} WHERE ${where}`;
   }
 
-  /** Merges parts into buckets. Properties are joined last: only numbers and times are grouped and sorted before. */
+  /**
+   * Merges parts to buckets. Properties of the series are joined last, so that only numbers and times are grouped and
+   * sorted.
+   */
   private merged(parts: readonly string[], joinSeries = 'JOIN series s ON s.id = m.series_id'): string {
     return `SELECT m.series_id, ${this.names}m.bucket, m.close, m.high, m.low, m.mean
   FROM (SELECT x.series_id, x.bucket, (array_agg(x.close ORDER BY x.closed_at DESC, x.closed_seq DESC))[1] AS close,
@@ -155,9 +161,9 @@ class PieceBuilder {
   }
 
   /**
-   * Returns the join with the properties of series found outside whole buckets and recorded values. A page finds few or none
-   * there, and looks up only these: the planner does not know how few, and with a plain join it went through all series first,
-   * which took three times as long as the page.
+   * Returns the join that adds properties to series found outside complete buckets and recorded values. A page finds few
+   * such series and looks up only these. The planner does not know their small number: with a plain join it scanned all
+   * series first, which took three times as long as the page.
    */
   private lookUpSeries(id: string): string {
     const { lookup } = this.options;
@@ -166,7 +172,7 @@ class PieceBuilder {
     UNION ALL SELECT * FROM newcomers k WHERE k.id = ${id}) s`;
   }
 
-  /** Returns single values `p` as parts of buckets: one per series and bucket. */
+  /** Returns single values `p` as parts of buckets, one per series and bucket. */
   private partOf(from: string, bucket: string): string {
     return `SELECT p.series_id, ${bucket} AS bucket, (array_agg(p.value ORDER BY p.at DESC, p.seq DESC))[1] AS close, max(p.at) AS closed_at,
     (array_agg(p.seq ORDER BY p.at DESC, p.seq DESC))[1] AS closed_seq, max(p.value) AS high, min(p.value) AS low,
@@ -180,8 +186,9 @@ class PieceBuilder {
   }
 
   /**
-   * Returns values before the first whole hour, or after the last: less than an hour, so that they are in one bucket. The list
-   * of series makes this one pass over the primary key, in its order, however many values the open hour has.
+   * Returns the values before the first complete hour or after the last one: they span less than an hour and so belong to
+   * one bucket. With the array of series this is one scan of the primary key in its order, however many values the
+   * incomplete hour has.
    */
   private edge(from: string, to: string): string {
     const points = `metric_points p WHERE p.series_id = ANY (ARRAY(SELECT id FROM recorded)) AND p.at >= ${from} AND p.at < ${to}`;
@@ -189,7 +196,7 @@ class PieceBuilder {
   }
 
   private dirtyValues(hoursFrom: string, hoursTo: string): string {
-    // Redundant bounds, by which the planner excludes partitions.
+    // The redundant bounds let the planner exclude partitions.
     const points = `dirty_hours d
   JOIN metric_points p ON p.series_id = d.series_id AND p.at >= d.bucket AND p.at < d.bucket + interval '1 hour'
   WHERE p.at >= ${hoursFrom} AND p.at < ${hoursTo}`;
@@ -197,8 +204,8 @@ class PieceBuilder {
   }
 
   /**
-   * Returns changed hours whose values are no longer kept: late ones were added to their aggregate, and their day does not
-   * include them yet.
+   * Returns changed hours whose single values are no longer kept. Late values were added to the hours' aggregates, but not
+   * yet to the aggregate of their day.
    */
   private agedHours(): string {
     return this.aggregates(
@@ -219,7 +226,10 @@ class PieceBuilder {
     return [recorded, late];
   }
 
-  /** Restricts the marks to the requested series by a hashed list, whatever the planner assumes about their number. */
+  /**
+   * Restricts the marks to the requested series by a hashed list, which is fast whatever number of series the planner
+   * assumes.
+   */
   private dirtyHours(from: string, to: string): string {
     return `dirty_hours AS MATERIALIZED (
   SELECT m.series_id, m.bucket FROM (
@@ -233,7 +243,7 @@ class PieceBuilder {
   FROM dirty_hours d WHERE d.bucket >= ${from} AND d.bucket < ${to})`;
   }
 
-  /** Returns the bucket of a time; without buckets the whole range is one. */
+  /** Returns the bucket of a time; without buckets the whole range is one bucket. */
   private bucketOf(at: string): string {
     return bucketSql(this.plan.bucket, at, this.from);
   }

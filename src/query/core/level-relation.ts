@@ -9,7 +9,7 @@ import { bucketStarts } from './time.js';
 import { countsAsTotal, REAL_SPANS } from './whole-levels.js';
 import { QUERY_LIMITS } from './limits.js';
 
-/** Columns of `metric_series` and related tables, by the dataset's field. */
+/** Columns of `metric_series` and related tables by field of the dataset. */
 const SERIES: Readonly<
   Record<'tvl' | 'price', { recorded: string; from: string; fields: Readonly<Record<string, string>> }>
 > = {
@@ -28,8 +28,8 @@ const SERIES: Readonly<
 const VALUES: Readonly<Record<OverTime, string>> = { last: 'l.close', avg: 'l.mean', min: 'l.low', max: 'l.high' };
 
 /**
- * Returns series in buckets: each series is one level per bucket, so that a later sum never adds one series twice. The value of
- * a row is the bucket's last.
+ * Returns the relation of series in buckets. Each series has one row per bucket, so that a sum never counts a series twice.
+ * The value of a row is the last one in the bucket.
  */
 export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlParameters): Relation {
   const dataset = datasetOf(query.dataset);
@@ -46,7 +46,7 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
   const isOfTotals = plan.metric === 'tvl' && !namesChain;
   const used = usedFields(query, dataset, ofValues, shown);
   const asked = seriesAsked(query, plan, ofSeries, isOfTotals, parameters);
-  // Pages find their few series by number; groups need all of them.
+  // Pages look up their few series by id; groups need all series.
   const lookup = query.aggregations.length > 0 ? ALL_SERIES : `(${asked(SERIES[plan.metric].recorded)})`;
   const pieces = levelPieces(plan, { used, single, lookup }, parameters);
   const showsEnds = readings.every((one) => one === 'last');
@@ -70,8 +70,8 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
       ...(isOfTotals
         ? [countsAsTotal(plan, { single, showsEnds: filled && plan.fill === 'previous' && showsEnds }, parameters)]
         : []),
-      // Conditions on a level test the value that each aggregate takes of the bucket; with several aggregates each has rows of
-      // its own.
+      // A condition on a value tests the value that an aggregate takes from the bucket. Aggregates with different
+      // `over_time` therefore select different rows.
       ...(otherReadings.length === 0 || ofValues.length === 0
         ? fulfils(reading)
         : [readings.map((one) => `(${fulfils(one).join(' AND ')})`).join(' OR ')].map((either) => `(${either})`)),
@@ -84,7 +84,7 @@ export function levelRelation(query: Query, plan: LevelPlan, parameters: SqlPara
   };
 }
 
-/** Returns the SQL of the series that a query asks for. */
+/** Returns the SQL of the series that a query selects. */
 export function seriesSql(query: Query, plan: LevelPlan, parameters: SqlParameters): string {
   const namesChain = comparisons(query.where).some(({ field }) => field === 'chain');
   const { ofSeries } = split(datasetOf(query.dataset), query.where);
@@ -114,7 +114,7 @@ function levelField(dataset: Dataset, name: string, fill: string, overTime: Over
   return { sql: `l.${name}`, type, nullable, ...(isFolded && { isFolded }) };
 }
 
-/** Splits conditions: those on properties of a series choose the series; the others choose buckets of it. */
+/** Splits conditions: those on properties of a series select the series; the others select buckets. */
 function split(dataset: Dataset, where: Condition | undefined) {
   const isSeries = (part: Condition) =>
     comparisons(part).every(({ field }) => known(dataset, field).history === 'series');
@@ -122,7 +122,7 @@ function split(dataset: Dataset, where: Condition | undefined) {
   return { ofSeries: parts.filter(isSeries), ofValues: parts.filter((part) => !isSeries(part)) };
 }
 
-/** Returns the properties that are used after the pieces: the others are not carried through them. */
+/** Returns the series' properties that the rest of the query uses; the others are not selected. */
 function usedFields(
   query: Query,
   dataset: Dataset,
@@ -139,8 +139,8 @@ function usedFields(
 }
 
 /**
- * Values that only the log has so far, by series; new series get numbers that no series has. Their times are those that history
- * will store, whole milliseconds: a value must not move, and appear twice, when it is written there.
+ * Values by series that so far only the log contains. New series get negative ids, which no stored series has. Times are
+ * rounded to milliseconds as in history, so that a value keeps its time, and does not appear twice, when history stores it.
  */
 const tail = ({ metric }: LevelPlan): string => `tail AS MATERIALIZED (
   SELECT coalesce(s.id, -dense_rank() OVER (ORDER BY t.subject, t.chain)::integer) AS series_id, t.subject, t.chain,
@@ -148,10 +148,10 @@ const tail = ({ metric }: LevelPlan): string => `tail AS MATERIALIZED (
   FROM history_tail t LEFT JOIN metric_series s ON s.metric = '${metric}' AND s.subject = t.subject AND s.chain = t.chain
   WHERE t.metric = '${metric}')`;
 
-/** Series that only the tail has so far. */
+/** Series that so far only the tail contains. */
 const NEW_SERIES = '(SELECT DISTINCT series_id AS id, subject, chain FROM tail WHERE series_id < 0)';
 
-/** Returns the requested series among those with id, subject and chain, with their properties. */
+/** Returns a function that selects the requested series, with their properties, from rows with id, subject and chain. */
 function seriesAsked(
   query: Query,
   plan: LevelPlan,
@@ -175,8 +175,8 @@ function seriesAsked(
 }
 
 /**
- * Returns CTEs of every bucket of every series; with `previous` the last value before it replaces a missing one: a single
- * value, written or still in the log's tail, else the close of an hour whose single values are no longer kept.
+ * Returns CTEs with every bucket of every series. With `previous`, a missing value is replaced by the last value before it:
+ * a single value from history or the log's tail, or the close of an hour whose single values are no longer kept.
  */
 function fillCtes(
   plan: LevelPlan,
@@ -202,7 +202,7 @@ function fillCtes(
   const [from, to, now] = [plan.from, plan.to, plan.carriedUntil].map((at) =>
     parameters.add(new Date(at).toISOString(), 'timestamptz'),
   );
-  // Series whose row was removed have no value at the end of a bucket, until their next value.
+  // A series whose row was removed has no value at the ends of buckets until its next value.
   const end = `least(${behindSql(bucket, 'g.bucket')}, ${to})`;
   return [
     `gaps AS MATERIALIZED (

@@ -1,12 +1,12 @@
-/** Maximum number of wrong letters in a recognised name. */
+/** Maximum number of typing errors in a recognised name. */
 const MAX_DISTANCE = 2;
-/** Number of names compared at once: less than a millisecond. */
+/** Number of names compared in one step, less than a millisecond. */
 const NAMES_PER_STEP = 1_000;
 
 /**
- * Finds the name that was probably meant: one that is a prefix of the given one or the other way round, else one that differs
- * in at most two letters (one left out, added, changed, or two swapped). Undefined when none is near. There may be very many
- * names: the generator yields from time to time, for callers that work in slices.
+ * Finds the name that the client probably meant: one that differs by at most two errors (a letter omitted, added or changed,
+ * or two letters swapped), or else one of which the given name is a prefix or the other way round. Undefined if there is
+ * none. There may be very many names, so the generator yields regularly for callers that work in slices.
  */
 export function* nearestName(given: string, names: Iterable<string>): Generator<undefined, string | undefined> {
   const name = given.toLowerCase();
@@ -29,10 +29,10 @@ function distanceOf(name: string, candidate: string): number {
   return distance > allowed ? Infinity : distance;
 }
 
-/** Rows of the table of `edits`, reused for each candidate: there are very many. */
+/** Rows of the table in `edits`; reused, because there are very many candidates. */
 let [before, row, next]: [number[], number[], number[]] = [[], [], []];
 
-/** Returns the edits from one text to the other, exact up to `allowed`: rows of the usual table, near its diagonal only. */
+/** Returns the edit distance between two texts, exact up to `allowed`. Computes the usual table only near its diagonal. */
 function edits(from: string, to: string, allowed: number): number {
   const beyond = allowed + 1;
   for (let j = 0; j <= Math.min(to.length, beyond); j += 1) row[j] = j;

@@ -4,7 +4,7 @@ import { queryFault } from './faults.js';
 import type { KeyValue } from './keyset.js';
 import type { Span } from './plan.js';
 
-/** Start of the next page, and the range to which the first page resolved relative times. */
+/** Position after which the next page starts, and the range to which the first page resolved relative times. */
 export interface PagePosition {
   readonly position: readonly (KeyValue | null)[];
   readonly range: Span | undefined;
@@ -13,10 +13,10 @@ export interface PagePosition {
 const VERSION = 1;
 const SIGNATURE_BYTES = 16;
 
-/** Canonical texts by query: needed for its cursor, its place in the cache and the next cursor. */
+/** Canonical texts by query; the cursor, the cache key and the next cursor need them. */
 const canonical = new WeakMap<Query, string>();
 
-/** Returns the query's question in one spelling: pages, positions of the log and explanations are not part of it. */
+/** Returns the query as canonical text, without `cursor`, `at_least`, `explain` and `limit`. */
 export function canonicalQuery(query: Query): string {
   const known = canonical.get(query);
   if (known !== undefined) return known;
@@ -30,7 +30,7 @@ export function hashOf(...parts: readonly unknown[]): string {
   return hash('sha256', JSON.stringify(parts), 'base64url');
 }
 
-/** Sorts members by name, at every level. */
+/** Sorts the members of objects by name, at every level. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
@@ -40,7 +40,7 @@ function sorted(value: unknown): unknown {
   );
 }
 
-/** Cursors of query pages: signed, so that a position is only ever one that an answer gave, and bound to their query. */
+/** Cursors of query pages. They are signed, so that only positions from answers are accepted, and bound to their query. */
 export class PageCursors {
   constructor(private readonly secret: string) {}
 
@@ -61,7 +61,7 @@ export class PageCursors {
     const given = Buffer.from(signature, 'base64url');
     const right = this.sign(text);
     if (rest.length > 0 || given.length !== right.length || !timingSafeEqual(given, right)) {
-      throw invalid('invalid_cursor', 'The cursor is not one of this API: start again without it.');
+      throw invalid('invalid_cursor', 'The cursor was not issued by this API: omit it to start with the first page.');
     }
     const body = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as [
       number,
@@ -72,7 +72,7 @@ export class PageCursors {
     if (version !== VERSION || asked !== hashOf(canonicalQuery(query)).slice(0, 12)) {
       throw invalid(
         'cursor_mismatch',
-        'The cursor belongs to another query: send the query it came from, or leave it out.',
+        'The cursor belongs to another query: send it with the query whose answer contained it, or omit it.',
       );
     }
     return { position, range: range ? { from: range[0], to: range[1] } : undefined };

@@ -14,11 +14,11 @@ interface Parsed {
 
 const MEMBERS = ['field', 'operation', 'p', 'over_time', 'group_by', 'as'];
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
-/** Names that are taken: columns of buckets and of live rows, and a name that is no plain member in many clients. */
+/** Reserved names: columns of buckets and of live rows, and a name with a special meaning in many clients. */
 const TAKEN: ReadonlySet<string> = new Set(['time', '_key', '__proto__']);
 const NUMERIC: ReadonlySet<Operation> = new Set(['sum', 'avg', 'min', 'max', 'percentile']);
 
-/** Parses the aggregates and their group fields, which are the same for all of one query. */
+/** Parses the aggregates and their group fields, which must be the same for all aggregates of a query. */
 export function parseAggregations(value: unknown, dataset: Dataset, lookup: Lookup, faults: Faults): Parsed {
   const nothing: Parsed = { aggregations: [], groupBy: [] };
   if (isAbsent(value)) return nothing;
@@ -27,7 +27,7 @@ export function parseAggregations(value: unknown, dataset: Dataset, lookup: Look
     return nothing;
   }
   if (value.length > QUERY_LIMITS.aggregations) {
-    const detail = `At most ${QUERY_LIMITS.aggregations} aggregations in one query; ask twice.`;
+    const detail = `A query must have at most ${QUERY_LIMITS.aggregations} aggregations; send two queries.`;
     faults.limit('/aggregations', 'too_many_aggregations', detail);
     return nothing;
   }
@@ -41,7 +41,7 @@ export function parseAggregations(value: unknown, dataset: Dataset, lookup: Look
   const [first] = entries;
   for (const { pointer, groups } of entries) {
     if (groups.join() !== first?.groups.join()) {
-      const detail = 'All aggregations of one query have the same group_by; ask once for each grouping.';
+      const detail = 'All aggregations of a query must have the same group_by; send a query for each grouping.';
       faults.limit(at(pointer, 'group_by'), 'differing_group_by', detail);
     }
   }
@@ -51,7 +51,10 @@ export function parseAggregations(value: unknown, dataset: Dataset, lookup: Look
   return { aggregations, groupBy: first?.groups ?? [] };
 }
 
-/** Completes a count: it reads rows like the other aggregates, if these agree and the client does not say otherwise. */
+/**
+ * Completes a count of rows: unless the client sets `over_time`, it takes the one of the other aggregates, if these have the
+ * same.
+ */
 function counted(one: Aggregation, given: Members | undefined, all: readonly Aggregation[]): Aggregation {
   if (one.field !== undefined || !isAbsent(given?.['over_time'])) return one;
   const [overTime = one.overTime, ...others] = new Set(all.flatMap((other) => (other.field ? other.overTime : [])));
@@ -62,7 +65,7 @@ function groupFields(value: unknown, pointer: string, lookup: Lookup, faults: Fa
   if (isAbsent(value)) return [];
   const names: unknown[] = Array.isArray(value) ? value : [value];
   if (names.length > QUERY_LIMITS.groupFields) {
-    faults.limit(pointer, 'too_many_groups', `At most ${QUERY_LIMITS.groupFields} fields to group by.`);
+    faults.limit(pointer, 'too_many_groups', `group_by must have at most ${QUERY_LIMITS.groupFields} fields.`);
     return [];
   }
   const fields = names.flatMap((name, index): string[] => {
@@ -73,7 +76,7 @@ function groupFields(value: unknown, pointer: string, lookup: Lookup, faults: Fa
     }
     const field = lookup(name, place);
     if (field !== undefined && field.type !== 'text') {
-      faults.add(place, 'not_groupable', `Group by a text field; ${name} is not one.`);
+      faults.add(place, 'not_groupable', `group_by must name text fields; ${name} is not a text field.`);
       return [];
     }
     return field === undefined ? [] : [name];
@@ -111,7 +114,7 @@ function aggregatedField(
   if (isAbsent(value) && operation === 'count') return undefined;
   const numbers = (): string => fieldNames(dataset, (field: Field) => field.type === 'number').join(', ');
   if (typeof value !== 'string') {
-    faults.add(pointer, 'required', `Give field, what to aggregate: ${numbers()}.`);
+    faults.add(pointer, 'required', `Give field, the name of the field to aggregate: ${numbers()}.`);
     return undefined;
   }
   const type = lookup(value, pointer)?.type;
@@ -119,7 +122,7 @@ function aggregatedField(
     faults.add(
       pointer,
       'operation_mismatch',
-      `${operation} needs a number; ${shown(value)} is not one. Use ${numbers()}.`,
+      `${operation} needs a number field; ${shown(value)} is not a number. Use ${numbers()}.`,
     );
   }
   return value;
@@ -127,7 +130,7 @@ function aggregatedField(
 
 function shareOf(value: unknown, operation: Operation, pointer: string, faults: Faults): number | undefined {
   if (operation !== 'percentile') {
-    if (!isAbsent(value)) faults.add(pointer, 'only_percentile', 'p belongs to percentile; remove it.');
+    if (!isAbsent(value)) faults.add(pointer, 'only_percentile', 'p is only allowed with percentile; remove it.');
     return undefined;
   }
   const detail = 'p must be a number between 0 and 1: 0.95 for the 95th percentile.';
@@ -142,7 +145,7 @@ function nameOf(value: unknown, fallback: string, pointer: string, faults: Fault
   if (isAbsent(value)) return fallback;
   if (typeof value === 'string' && NAME.test(value) && !TAKEN.has(value)) return value;
   const taken = [...TAKEN].join(', ');
-  const detail = `Name the column with up to 63 letters, digits and _, not beginning with a digit; taken are ${taken}.`;
+  const detail = `A column name must have up to 63 letters, digits and _, and must not begin with a digit; reserved names: ${taken}.`;
   faults.add(pointer, 'invalid_name', detail);
   return fallback;
 }
@@ -154,7 +157,7 @@ function checkNames(aggregations: readonly Aggregation[], groupBy: readonly stri
       faults.add(
         `/aggregations/${index}/as`,
         'duplicate_name',
-        `Column names must be unique; give this one a name other than ${as} with as.`,
+        `Column names must be unique; use as to give this column a name other than ${as}.`,
       );
     }
     taken.add(as);

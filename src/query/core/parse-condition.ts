@@ -14,17 +14,17 @@ export interface Subject {
 }
 
 export interface ConditionScope {
-  /** Returns the subject of a name; undefined, and a fault, for one that is not allowed here. */
+  /** Returns the field or aggregate of a name; adds a fault and returns undefined if it is not allowed here. */
   subject(name: string, pointer: string): Subject | undefined;
   readonly faults: Faults;
-  /** Conditions so far in the whole query. */
+  /** Number of conditions parsed so far in the whole query. */
   readonly counter: { conditions: number };
 }
 
 const GROUPS = ['and', 'or', 'not'] as const;
 const NUMBERS_ONLY: ReadonlySet<Operator> = new Set(['gt', 'gte', 'lt', 'lte', 'between']);
 
-/** Parses a condition tree of the request. Recurses no deeper than the limit, whatever the client nests. */
+/** Parses a condition tree. Recursion is limited to the allowed depth, however deep the client's tree is. */
 export function parseCondition(
   value: unknown,
   pointer: string,
@@ -34,7 +34,7 @@ export function parseCondition(
   const group = groupOf(value);
   if (group === undefined) return parseComparison(value, pointer, scope);
   if (depth === QUERY_LIMITS.depth) {
-    const detail = `At most ${QUERY_LIMITS.depth} levels of and, or, not; join levels of the same kind.`;
+    const detail = `At most ${QUERY_LIMITS.depth} levels of and, or, not are allowed; merge nested levels of the same kind.`;
     scope.faults.limit(pointer, 'too_deep', detail);
     return undefined;
   }
@@ -45,7 +45,7 @@ export function parseCondition(
     return negated && { kind: 'not', of: negated };
   }
   if (!Array.isArray(of) || of.length === 0) {
-    scope.faults.add(inner, 'invalid_type', `Give ${name} a list of at least one condition.`);
+    scope.faults.add(inner, 'invalid_type', `${name} must be a list of at least one condition.`);
     return undefined;
   }
   if (of.length > QUERY_LIMITS.conditions) {
@@ -56,7 +56,7 @@ export function parseCondition(
   return parts.length === of.length ? { kind: name, of: parts } : undefined;
 }
 
-/** Counts conditions over the whole query; reports once that there are too many. */
+/** Counts a condition of the query; returns false beyond the limit, and adds one fault when the limit is first exceeded. */
 export function countCondition(pointer: string, scope: ConditionScope): boolean {
   scope.counter.conditions += 1;
   if (scope.counter.conditions === QUERY_LIMITS.conditions + 1) tooManyConditions(pointer, scope.faults);
@@ -64,7 +64,7 @@ export function countCondition(pointer: string, scope: ConditionScope): boolean 
 }
 
 function tooManyConditions(pointer: string, faults: Faults): void {
-  const detail = `At most ${QUERY_LIMITS.conditions} conditions in one query; put values of one field into a list with in.`;
+  const detail = `At most ${QUERY_LIMITS.conditions} conditions are allowed in one query; combine values of a field into a list with in.`;
   faults.limit(pointer, 'too_many_conditions', detail);
 }
 
@@ -84,7 +84,7 @@ function parseComparison(value: unknown, pointer: string, scope: ConditionScope)
     faults.add(
       at(pointer, 'op'),
       'unknown_operator',
-      `Give op, one of ${OPERATORS.join(', ')}; not ${shown(given['op'])}.`,
+      `op must be one of ${OPERATORS.join(', ')}, not ${shown(given['op'])}.`,
     );
   }
   const { field } = given;
@@ -92,7 +92,7 @@ function parseComparison(value: unknown, pointer: string, scope: ConditionScope)
     faults.add(
       at(pointer, 'field'),
       'required',
-      'Give field, the name of what to compare; or exactly one of and, or, not.',
+      'Give field, the name of the field to compare; or exactly one of and, or, not.',
     );
     return undefined;
   }
@@ -117,7 +117,7 @@ function compared(
     return undefined;
   }
   if (!fits(operator, subject.type)) {
-    const detail = `${operator} does not fit ${field}, which is ${TYPE_WORDS[subject.type]}; use ${usable(subject.type)}.`;
+    const detail = `${operator} cannot be used with ${field}, which is ${TYPE_WORDS[subject.type]}; use ${usable(subject.type)}.`;
     faults.add(pointer.replace(/value$/, 'op'), 'operator_mismatch', detail);
     return undefined;
   }
@@ -149,20 +149,20 @@ function valuesOf(
     faults.add(
       pointer,
       'invalid_pattern',
-      String.raw`A pattern must not end with \, which escapes what follows; write \\ for itself.`,
+      String.raw`A pattern must not end with a single \, which escapes the next character; write \\ for a backslash.`,
     );
   }
   return one === undefined ? undefined : [one];
 }
 
-/** Parses a list of values of one field; an empty one is a fault. */
+/** Parses a list of values of one field; an empty list is a fault. */
 export function listOf(value: unknown, subject: Subject, pointer: string, faults: Faults): Value[] | undefined {
   if (!Array.isArray(value) || value.length === 0) {
     faults.add(pointer, 'invalid_type', 'Give a list of at least one value.');
     return undefined;
   }
   if (value.length > QUERY_LIMITS.listValues) {
-    const detail = `At most ${QUERY_LIMITS.listValues} values in one list; ask several times, or for a category or chain.`;
+    const detail = `At most ${QUERY_LIMITS.listValues} values are allowed in one list; send several queries, or select by category or chain.`;
     faults.limit(pointer, 'too_many_values', detail);
     return undefined;
   }
@@ -220,7 +220,7 @@ function usable(type: FieldType): string {
   return [...OPERATORS].filter((operator) => fits(operator, type)).join(', ');
 }
 
-/** Joins conditions, absent ones left out. */
+/** Joins conditions by `and`; absent ones are ignored. */
 export function joined(conditions: readonly (Condition | undefined)[]): Condition | undefined {
   return allOf(conditions.flatMap((condition) => condition ?? []));
 }

@@ -4,7 +4,7 @@ import { at, type Faults } from './faults.js';
 import { countCondition, joined, listOf, numberOf, type ConditionScope } from './parse-condition.js';
 import { objectOf } from './parse-input.js';
 
-/** Lists of the flat form: they select values; ranges include both ends. */
+/** Fields of the lists in `filters`: each selects rows with one of its values. Ranges (below) include both ends. */
 const LISTS: Readonly<Record<string, readonly string[]>> = {
   protocols: ['protocol'],
   chains: ['chain', 'chains'],
@@ -20,7 +20,7 @@ const RANGES: Readonly<Record<string, string>> = {
 };
 const FILTERS = [...Object.keys(LISTS), ...Object.keys(RANGES)];
 
-/** Parses `filters` as a condition. Empty lists and empty ranges restrict nothing. */
+/** Parses `filters` to a condition. Empty lists and empty ranges do not restrict. */
 export function parseFilters(value: unknown, dataset: Dataset, scope: ConditionScope): Condition | undefined {
   const pointer = '/filters';
   const given = objectOf(value, pointer, FILTERS, scope.faults);
@@ -82,5 +82,9 @@ function rangeFilter(
 
 function notHere(name: string, pointer: string, dataset: Dataset, faults: Faults): undefined {
   const known = fieldNames(dataset, (field) => field.shownOnly !== true).join(', ');
-  faults.add(pointer, 'unknown_field', `The dataset ${dataset.name} has nothing for ${name}; its fields are ${known}.`);
+  faults.add(
+    pointer,
+    'unknown_field',
+    `The dataset ${dataset.name} has no field for ${name}; its fields are ${known}.`,
+  );
 }

@@ -2,12 +2,14 @@ import { at, shown, type Faults } from './faults.js';
 
 export type Members = Readonly<Record<string, unknown>>;
 
-/** Whether a value is absent; many clients write null for members that they leave out. */
+/** Whether a value is absent; null counts as absent, because many clients send null for omitted members. */
 export function isAbsent(value: unknown): value is undefined | null {
   return value === undefined || value === null;
 }
 
-/** Returns the value as an object with known members only; undefined, and a fault, for anything else. */
+/**
+ * Returns the value as an object with known members only; adds a fault and returns undefined if the value is not an object.
+ */
 export function objectOf(
   value: unknown,
   pointer: string,
@@ -27,11 +29,11 @@ export function objectOf(
       faults.add(at(pointer, name), 'unknown_field', `Unknown member ${shown(name)}; allowed: ${known.join(', ')}.`);
     }
   }
-  // Own members only: a client's `__proto__` is never read.
+  // Reads own members only, so that `__proto__` of a client is never used.
   return Object.fromEntries(known.flatMap((name) => (Object.hasOwn(value, name) ? [[name, Object(value)[name]]] : [])));
 }
 
-/** Returns a word of a fixed list; undefined when absent, and undefined with a fault when it is another. */
+/** Returns a word of a fixed list; undefined if it is absent. Adds a fault and returns undefined if it is another value. */
 export function wordOf<const T extends string>(
   value: unknown,
   pointer: string,
@@ -41,11 +43,11 @@ export function wordOf<const T extends string>(
   if (isAbsent(value)) return undefined;
   const word = words.find((candidate) => candidate === value);
   if (word === undefined)
-    faults.add(pointer, 'unknown_value', `Use one of ${words.join(', ')} instead of ${shown(value)}.`);
+    faults.add(pointer, 'unknown_value', `Unknown value ${shown(value)}; allowed: ${words.join(', ')}.`);
   return word;
 }
 
-/** Whether a text may go to the database: no zero bytes, no broken Unicode, of limited length. */
+/** Whether a text can be sent to the database: no NUL, no unpaired surrogates, at most `longest` characters. */
 export function isPlain(text: string, longest: number): boolean {
   return text.length <= longest && !text.includes('\u0000') && text.isWellFormed();
 }

@@ -34,7 +34,7 @@ const MEMBERS = [
 const MAX_CURSOR_LENGTH = 8_192;
 
 /**
- * Parses a request's body as a query, or throws one DomainError that lists every fault with its place and the fix. Recursion is
+ * Parses a request body to a query; throws one DomainError that lists every fault with its position and remedy. Recursion is
  * bounded.
  */
 export function parseQuery(body: unknown): Query {
@@ -92,13 +92,13 @@ function datasetName(value: unknown, faults: Faults): DatasetName {
       'invalid_request',
       '/dataset',
       'not_available',
-      `There are no points to query in this deployment; use ${DATASETS.join(', ')}.`,
+      `The dataset points is not available yet; use ${DATASETS.join(', ')}.`,
     );
   }
   return wordOf(value, '/dataset', DATASETS, faults) ?? 'tvl';
 }
 
-/** Returns a field if conditions, groups and aggregates may use it. */
+/** Returns a field that conditions, groups and aggregates may use; adds a fault and returns undefined for any other. */
 function rowField(dataset: Dataset, name: string, pointer: string, timed: boolean, faults: Faults): Field | undefined {
   const field = fieldOf(dataset, name);
   const usable = (candidate: Field): boolean =>
@@ -106,12 +106,12 @@ function rowField(dataset: Dataset, name: string, pointer: string, timed: boolea
   if (field !== undefined && usable(field)) return field;
   const known = fieldNames(dataset, usable).join(', ');
   if (field?.history === undefined && field !== undefined && timed && field.shownOnly !== true) {
-    faults.add(pointer, 'no_history', `${name} has no recorded history: leave time out, or use ${known}.`);
+    faults.add(pointer, 'no_history', `${name} has no recorded history: omit time, or use ${known}.`);
   } else {
     faults.add(
       pointer,
       'unknown_field',
-      `The dataset ${dataset.name} has no field ${shown(name)} to ask for; it has ${known}.`,
+      `The dataset ${dataset.name} has no field ${shown(name)} for queries; its fields are ${known}.`,
     );
   }
   return undefined;
@@ -121,11 +121,7 @@ function parseTimeRange(value: unknown, dataset: Dataset, faults: Faults): TimeR
   const given = objectOf(value, '/time', ['from', 'to', 'bucket', 'fill'], faults);
   if (given === undefined) return undefined;
   if (dataset.metric === undefined && dataset.timeField === undefined) {
-    faults.add(
-      '/time',
-      'no_history',
-      `The dataset ${dataset.name} has no history: leave time out, or use tvl or prices.`,
-    );
+    faults.add('/time', 'no_history', `The dataset ${dataset.name} has no history: omit time, or use tvl or prices.`);
     return undefined;
   }
   const from = timeText(given['from'] ?? 'now-24h', '/time/from', faults);
@@ -136,7 +132,11 @@ function parseTimeRange(value: unknown, dataset: Dataset, faults: Faults): TimeR
     faults.add('/time/fill', 'needs_bucket', `fill needs time.bucket, one of ${BUCKETS.join(', ')}.`);
   }
   if (fill === 'previous' && dataset.metric === undefined) {
-    faults.add('/time/fill', 'no_levels', 'Only levels can be carried on: use fill none or null here.');
+    faults.add(
+      '/time/fill',
+      'no_levels',
+      'fill must be none or null for this dataset; previous is for tvl and prices only.',
+    );
   }
   const now = Date.now();
   if (from !== undefined && to !== undefined && Number(parseTime(from, now)) >= Number(parseTime(to, now))) {
@@ -162,11 +162,7 @@ interface HavingParts {
 
 function parseHaving(value: unknown, { dataset, aggregations, groupBy, faults, counter }: HavingParts) {
   if (aggregations.length === 0) {
-    faults.add(
-      '/having',
-      'needs_aggregations',
-      'having refers to aggregates: give aggregations, or put this into where.',
-    );
+    faults.add('/having', 'needs_aggregations', 'having needs aggregations; add some, or move the condition to where.');
     return undefined;
   }
   const names = [...aggregations.map((aggregation) => aggregation.as), ...groupBy];
@@ -177,7 +173,7 @@ function parseHaving(value: unknown, { dataset, aggregations, groupBy, faults, c
       if (aggregations.some((aggregation) => aggregation.as === name)) return { type: 'number' };
       const field = groupBy.includes(name) ? fieldOf(dataset, name) : undefined;
       if (field === undefined) {
-        faults.add(pointer, 'unknown_field', `having knows ${names.join(', ')}; not ${shown(name)}.`);
+        faults.add(pointer, 'unknown_field', `Unknown name ${shown(name)} in having; allowed: ${names.join(', ')}.`);
       }
       return field;
     },
@@ -191,7 +187,7 @@ function parseLimit(value: unknown, faults: Faults): number {
     return DEFAULT_LIMIT;
   }
   if (value > QUERY_LIMITS.pageRows) {
-    const detail = `At most ${QUERY_LIMITS.pageRows} rows a page; get the rest with page.next_cursor.`;
+    const detail = `At most ${QUERY_LIMITS.pageRows} rows are allowed per page; request the others with page.next_cursor.`;
     faults.limit('/limit', 'too_many_rows', detail);
   }
   return value;
@@ -206,7 +202,11 @@ function cursorOf(
   const value = given[name];
   if (!present(value)) return {};
   if (typeof value === 'string' && value.length <= MAX_CURSOR_LENGTH) return { [member]: value };
-  faults.add(at('', name), 'invalid_cursor', `Give ${name} exactly as an earlier answer named it, or leave it out.`);
+  faults.add(
+    at('', name),
+    'invalid_cursor',
+    `${name} must be a cursor exactly as an answer contained it; send such a cursor, or omit ${name}.`,
+  );
   return {};
 }
 

@@ -12,13 +12,15 @@ export interface SortParts {
   readonly faults: Faults;
 }
 
-/** Parses the order of the answer, complete with the default; ties are broken by the rows' keys, which are not named. */
+/**
+ * Parses the sort order, completed by the default. Equal rows are sorted by their keys, which are not part of the result.
+ */
 export function parseSort(value: unknown, parts: SortParts): SortKey[] {
   const { faults } = parts;
   if (isAbsent(value)) return defaultSort(parts);
   const keys: unknown[] = Array.isArray(value) ? value : [value];
   if (keys.length > QUERY_LIMITS.sortKeys) {
-    faults.limit('/sort', 'too_many_sort_keys', `At most ${QUERY_LIMITS.sortKeys} fields to sort by.`);
+    faults.limit('/sort', 'too_many_sort_keys', `sort must have at most ${QUERY_LIMITS.sortKeys} fields.`);
     return [];
   }
   const sort = keys.flatMap((key, index): SortKey[] => {
@@ -33,8 +35,8 @@ export function parseSort(value: unknown, parts: SortParts): SortKey[] {
 }
 
 /**
- * Returns the default order: buckets in their order; groups by their first aggregate, the largest first; rows by their
- * dataset's order.
+ * Returns the default order: buckets by time, groups by their first aggregate in descending order, rows by their dataset's
+ * default.
  */
 function defaultSort({ dataset, time, aggregations, groupBy }: SortParts): SortKey[] {
   const [first] = aggregations;
@@ -64,14 +66,10 @@ function sortField(value: unknown, pointer: string, parts: SortParts): string | 
     return undefined;
   }
   if (names.includes(value)) return value;
-  // Accepted too, since the published example sorts by the field that it aggregates.
+  // Also accepted, because the published example sorts by the field that it aggregates.
   const first = aggregations.find((aggregation) => aggregation.field === value);
   if (first !== undefined && fieldOf(dataset, value) !== undefined) return first.as;
-  faults.add(
-    pointer,
-    'unknown_field',
-    `This answer has no column ${shown(value)} to sort by; it has ${names.join(', ')}.`,
-  );
+  faults.add(pointer, 'unknown_field', `Unknown sort field ${shown(value)}; allowed: ${names.join(', ')}.`);
   return undefined;
 }
 

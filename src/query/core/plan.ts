@@ -5,7 +5,7 @@ import { queryFault } from './faults.js';
 import { QUERY_LIMITS } from './limits.js';
 import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS, isoTime } from './time.js';
 
-/** Source of an answer: `meta.source`. */
+/** Source of an answer's data, as shown in `meta.source`. */
 export type Grain = 'current' | 'log' | 'raw' | 'hourly' | 'daily';
 
 export interface Span {
@@ -13,35 +13,37 @@ export interface Span {
   readonly to: number;
 }
 
-/** Plan for the recorded series of a range: whole days and hours from aggregates, the rest from single values. */
+/**
+ * Plan for the recorded series of a range: complete days and hours are read from aggregates, the rest from single values.
+ */
 export interface LevelPlan extends Span {
   readonly metric: 'tvl' | 'price';
   readonly bucket: Bucket | undefined;
   readonly fill: Fill;
-  /** Latest start of a bucket into which values are carried, Unix milliseconds. */
+  /** Latest start of a bucket that `fill: previous` may fill, Unix milliseconds. */
   readonly carriedUntil: number;
-  /** Whole days within the range that are read from daily rows, except for days that changed since. */
+  /** Complete days of the range; they are read from daily rows, except for days that changed since. */
   readonly days: Span | undefined;
-  /** Whole hours within the range, likewise; the days lie inside. */
+  /** Complete hours of the range, read from hourly rows in the same way; the range includes the complete days. */
   readonly hours: Span | undefined;
-  /** Whether single values of a part of the range are no longer kept. */
+  /** Whether the range includes times whose single values are no longer kept. */
   readonly isAged: boolean;
 }
 
 export interface Plan {
-  /** Moment of the query, Unix milliseconds. */
+  /** Time of the query, Unix milliseconds. */
   readonly now: number;
   readonly range: Span | undefined;
-  /** Plan of recorded levels; absent when rows are read as they are. */
+  /** Plan for recorded series; absent if current rows or log rows are read. */
   readonly levels: LevelPlan | undefined;
   readonly sources: readonly Grain[];
 }
 
 export interface PlanFacts {
   readonly now: number;
-  /** Start of the kept single values. */
+  /** Time from which single values are kept, Unix milliseconds. */
   readonly rawFrom: number;
-  /** Range of an earlier page, which later ones keep. */
+  /** Range of the first page, which later pages keep. */
   readonly range?: Span | undefined;
 }
 
@@ -50,7 +52,7 @@ const FINE: ReadonlySet<Bucket> = new Set(['5m', '15m']);
 /** Buckets that consist of whole days. */
 const COARSE: ReadonlySet<Bucket> = new Set(['1d', '1w', '1mo']);
 
-/** Chooses the smallest of current rows, days, hours and single values that gives exactly the requested answer. */
+/** Chooses the smallest source that gives exactly the requested answer: current rows, days, hours or single values. */
 export function planQuery(query: Query, { now, rawFrom, range }: PlanFacts): Plan {
   const dataset = datasetOf(query.dataset);
   if (query.time === undefined) {
@@ -64,11 +66,11 @@ export function planQuery(query: Query, { now, rawFrom, range }: PlanFacts): Pla
   const fine = single || (bucket !== undefined && FINE.has(bucket));
   if (fine && asked.from < rawFrom) {
     const what = single ? 'Single values' : `Buckets of ${bucket}`;
-    const detail = `${what} go back to ${isoTime(rawFrom)}; begin there, or use time.bucket 1h or longer.`;
+    const detail = `${what} are available from ${isoTime(rawFrom)}; start there, or use time.bucket 1h or longer.`;
     throw queryFault('limit_exceeded', '/time/from', 'not_kept', detail);
   }
-  // Hours without kept single values are whole or left out: the first one is included, the last one would bring values from
-  // after the end.
+  // An hour whose single values are no longer kept is either complete in the range or omitted. The first hour is included as
+  // a whole; the last one is omitted, because it would include values after the end.
   const isAged = asked.from < rawFrom;
   const from = isAged ? floorTo(HOUR_MS, asked.from) : asked.from;
   const to = asked.to < rawFrom ? Math.max(from, floorTo(HOUR_MS, asked.to)) : asked.to;
@@ -82,7 +84,7 @@ function checkFill({ bucket, fill }: NonNullable<Query['time']>, { from, to }: S
   if (bucket === undefined || fill === 'none') return;
   const most = QUERY_LIMITS.filledBuckets;
   if (bucketStarts(bucket, from, to, most + 1).length <= most) return;
-  const detail = `At most ${most} buckets with fill; use a longer time.bucket, a shorter range, or fill none.`;
+  const detail = `At most ${most} buckets are allowed with fill; use a longer time.bucket, a shorter range, or fill none.`;
   throw queryFault('limit_exceeded', '/time', 'too_many_buckets', detail);
 }
 

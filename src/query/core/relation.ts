@@ -4,7 +4,7 @@ import { conditionSql } from './condition-sql.js';
 import { fieldNames, fieldOf, type Dataset, type Field, type FieldType } from './datasets.js';
 import type { SqlParameters } from './sql-parameters.js';
 
-/** Column as answers show it. */
+/** Column of an answer. */
 export interface Column {
   readonly name: string;
   readonly type: FieldType;
@@ -16,31 +16,37 @@ export interface KeyExpression {
   readonly type: FieldType;
   readonly nullable: boolean;
   readonly bound?: string;
-  /** Whether it is compared ignoring case. */
+  /** Whether comparisons ignore case. */
   readonly isFolded?: boolean;
 }
 
-/** Source of a query's rows: those of a dataset now, or its series in buckets. Rows, groups and keys are built on it. */
+/**
+ * Source of a query's rows: the current rows of a dataset, or its series in buckets. The SQL of rows, groups and keys is
+ * built on it.
+ */
 export interface Relation {
-  /** Entries of `WITH`, without the word. */
+  /** Entries of the WITH clause, without the keyword. */
   readonly ctes: readonly string[];
   readonly from: string;
-  /** Rows in disjoint parts, if there are several: each finds the first rows of an order sooner than all together. */
+  /**
+   * FROM items with disjoint parts of the rows, if there are several: the first rows of an order are found faster in each
+   * part than in the union.
+   */
   readonly parts: readonly string[];
-  /** Conditions on its rows, the query's own included. */
+  /** Conditions on the rows, including those of the query. */
   readonly where: readonly string[];
   /** Columns of rows, in order. */
   readonly columns: readonly Column[];
   expression(field: string): KeyExpression;
-  /** Returns the SQL of the value that an aggregate takes of a row. */
+  /** Returns the SQL of the value that an aggregate reads from a row. */
   aggregated(field: string, overTime: OverTime): string;
-  /** Returns the condition on rows of an aggregate, if that differs between aggregates. */
+  /** Returns the condition on an aggregate's rows; absent if it is the same for all aggregates. */
   filter?(overTime: OverTime): string;
-  /** Keys that make every order total. */
+  /** Sort keys that make every order total. */
   readonly tieBreak: readonly KeyExpression[];
 }
 
-/** Returns the dataset's rows as they are. */
+/** Returns the relation of the dataset's current rows. */
 export function currentRelation(
   dataset: Dataset,
   where: Condition | undefined,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keyed, ResultImage, type KeyedRow } from './result-diff.js';
 
-/** Rows of which some have equal key columns, as single values of one time do. */
+/** Rows of which some have equal key columns, like single values at the same time. */
 const rows = fc
   .array(fc.record({ chain: fc.constantFrom('a', 'b', 'c', 'd', null), tvl: fc.integer({ min: 0, max: 3 }) }))
   .map((given) => keyed(given, ['chain']));

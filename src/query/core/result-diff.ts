@@ -1,4 +1,4 @@
-/** Row of an answer; `_key` identifies it and stays while its values change. */
+/** Row of an answer. `_key` identifies the row and stays the same when its values change. */
 export type KeyedRow = Readonly<Record<string, unknown>> & { readonly _key: string };
 
 export interface ResultDiff {
@@ -9,8 +9,8 @@ export interface ResultDiff {
 }
 
 /**
- * Gives every row its key: the values of the columns that make it unique. Single values of a series may share a millisecond,
- * the shown precision of their time: those after the first are numbered, in the order of the answer.
+ * Adds the key to every row: the values of the columns that identify it. Single values of a series may have the same shown
+ * time, because times are shown in milliseconds; those after the first are numbered in the order of the answer.
  */
 export function keyed(rows: readonly Readonly<Record<string, unknown>>[], columns: readonly string[]): KeyedRow[] {
   const taken = new Map<string, number>();
@@ -23,7 +23,7 @@ export function keyed(rows: readonly Readonly<Record<string, unknown>>[], column
   });
 }
 
-/** Rows of the result with which the next one is compared. */
+/** Rows of a result, for comparison with the next result. */
 export class ResultImage {
   private readonly rows: ReadonlyMap<string, string>;
 
@@ -31,7 +31,7 @@ export class ResultImage {
     this.rows = new Map(rows.map((row) => [row._key, JSON.stringify(row)]));
   }
 
-  /** Returns the changes from this result to the other; undefined when nothing differs. */
+  /** Returns the changes from this result to the next one; undefined if they are equal. */
   diff(rows: readonly KeyedRow[], next: ResultImage): ResultDiff | undefined {
     const added: KeyedRow[] = [];
     const changed: KeyedRow[] = [];

@@ -5,30 +5,31 @@ import { isoTime } from './time.js';
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Rows of a result as they travel between processes: values column by column, times in Unix ms. */
+/** Rows of a result as they are sent between processes: values by column, times in Unix ms. */
 export interface PackedRows {
   readonly columns: readonly Column[];
   readonly length: number;
   readonly values: readonly (readonly unknown[])[];
 }
 
-/** Values of one column; numbers and times are in memory that the garbage collector does not scan. */
+/** Values of one column. Numbers and times are in typed arrays, which the garbage collector does not scan. */
 interface Values {
   get(row: number): unknown;
-  /** Estimates their memory, text included, bytes; only the cache asks. */
+  /** Estimates the memory of the values and their JSON, bytes; used by the cache only. */
   bytes(): number;
 }
 
-/** Maximum number of page texts that a result keeps. */
+/** Maximum number of pages whose JSON a result keeps. */
 const MAX_TEXTS = 8;
-/** Bytes of a number or a short name, as a value and as text. */
+/** Estimated bytes of a number or a short name, as a value and as text together. */
 const BYTES_PER_VALUE = 32;
 const MAX_SAMPLES = 16;
 
 /**
- * Rows of a result by columns. As objects, thousands of rows, with dozens of results a second made and kept for seconds, made
- * the garbage collector stop everything for 20 to 50 ms at a time; and writing a page as JSON for each waiting request was most
- * of the rest. Objects are made only of the rows of a page, and its JSON is written once for all.
+ * Rows of a result, stored by column. Stored as objects, thousands of rows in dozens of results a second, kept for seconds,
+ * made the garbage collector stop the process for 20 to 50 ms at a time; most of the remaining time was spent writing a
+ * page's JSON for each waiting request. Here objects are created only for the rows of a page, and a page's JSON is written
+ * once for all requests.
  */
 export class ResultRows {
   private readonly texts = new Map<string, Promise<WrittenText>>();
@@ -40,14 +41,14 @@ export class ResultRows {
   ) {}
 
   /**
-   * Makes rows from those of the database: values in the order of the columns, times in Unix ms; further values are left out.
+   * Creates a result from database rows: values in the order of the columns, times in Unix ms; further values are ignored.
    */
   static of(columns: readonly Column[], rows: readonly (readonly unknown[])[]): ResultRows {
     const values = columns.map(({ type }, index) => valuesOf(type, rows.length, (row) => rows[row]?.[index]));
     return new ResultRows(columns, rows.length, values);
   }
 
-  /** Restores packed rows. Throws if the input is none. */
+  /** Restores packed rows; throws if the input is not packed rows. */
   static unpack({ columns, length, values }: PackedRows): ResultRows {
     const unpacked = columns.map(({ type }, index) => valuesOf(type, length, (row) => values[index]?.[row]));
     return new ResultRows(columns, length, unpacked);
@@ -59,17 +60,17 @@ export class ResultRows {
     return { columns, length, values: this.values.map((of) => Array.from({ length }, (_, row) => of.get(row))) };
   }
 
-  /** Estimated memory with the texts of its pages, bytes. */
+  /** Estimated memory, including the JSON of its pages, bytes. */
   get bytes(): number {
     return this.values.reduce((sum, values) => sum + values.bytes(), 0);
   }
 
-  /** Names of its columns, in order. */
+  /** Names of the columns, in order. */
   get names(): string[] {
     return this.columns.map(({ name }) => name);
   }
 
-  /** Returns an accessor that formats the column's value for a row; null for an unknown column. */
+  /** Returns a function that returns the column's formatted value in a row; null for an unknown column. */
   column(name: string): (row: number) => unknown {
     const index = this.columns.findIndex((column) => column.name === name);
     const values = this.values[index];
@@ -97,7 +98,7 @@ export class ResultRows {
     });
   }
 
-  /** Returns the rows as a list in JSON, written in slices, once for all. */
+  /** Returns the rows as a JSON list. It is written in slices, and once for all requests of the same page. */
   text(from: number, to: number): Promise<WrittenText> {
     const key = `${from} ${to}`;
     const known = this.texts.get(key);
@@ -114,7 +115,7 @@ function valuesOf(type: Column['type'] | undefined, length: number, of: (row: nu
   return type === 'text' ? texts(length, of) : others(length, of);
 }
 
-/** Makes a column of numbers; NaN stands for null. The driver gives values computed as `numeric` as text. */
+/** Creates a column of numbers; NaN represents null. The driver returns values of type `numeric` as text. */
 function numbers(length: number, of: (row: number) => unknown): Values {
   const all = new Float64Array(length);
   for (let row = 0; row < length; row += 1) {
@@ -128,7 +129,7 @@ function numbers(length: number, of: (row: number) => unknown): Values {
   return { get, bytes: () => BYTES_PER_VALUE * length };
 }
 
-/** Makes a column of texts: many rows share few names, each of which is kept once. */
+/** Creates a column of texts. Many rows share few texts, each of which is stored once. */
 function texts(length: number, of: (row: number) => unknown): Values {
   const codes = new Uint32Array(length);
   const distinct: unknown[] = [];
@@ -152,7 +153,7 @@ function others(length: number, of: (row: number) => unknown): Values {
   return { get: (row) => all[row], bytes: () => 2 * jsonLength(all) };
 }
 
-/** Estimates the length as JSON from a sample: writing all values would take as long as answering. */
+/** Estimates the length as JSON from a sample, because writing all values would take as long as sending the answer. */
 function jsonLength(values: readonly unknown[]): number {
   const step = Math.max(1, Math.ceil(values.length / MAX_SAMPLES));
   const samples = values.filter((_, index) => index % step === 0);
@@ -160,7 +161,10 @@ function jsonLength(values: readonly unknown[]): number {
   return samples.length === 0 ? 0 : Math.ceil((length * values.length) / samples.length);
 }
 
-/** Returns a cached formatter: rows of a result share few times, and writing one takes longer than finding it. */
+/**
+ * Returns a caching formatter of times: the rows of a result have few different times, and formatting takes longer than a
+ * look-up.
+ */
 function timeTexts(): (time: unknown) => string | null {
   const known = new Map<number, string>();
   return (time) => {

@@ -1,4 +1,4 @@
-/** Bound values of one statement: all client input passes through here. */
+/** Parameters of one statement. All client input is passed to SQL this way. */
 export class SqlParameters {
   readonly values: unknown[] = [];
 

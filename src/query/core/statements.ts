@@ -13,14 +13,17 @@ import { SqlParameters } from './sql-parameters.js';
 export interface Statement {
   readonly text: string;
   readonly values: readonly unknown[];
-  /** Columns at the beginning of a row; the row's position follows. */
+  /** Columns at the start of a row; the values of the row's position follow. */
   readonly columns: readonly Column[];
 }
 
-/** Relative error guaranteed by bins whose ends differ by this ratio: (1 + a) / (1 - a) of DDSketch. */
+/**
+ * Relative error of percentiles that are computed from bins; the bounds of a bin differ by the ratio (1 + a) / (1 - a), as
+ * in DDSketch.
+ */
 export const RELATIVE_ERROR = 0.01;
 const BIN_RATIO = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR);
-/** Bin of zero, which has no logarithm. */
+/** Number of the bin for 0, which has no logarithm. */
 const ZERO_BIN = -2_000_000_000;
 
 export function relationOf(query: Query, plan: Plan, parameters: SqlParameters): Relation {
@@ -30,8 +33,8 @@ export function relationOf(query: Query, plan: Plan, parameters: SqlParameters):
 }
 
 /**
- * Returns the statement for one page of rows, and one row more to find out whether there are others. The size of a row's JSON
- * follows its position, if it can have any.
+ * Returns the statement for one page of rows and one additional row, which shows whether there are more. If rows have JSON
+ * columns, the size of their JSON follows the position.
  */
 export function rowsStatement(query: Query, plan: Plan, position: readonly KeyValue[] | undefined) {
   const parameters = new SqlParameters();
@@ -51,7 +54,7 @@ export function rowsStatement(query: Query, plan: Plan, position: readonly KeyVa
   return { text, values: parameters.values, columns: relation.columns, positionLength: keyset.length };
 }
 
-/** Returns the SQL of the bytes of a row's JSON: other values are short. */
+/** Returns the SQL of the size of a row's JSON columns, bytes; other columns are short. */
 function sizeSql(relation: Relation): string[] {
   const long = relation.columns.filter(({ type }) => type === 'json');
   const sizes = long.map(({ name }) => `coalesce(octet_length(${relation.expression(name).sql}::text), 0)`);
@@ -59,9 +62,9 @@ function sizeSql(relation: Relation): string[] {
 }
 
 /**
- * Returns the statement for all groups of the answer, and one more than allowed when there are too many. In the answer's order,
- * but by the database's comparison: `sortGroups` decides, and is ten times faster with ordered input. Sorting 9,000 groups in
- * the process held its event loop for 14 ms, measured.
+ * Returns the statement for all groups of the answer; if there are too many, it returns one more than allowed. The groups
+ * are sorted as in the answer, but by the database's comparison: `sortGroups` sorts them again, ten times faster than
+ * unsorted input. Sorting 9,000 unsorted groups in the process held the event loop for 14 ms, measured.
  */
 export function groupsStatement(query: Query, plan: Plan, binned: boolean): Statement {
   const parameters = new SqlParameters();
@@ -94,7 +97,8 @@ export function groupsStatement(query: Query, plan: Plan, binned: boolean): Stat
 }
 
 /**
- * Returns the statement that counts rows which only fail for want of a past value: they meet everything but ranges of changes.
+ * Returns the statement that counts the rows that fail a range of changes only because they have no past value; undefined if
+ * the query has no such range.
  */
 export function excludedStatement(query: Query, plan: Plan): Statement | undefined {
   const parts = conjuncts(query.where);
@@ -106,7 +110,7 @@ export function excludedStatement(query: Query, plan: Plan): Statement | undefin
   const others = parts.filter((part) => !(part.kind === 'compare' && isChange(part.field)));
   const parameters = new SqlParameters();
   const where = allOf(others);
-  // Checked on the whole condition: whether the query names a chain decides which rows count.
+  // Decided by the whole condition: whether the query has a condition on `chain` determines which rows count.
   const namesChain = comparisons(query.where).some(({ field }) => field === 'chain');
   const dataset = { ...datasetOf(query.dataset), ...(namesChain ? { counting: 'true' } : {}) };
   const relation = currentRelation(dataset, where, plan.range, plan.now, parameters);
@@ -118,7 +122,7 @@ export function excludedStatement(query: Query, plan: Plan): Statement | undefin
   };
 }
 
-/** Returns the statement that counts the series, or rows, that a query asks for; rows up to a number. */
+/** Returns the statement that counts the series or rows that a query selects; rows are counted up to `most`. */
 export function countStatement(query: Query, plan: Plan, most: number): Statement {
   const parameters = new SqlParameters();
   const columns: Column[] = [{ name: 'chosen', type: 'number' }];
@@ -167,7 +171,10 @@ function filterSql(relation: Relation, overTime: OverTime): string {
   return relation.filter === undefined ? '' : ` FILTER (WHERE ${relation.filter(overTime)})`;
 }
 
-/** Returns groups through logarithmic bins: values are counted per bin first, far faster than any sort of all values. */
+/**
+ * Returns groups computed from logarithmic bins: values are first counted per bin, which is much faster than sorting all
+ * values.
+ */
 function binnedGroups(query: Query, { relation, keys, parameters }: GroupSource): string {
   const binned = query.aggregations.find(({ operation }) => operation === 'percentile');
   const overTime = binned?.overTime ?? 'last';
@@ -212,7 +219,9 @@ function wholeSql({ operation, p }: Aggregation, index: number, parameters: SqlP
   }
 }
 
-/** Whether percentiles can go through bins: all of one expression, and nothing beside them that bins lose. */
+/**
+ * Whether percentiles can be computed from bins: all are of the same expression, and no other aggregate needs single values.
+ */
 export function canBin(query: Query): boolean {
   const percentiles = query.aggregations.filter(({ operation }) => operation === 'percentile');
   const expressions = new Set(percentiles.map(({ field, overTime }) => `${field} ${overTime}`));
@@ -223,7 +232,7 @@ export function canBin(query: Query): boolean {
   );
 }
 
-/** Returns the bucket of rows that have no levels: those of the log. */
+/** Returns the bucket expression; for rows of the log it is derived from their time. */
 function timeKey(query: Query, relation: Relation): { column: Column; expression: KeyExpression } {
   const column: Column = { name: 'time', type: 'time' };
   const { timeField, metric } = datasetOf(query.dataset);
@@ -260,7 +269,7 @@ function groupBy(keys: number): string {
   return keys === 0 ? '' : ` GROUP BY ${Array.from({ length: keys }, (_, index) => index + 1).join(', ')}`;
 }
 
-/** Returns the SQL of a value as the driver passes it on: times as Unix milliseconds. */
+/** Returns the SQL of a value in an answer: times become Unix milliseconds. */
 function shownSql({ sql, type }: KeyExpression): string {
   return type === 'time' ? `(extract(epoch FROM ${sql}) * 1000)::float8` : sql;
 }

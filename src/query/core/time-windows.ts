@@ -3,14 +3,18 @@ import type { KeyValue } from './keyset.js';
 import type { Plan, Span } from './plan.js';
 import { bucketStart, nextBucket } from './time.js';
 
-/** Growth of each window over the one before: few statements where rows are rare, little read where they are not. */
+/**
+ * Factor by which each window is longer than the previous one: few statements if rows are rare, and little unnecessary
+ * reading if they are not.
+ */
 const GROWTH = 4;
 
 /**
- * Returns parts of the range, in the order of the rows, each of whole buckets: rows of recorded series in the order of time
- * need only as many of them as hold a page. Undefined when the rows are in another order, or not of series.
+ * Returns consecutive parts of the range in the order of the rows, each of complete buckets, so that a page of recorded
+ * series sorted by time reads only as many parts as it needs. Undefined if the rows are sorted otherwise or are not of
+ * series.
  *
- * `length` is that of the first window, milliseconds; `position` that of a row after which all rows come.
+ * `length`: length of the first part, ms. `position`: position after which the page starts.
  */
 export function timeWindows(
   query: Query,
@@ -22,7 +26,7 @@ export function timeWindows(
   if (levels === undefined || range === undefined || query.aggregations.length > 0 || first?.field !== 'time') {
     return undefined;
   }
-  // Values may be carried from any earlier part of the range.
+  // A value may come from any earlier part of the range.
   if (levels.fill === 'previous') return undefined;
   const at = typeof position?.[0] === 'number' ? Math.floor(position[0] / 1_000) : undefined;
   return windows(levels.bucket, range, first.order, at, length);
@@ -38,7 +42,8 @@ function* windows(
   const floor = (time: number): number => (bucket === undefined ? Math.floor(time) : bucketStart(bucket, time));
   const behind = (time: number): number => (bucket === undefined ? floor(time) + 1 : nextBucket(bucket, floor(time)));
   let length = shortest;
-  // Rest of the position's bucket, which may be less than a page: the bucket after it is read along, once.
+  // The first part may be the rest of the position's bucket, which may have fewer rows than a page: the next bucket is added
+  // to it.
   let isPart = bucket !== undefined && at !== undefined;
   if (order === 'asc') {
     for (let start = Math.max(from, floor(at ?? from)); start < to; length *= GROWTH) {

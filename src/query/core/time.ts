@@ -8,7 +8,7 @@ const WEEK_MS = 7 * DAY_MS;
 /** Monday, 1970-01-05. */
 const FIRST_MONDAY = 4 * DAY_MS;
 
-/** Lengths of the buckets that have a fixed one; months do not. */
+/** Lengths of buckets; months have no fixed length. */
 const LENGTHS: Readonly<Record<Exclude<Bucket, '1mo'>, number>> = {
   '5m': 5 * MINUTE,
   '15m': 15 * MINUTE,
@@ -19,13 +19,14 @@ const LENGTHS: Readonly<Record<Exclude<Bucket, '1mo'>, number>> = {
 };
 
 /**
- * Returns the Unix milliseconds of an ISO date, or an ISO time with a zone, of the years 1970 to 2999; undefined for others.
+ * Returns an ISO date, or an ISO time with a zone, as Unix milliseconds; undefined for other texts and for years outside
+ * 1970 to 2999.
  */
 export function parseIso(text: string): number | undefined {
   return text.startsWith('now') ? undefined : parseTime(text, 0);
 }
 
-/** Returns the start of a moment's bucket, in UTC; weeks begin on Monday. */
+/** Returns the start of the bucket that contains a time, in UTC; weeks begin on Monday. */
 export function bucketStart(bucket: Bucket, time: number): number {
   if (bucket === '1mo') {
     const date = new Date(time);
@@ -36,7 +37,7 @@ export function bucketStart(bucket: Bucket, time: number): number {
   return Math.floor((time - origin) / length) * length + origin;
 }
 
-/** Returns the start of the bucket after the one that starts then. */
+/** Returns the start of the next bucket, given the start of a bucket. */
 export function nextBucket(bucket: Bucket, start: number): number {
   if (bucket !== '1mo') return start + LENGTHS[bucket];
   const date = new Date(start);
@@ -55,7 +56,7 @@ export function bucketStarts(bucket: Bucket, from: number, to: number, most: num
 export const floorTo = (unit: number, time: number): number => Math.floor(time / unit) * unit;
 export const ceilTo = (unit: number, time: number): number => Math.ceil(time / unit) * unit;
 
-/** Returns a moment as clients see it. */
+/** Returns a time in the format of answers. */
 export function isoTime(time: number): string {
   return new Date(time).toISOString();
 }

@@ -71,7 +71,7 @@ it.each([
   expect(found(given, ['ethereum', 'uniswap-v3', 'base'])).toBe(meant);
 });
 
-/** Computes the whole table of edits, as in textbooks. */
+/** Computes the complete table of edit distances, as in textbooks. */
 function naiveEdits(from: string, to: string): number {
   const table = Array.from({ length: from.length + 1 }, (_, i) =>
     Array.from({ length: to.length + 1 }, (__, j) => (i === 0 ? j : i)),

@@ -2,26 +2,26 @@ import { comparisons, type Comparison, type Query } from './ast.js';
 import { shown } from './faults.js';
 import { nearestName } from './nearest-name.js';
 
-/** Request of a query that is possible, but probably a mistake. */
+/** Warning about a part of a query that is valid, but probably a mistake. */
 export interface QueryWarning {
   /** Field of the condition. */
   readonly field: string;
   readonly code: 'unknown_name' | 'not_a_fraction';
   readonly detail: string;
-  /** Name that was probably meant. */
+  /** Name that the client probably meant. */
   readonly meant?: string;
 }
 
-/** Names of which there is data, each in its one spelling. */
+/** Names that occur in the data, in their canonical spelling. */
 export interface KnownNames {
   readonly protocol: ReadonlySet<string>;
   readonly chain: ReadonlySet<string>;
   readonly token: ReadonlySet<string>;
-  /** Categories by their lower case. */
+  /** Categories by their lower-case form. */
   readonly category: ReadonlyMap<string, string>;
 }
 
-/** Maximum number of warnings, since the search for near names takes time. */
+/** Maximum number of warnings; the search for similar names takes time. */
 const MAX_WARNINGS = 10;
 const NAMED = new Set(['eq', 'ne', 'in', 'nin']);
 const KINDS: Readonly<Record<string, keyof KnownNames>> = {
@@ -32,14 +32,14 @@ const KINDS: Readonly<Record<string, keyof KnownNames>> = {
   category: 'category',
 };
 
-/** Whether a query contains names, so that its warnings depend on the names of which there is data. */
+/** Whether a query contains names, so that its warnings depend on the names in the data. */
 export function asksForNames(query: Query): boolean {
   return comparisons(query.where).some((comparison) => kindNamed(comparison, query) !== undefined);
 }
 
 /**
- * Yields warnings of unknown names, with the probable one, and of changes that look like percent. The search for near names
- * among very many takes a while: it yields undefined in between, for callers that work in slices.
+ * Yields warnings about unknown names, with a similar known one, and about changes that look like percentages. The search
+ * among very many names takes long, so undefined is yielded regularly for callers that work in slices.
  */
 export function* warningsOf(query: Query, known: KnownNames | undefined): Iterable<QueryWarning | undefined> {
   const details = new Set<string>();
@@ -54,7 +54,7 @@ export function* warningsOf(query: Query, known: KnownNames | undefined): Iterab
 }
 
 function kindNamed({ field, operator }: Comparison, { dataset }: Query): keyof KnownNames | undefined {
-  // Events of the log name things that have no row.
+  // Events may contain names of things that have no row.
   if (!NAMED.has(operator) || (dataset === 'events' && field !== 'category')) return undefined;
   return KINDS[field];
 }
@@ -68,7 +68,7 @@ function* warningsAbout(
   if (field.startsWith('change_')) {
     for (const value of values) {
       if (typeof value !== 'number' || Math.abs(value) <= 1) continue;
-      const detail = `${field} is a fraction: ${value} is ${value * 100} %; for ${value} % give ${value / 100}.`;
+      const detail = `${field} is a fraction: ${value} is ${value * 100} %; for ${value} % send ${value / 100}.`;
       yield { field, code: 'not_a_fraction', detail };
     }
     return;
@@ -85,7 +85,7 @@ function* warningsAbout(
   }
 }
 
-/** Whether a name is known; totals and parts of books are chains too, if named. */
+/** Whether a name is known; `all` counts as a chain. */
 function isKnown(names: KnownNames, kind: 'protocol' | 'chain' | 'token', name: string): boolean {
   return names[kind].has(name) || (kind === 'chain' && name === 'all');
 }

@@ -3,8 +3,8 @@ import { behindSql } from './level-pieces.js';
 import type { SqlParameters } from './sql-parameters.js';
 
 /**
- * CTEs of the times in which a total that a source gave as `all` does not count, because a real chain of its protocol exists:
- * since its first value until its removal. They read `recorded`, `newcomers` and `tail`.
+ * CTEs with the time ranges in which the total that a source gave as chain `all` does not count, because a real chain of its
+ * protocol existed: from its first value until its removal. They read the CTEs `recorded`, `newcomers` and `tail`.
  */
 export const REAL_SPANS: readonly string[] = [
   `wholes AS MATERIALIZED (
@@ -31,8 +31,9 @@ export const REAL_SPANS: readonly string[] = [
 ];
 
 /**
- * Returns the condition that a total counts: at the moment of a single value; at the end of a bucket whose removed series are
- * left out (`showsEnds`); else in no bucket in which a real chain existed, as that bucket holds the chain's values.
+ * Returns the condition under which a total of chain `all` counts. For single values: no real chain existed at its time. For
+ * buckets with `showsEnds`, which omit removed series: no real chain existed at the bucket's end. For other buckets: no real
+ * chain existed in the bucket, because the bucket includes that chain's values.
  */
 export function countsAsTotal(
   plan: LevelPlan,

@@ -40,7 +40,7 @@ describe('the admission of queries to the database', () => {
     await vi.runAllTimersAsync();
     const outcomes = await settled;
     const ran = outcomes.filter(({ status }) => status === 'fulfilled').length;
-    // Ten seconds of two connections, at the initial pace.
+    // Ten seconds of work for two connections at the initial pace.
     expect(ran).toBeGreaterThan(50);
     expect(ran).toBeLessThan(200);
   });
@@ -101,7 +101,7 @@ describe('the admission of queries to the database', () => {
       await Promise.all(all);
       expect(most).toBe(1);
       expect(ended.indexOf('small')).toBe(1);
-      // Duration of the large one, then the next large one.
+      // Waits until the large query has ended and the next large one has run.
       expect(ended.indexOf('large', 1)).toBe(21);
     });
 

@@ -6,23 +6,26 @@ import type { Cost } from '../core/cost.js';
 import { Arrivals } from './arrivals.js';
 import { QueryPool, SPARE_CONNECTIONS } from './query-pool.js';
 
-/** Longest wait of a query, which is refused if it would wait longer, ms: a third of its 30 s remains to run. */
+/** Longest wait of a query, ms; a query that would wait longer is refused. A third of its 30 s then remains for running. */
 const MAX_WAIT_MS = 20_000;
 const MAX_QUEUE_LENGTH = 2_000;
-/** Length of a turn, ms: while changes arrive, queries take turns; one that runs longer delays no other query. */
+/**
+ * Length of a turn, ms. While changes arrive, fewer queries run at the same time; a query that runs longer than a turn no
+ * longer counts among them, so that it does not delay others.
+ */
 const MAX_TURN_MS = 2_000;
-/** Fixed cost of a query, in rows: planning and the round trip. */
+/** Fixed cost of a query for planning and the round trip, in rows. */
 const EVERY_QUERY_ROWS = 3_000;
-/** Weight of the past after each query that ends. */
+/** Factor by which the weight of past queries decreases with each query that ends. */
 const KEPT = 0.95;
 
 type Class = 'light' | 'heavy';
 
-/** Query that asks for admission. */
+/** Query that requests admission. */
 interface Asked {
   readonly kind: Class;
   readonly rows: number;
-  /** API key that asks. */
+  /** API key of the caller. */
   readonly key: string;
 }
 
@@ -33,7 +36,7 @@ interface Waiting {
   readonly refuse: (error: unknown) => void;
 }
 
-/** Waiting queries of one class, in order, and the rows to read for each key. */
+/** Waiting queries of one class in the order of their arrival, and the rows that each key's queries have to read. */
 class Queue {
   readonly all = new Set<Waiting>();
   readonly rowsOf = new Map<string, number>();
@@ -51,7 +54,7 @@ class Queue {
   }
 }
 
-/** Pace of queries of one class: time per row, the newest counting most. */
+/** Measured time per row for queries of one class; the most recent queries have the greatest weight. */
 class Pace {
   constructor(
     private ms: number,
@@ -69,11 +72,11 @@ class Pace {
 }
 
 /**
- * Admits as many queries as there are connections, fewer while changes arrive, and heavy ones on half of them at most. The
- * others wait in order, light ones first and keys by turns, unless their turn will not come in time: then they are refused at
- * once. That time follows from the rows that the queries before them have to read: many small queries are no reason for a
- * refusal. Long queries of one key do not make others wait: a key without running queries then gets one of the spare
- * connections.
+ * Admits as many queries as there are connections, fewer while changes arrive, and heavy ones on at most half of the
+ * connections. Other queries wait, light ones before heavy ones and keys in turn. A query whose turn would come too late is
+ * refused immediately: its wait is estimated from the rows that the queries before it have to read, so many small queries do
+ * not cause refusals. Long queries of one key do not delay other keys: a key without running queries may use one of the
+ * spare connections.
  */
 @Injectable()
 export class Admission {
@@ -84,11 +87,12 @@ export class Admission {
     light: new Pace(200, 20 * (EVERY_QUERY_ROWS + 2_000)),
     heavy: new Pace(20 * 500, 20 * 1_000_000),
   };
-  /** Running queries that are still in their turn, by the timer that ends it. */
+  /** Running queries whose turn has not ended, by the timer that ends it. */
   private readonly inTurn = new Set<NodeJS.Timeout>();
   private readonly heavyInTurn = new Set<NodeJS.Timeout>();
   /**
-   * Time that heavy queries have run longer than light ones after them, ms, a turn at most: where both share one connection.
+   * Time by which heavy queries have run longer than the light ones after them, ms, at most one turn. Used if both classes
+   * share a single connection.
    */
   private heavyLead = 0;
   private readonly refused: Counter;
@@ -102,7 +106,7 @@ export class Admission {
   ) {
     this.refused = new Counter({
       name: 'query_refused_total',
-      help: 'Queries answered 503 because their turn would not have come in time.',
+      help: 'Queries refused with 503 because they would have waited too long for a connection.',
       registers: [metrics.registry],
     });
     const { queues } = this;
@@ -116,7 +120,7 @@ export class Admission {
     });
   }
 
-  /** Runs the work when its turn comes. Throws `unavailable` with the time after which a retry makes sense. */
+  /** Runs the work when its turn comes. Throws `unavailable`, with a time for a retry, if that would be too late. */
   async run<T>(
     cost: Pick<Cost, 'rows' | 'heavy'>,
     waitMs: number,
@@ -205,7 +209,7 @@ export class Admission {
     else this.runningOf.set(key, running);
   }
 
-  /** Returns the first of the permitted queries whose key runs the fewest. */
+  /** Returns the first waiting query that may run now, of the key with the fewest running queries. */
   private nextOf(kind: Class): Waiting | undefined {
     let next: Waiting | undefined;
     let least = Infinity;
@@ -231,7 +235,10 @@ export class Admission {
     while (this.startOne());
   }
 
-  /** Starts the next query. A waiting heavy query gets one connection at least, and a single one half of the time. */
+  /**
+   * Starts the next query. If heavy queries wait, at least one connection runs them; a single connection does so half of the
+   * time.
+   */
   private startOne(): boolean {
     const heavyFirst = this.slots > 1 ? this.running.heavy === 0 : this.heavyLead === 0;
     const order: Class[] = heavyFirst ? ['heavy', 'light'] : ['light', 'heavy'];
@@ -244,7 +251,10 @@ export class Admission {
     return false;
   }
 
-  /** Estimates the wait until the queries before it and itself are done: those of its key, and as much of each other key. */
+  /**
+   * Estimates the time until a query would be done: after the queries of its own key, and after as many rows of each other
+   * key.
+   */
   private expectedWaitMs({ kind, rows, key }: Asked): number {
     const { heavy } = this.queues;
     const { rowsOf } = this.queues[kind];

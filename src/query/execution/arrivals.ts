@@ -1,10 +1,10 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { EventFeed } from '../../events/index.js';
 
-/** Time after a change during which changes count as flowing, ms. */
+/** Time after the last change for which changes count as arriving, ms. */
 const FLOW_MS = 250;
 
-/** Whether changes arrive at present, which queries must not delay. */
+/** Whether changes are currently arriving, which queries must not delay. */
 @Injectable()
 export class Arrivals implements OnApplicationShutdown {
   private lastAt = -Infinity;

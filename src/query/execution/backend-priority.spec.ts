@@ -10,7 +10,7 @@ it('`giveWay` lowers the priority of a process and ignores a process that has en
   const ended = once(child, 'exit');
   const pid = child.pid ?? 0;
   await giveWay(pid);
-  // Greater where the tests themselves run with a lower priority.
+  // Greater if the tests themselves run with a lower priority.
   expect(getPriority(pid)).toBeGreaterThanOrEqual(constants.priority.PRIORITY_BELOW_NORMAL);
   child.kill('SIGKILL');
   await ended;

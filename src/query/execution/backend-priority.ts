@@ -2,15 +2,15 @@ import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Priority clearly below other processes, but far from starvation. */
+/** Priority that is clearly below that of other processes, but still gets CPU time. */
 const NICENESS = constants.priority.PRIORITY_BELOW_NORMAL;
-/** Delays of attempts, ms: Linux accepts one change of a session's weight per 100 ms from users other than root. */
+/** Delays between attempts, ms: Linux accepts one change of a session's priority per 100 ms from users other than root. */
 const RETRY_MS = [0, 150, 300, 600];
 
 /**
- * Lowers the priority of a server process on this machine: a long query takes no core from processes that need one briefly. A
- * backend of PostgreSQL is a session of its own, and Linux shares cores among sessions first where it groups them
- * (`sched_autogroup`), so the session's weight is lowered too. Best effort: without permission all stay equal.
+ * Lowers the priority of a PostgreSQL backend on this machine, so that a long query does not occupy a core that other
+ * processes need briefly. Each backend is an OS session of its own, and Linux may distribute CPU time by session first
+ * (`sched_autogroup`), so the priority of the session is lowered, too. Without permission nothing changes.
  */
 export async function giveWay(pid: number): Promise<void> {
   try {

@@ -5,10 +5,10 @@ import { eachInSlices } from '../../platform/loop/slices.js';
 import type { KnownNames } from '../core/warnings.js';
 
 const KEPT_MS = 5_000;
-/** Events after which there is data of their names. */
+/** Events whose names have data from then on. */
 const TELL_VALUES: ReadonlySet<string> = new Set(['tvl_baseline', 'tvl_change', 'price_baseline', 'price_change']);
 
-/** Subject of a value, as events and published values have it. */
+/** Names in an event or a published value. */
 interface Subject {
   readonly protocol: string | null;
   readonly chain: string | null;
@@ -29,7 +29,10 @@ class Names implements KnownNames {
   }
 }
 
-/** Names of which there is data. Collected on request, at most every five seconds; new ones are known at once. */
+/**
+ * Names that occur in the data. They are collected on request, at most every five seconds; new names of events are added
+ * immediately.
+ */
 @Injectable()
 export class PresentNames implements OnApplicationShutdown {
   private names: Promise<KnownNames> | undefined;
@@ -51,7 +54,7 @@ export class PresentNames implements OnApplicationShutdown {
     this.unsubscribe();
   }
 
-  /** Returns the names; undefined before any is known. */
+  /** Returns the names; undefined until published values are loaded. */
   async all(): Promise<KnownNames | undefined> {
     if (this.published.loadedAt === 0) return undefined;
     const now = this.clock.now();

@@ -9,11 +9,11 @@ import { queryFault } from '../core/faults.js';
 import { QUERY_LIMITS } from '../core/limits.js';
 import { giveWay } from './backend-priority.js';
 
-/** Role that may read public rows, and the rows of the user whom the connection names. */
+/** Role that may read rows without an owner, and those of the user set on the connection. */
 const ROLE = 'rta_query';
 /**
- * Options of connections: read only, and one core per query, so that arriving changes do not wait. A connection that ends (its
- * client disconnected) ends its statement within a quarter of a second.
+ * Options of connections: read only, and one core per query, so that arriving changes are not delayed. If the process closes
+ * a connection because its client disconnected, PostgreSQL cancels the statement within a quarter of a second.
  */
 const OPTIONS = [
   `-c role=${ROLE}`,
@@ -24,14 +24,17 @@ const OPTIONS = [
   '-c client_connection_check_interval=250ms',
 ].join(' ');
 
-/** Live queries that run at once: more would only queue in the database. */
+/** Number of live queries that run at the same time; more would only wait in the database. */
 export const LIVE_AT_ONCE = 3;
-/** Connections for keys without a running query while others run long ones. */
+/** Connections reserved for keys without a running query while other keys run long queries. */
 export const SPARE_CONNECTIONS = 2;
-/** Remaining time, ms, below which a connection is replaced: setting its next limit could take longer than the limit. */
+/**
+ * Time limit below which a connection is replaced after its query, ms: changing the limit for the next query could take
+ * longer than this limit.
+ */
 const BRIEF_MS = 1_000;
 /**
- * Maximum number of prepared statements of a connection, which keeps them as long as it lives; above it the connection is
+ * Maximum number of prepared statements per connection. A connection keeps them until it ends, so above this number it is
  * replaced.
  */
 const MAX_PREPARED = 100;
@@ -40,13 +43,13 @@ export interface PoolQuery {
   readonly text: string;
   readonly values: readonly unknown[];
   /**
-   * Whether the text is prepared, with one plan for all values: for texts that recur and read little. Planning one page takes
-   * four times as long as reading it.
+   * Whether the statement is prepared, with one plan for all values. For statements that recur and read little: planning a
+   * page takes four times as long as reading it.
    */
   readonly prepared?: boolean;
 }
 
-/** State of a connection: its settings and prepared statements. */
+/** Current settings and prepared statements of a connection. */
 interface Session {
   limit: string;
   owner: string;
@@ -56,23 +59,23 @@ interface Session {
 export interface RunOptions {
   /** Remaining time of the query, ms. */
   readonly timeoutMs: number;
-  /** User whose own rows may be seen. */
+  /** User whose own rows the query may read. */
   readonly owner: string;
   readonly signal: AbortSignal;
 }
 
-/** Connections of the query API alone: writers and the log have their own. */
+/** Connections used by queries only; writers and the log use others. */
 @Injectable()
 export class QueryPool implements OnApplicationShutdown {
-  /** Queries that are admitted at once. */
+  /** Number of queries that may run at the same time. */
   readonly size: number;
   /**
-   * Queries that are admitted at once while changes arrive. Of the cores that queries share with this process and an embedded
-   * database, one is left to changes: on two cores, commit → client took p95 15 ms beside two queries at a time, 11 beside one,
-   * 6 alone, and as many queries were answered.
+   * Number of queries that may run at the same time while changes arrive. One of the cores that queries share with this
+   * process and an embedded database is left free for changes. On two cores, the p95 from commit to client was 15 ms with
+   * two parallel queries, 11 ms with one and 6 ms without queries; the number of answered queries was the same.
    */
   readonly besideArrivals: number;
-  /** Number of connections. Live queries limit themselves and are additional: none of them waits for a long query. */
+  /** Number of connections. Those for live queries are additional, so that a live query never waits for a long query. */
   readonly connections: number;
   private readonly logger = new Logger(QueryPool.name);
   private readonly pool: pg.Pool;
@@ -94,13 +97,16 @@ export class QueryPool implements OnApplicationShutdown {
     });
     this.pool.on('connect', (client) => {
       client.on('error', (error) => this.logger.debug({ reason: error.message }, 'query connection lost'));
-      // Property of pg's client that its types lack.
+      // `processID` is missing in the types of pg's client.
       if (embedded && 'processID' in client && typeof client.processID === 'number') void giveWay(client.processID);
     });
     this.pool.on('error', () => undefined);
   }
 
-  /** Runs a statement and returns rows as arrays. Ends the statement when the signal is aborted or the time is up. */
+  /**
+   * Runs a statement and returns its rows as arrays. Cancels the statement if the signal is aborted or the time limit is
+   * reached.
+   */
   async run(statement: PoolQuery, { timeoutMs, owner, signal }: RunOptions): Promise<unknown[][]> {
     const client = await this.connection(signal);
     let broken = false;
@@ -128,7 +134,10 @@ export class QueryPool implements OnApplicationShutdown {
     }
   }
 
-  /** Returns the next free connection; if the client disconnects before, the connection is released for the next query. */
+  /**
+   * Returns the next free connection. If the client disconnects while it waits, the connection is released for the next
+   * query.
+   */
   private async connection(signal: AbortSignal): Promise<pg.PoolClient> {
     signal.throwIfAborted();
     const connecting = this.pool.connect();
@@ -160,8 +169,8 @@ export class QueryPool implements OnApplicationShutdown {
 }
 
 /**
- * Sets the time limit of the next statement, and the owner whose rows it may see, on the connection if they differ. Long limits
- * are in whole seconds, so that they rarely change.
+ * Sets the time limit and the owner for the next statement, if they differ from those of the connection. Limits above 2 s
+ * are rounded to whole seconds, so that they rarely change.
  */
 async function introduce(client: pg.PoolClient, session: Session, timeoutMs: number, owner: string): Promise<void> {
   const ms = timeoutMs > 2_000 ? Math.floor(timeoutMs / 1_000) * 1_000 : Math.max(1, Math.floor(timeoutMs));
@@ -184,7 +193,9 @@ function nameOf(text: string, session: Session): string {
 const CANCELLED = '57014';
 const OUT_OF_RANGE = /^2200[3P]|^22P/;
 
-/** Returns the client's error: a refusal of a valid statement is a matter of the query's size. */
+/**
+ * Returns the error for the client: a valid statement that was cancelled or overflowed means that the query is too large.
+ */
 function explained(error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === CANCELLED) {
@@ -196,7 +207,7 @@ function explained(error: unknown): unknown {
       'limit_exceeded',
       '/aggregations',
       'out_of_range',
-      'A result exceeds the range of numbers; narrow the query.',
+      'A result exceeds the range of numbers; restrict the query.',
     );
   }
   return error;

@@ -22,21 +22,24 @@ import { Admission } from './admission.js';
 import { QueryPool, type RunOptions } from './query-pool.js';
 import { StoredFactsReader } from './stored-facts.js';
 
-/** Values of a group up to which percentiles are exact instead of binned. */
+/** Number of values of a group up to which percentiles are exact; above it they are computed from bins. */
 const EXACT_UP_TO_ROWS = 100_000;
 
-/** Number of prepared windows: a page lies in one window, which for a later page is two buckets, or continues in the next. */
+/** Number of windows with prepared statements: a page usually lies in the first window or continues in the second one. */
 const PREPARED_WINDOWS = 2;
 
-/** Result of the database for a query: a page of rows, or all groups in order. */
+/** Result of a query from the database: one page of rows, or all groups in order. */
 export interface QueryResult {
   readonly rows: ResultRows;
   /** Position of the last row, if there are more. */
   readonly next: readonly KeyValue[] | undefined;
-  /** Time of the reading, Unix milliseconds. */
+  /** Time at which the data was read, Unix milliseconds. */
   readonly asOf: number;
   readonly range: Span | undefined;
-  /** Part of the range whose values were used: hours without kept single values are whole or left out. */
+  /**
+   * Part of the range whose values were used: hours whose single values are no longer kept are included as a whole or
+   * omitted.
+   */
   readonly covered: Span | undefined;
   readonly source: string;
   readonly excluded: number | undefined;
@@ -44,26 +47,26 @@ export interface QueryResult {
 }
 
 export interface RunContext {
-  /** User whose own rows may be seen. */
+  /** User whose own rows the query may read. */
   readonly owner: string;
   readonly signal: AbortSignal;
   /** Deadline on the clock of `performance.now()`. */
   readonly deadline: number;
-  /** Start of a later page, and the range of the first one. */
+  /** Position after which a later page starts. `range`: the range of the first page. */
   readonly position?: readonly KeyValue[] | undefined;
   readonly range?: Span | undefined;
-  /** API key that asks: keys take turns. */
+  /** API key of the caller; keys take turns. */
   readonly key?: string;
-  /** Whether it runs without waiting for a turn, for callers that limit themselves. */
+  /** Whether the query runs without waiting for its turn, for callers that have limits of their own. */
   readonly immediate?: boolean;
-  /** Called when it is the query's turn, before anything is read. */
+  /** Called when the query's turn has come, before any data is read. */
   readonly onStart?: () => void;
 }
 
 export interface Explanation {
   readonly plan: Plan;
   readonly cost: Cost;
-  /** Number of its series, or rows, if they were counted. */
+  /** Number of selected series or rows, if they were counted. */
   readonly chosen: number | undefined;
   readonly binned: boolean;
 }
@@ -78,12 +81,12 @@ export class QueryRunner {
     private readonly clock: Clock,
   ) {}
 
-  /** Returns the key that signs the cursors of pages, the same in every process. */
+  /** Returns the key that signs page cursors; it is the same in every process. */
   cursorKey(): Promise<string> {
     return this.facts.cursorKey();
   }
 
-  /** Estimates the cost by the last known facts of the stored data; undefined before there are any. */
+  /** Estimates the cost from the last known sizes of the stored data; undefined until they are known. */
   estimate(query: Query): Cost | undefined {
     const { latest } = this.facts;
     if (latest === undefined) return undefined;
@@ -91,7 +94,7 @@ export class QueryRunner {
     return estimateCost(query, plan, latest.sizes);
   }
 
-  /** Plans a query; one that seems large is counted first, where its conditions may leave little of it. */
+  /** Plans a query. If it seems large but its conditions may select little, its series or rows are counted first. */
   async explain(query: Query, context: RunContext, counted?: number): Promise<Explanation> {
     const { rawFrom, sizes } = await this.facts.read();
     const plan = planQuery(query, { now: this.clock.now(), rawFrom, range: context.range });
@@ -111,7 +114,7 @@ export class QueryRunner {
 
   private async work(query: Query, context: RunContext, chosen: number | undefined): Promise<QueryResult> {
     context.onStart?.();
-    // Planned again when its turn has come: a request that joined while it waited may know of a later event.
+    // Planned again when its turn has come, because a request that joined in the meantime may expect later data.
     const { plan, cost, binned } = await this.explain(query, context, chosen);
     const options = (): RunOptions => runOptions(context);
     const answer =
@@ -129,7 +132,7 @@ export class QueryRunner {
     };
   }
 
-  /** Counts the series, or rows, that a query asks for, if that can change how it is answered. */
+  /** Counts the series or rows that a query selects, if their number can change how the query is run. */
   private async chosen(query: Query, plan: Plan, sizes: StoredSizes, context: RunContext): Promise<number | undefined> {
     const { rows, values } = roughCost(query, plan, sizes);
     if (rows <= EXACT_UP_TO_ROWS || !choosesByOthers(query)) return undefined;
@@ -143,7 +146,10 @@ export class QueryRunner {
     return this.admission.run(turn, timeLeft(context), context.signal, count, context.key);
   }
 
-  /** Reads a page: in the order of time from windows until it is full; else with one statement. */
+  /**
+   * Reads a page. If rows are sorted by time, windows of the range are read until the page is full; in other cases one
+   * statement reads the page.
+   */
   private async rows(
     query: Query,
     plan: Plan,
@@ -161,7 +167,8 @@ export class QueryRunner {
     for (const window of windows) {
       const part = window ? planQuery(query, { now: plan.now, rawFrom, range: window }) : plan;
       const { columns, positionLength, ...statement } = rowsStatement(query, part, position);
-      // Prepared, since the first windows are short whatever the query; later ones are as long as rows are rare.
+      // The first windows are short for every query, so their statements are prepared; later windows are long if rows are
+      // rare.
       const prepared = window !== undefined && asked++ < PREPARED_WINDOWS;
       found.push(...(await this.pool.run({ ...statement, prepared }, options())));
       shown = columns;
@@ -172,7 +179,7 @@ export class QueryRunner {
     const last = found.length > page.length ? page.at(-1) : undefined;
     return {
       rows: ResultRows.of(shown, page),
-      // Position of the row, behind the shown columns.
+      // The values of the row's position follow its columns.
       next: last?.slice(shown.length, behind) as KeyValue[] | undefined,
     };
   }
@@ -193,14 +200,14 @@ export class QueryRunner {
   }
 }
 
-/** Returns the first rows up to the size of a page, one at least, if each has its size. */
+/** Returns the first rows up to the size of a page, at least one; all rows if they have no size. */
 function withinBytes(rows: unknown[][], sizeAt: number): unknown[][] {
   let bytes = 0;
   const end = rows.findIndex((row) => (bytes += Number(row[sizeAt] ?? 0)) > QUERY_LIMITS.pageBytes);
   return end < 0 ? rows : rows.slice(0, end + 1);
 }
 
-/** Returns the milliseconds that hold about the wanted rows; the whole range where it holds fewer, or none at all. */
+/** Returns the length of a window that probably contains the wanted rows, ms; the whole range if it contains fewer. */
 function firstWindow({ range }: Plan, { rows }: Cost, wanted: number): number {
   return range === undefined ? 0 : (range.to - range.from) * Math.min(1, wanted / rows);
 }

@@ -4,7 +4,7 @@ import { Database } from '../../platform/database/database.js';
 import type { StoredSizes } from '../core/cost.js';
 
 export interface StoredFacts {
-  /** Start of the kept single values, Unix milliseconds. */
+  /** Time from which single values are kept, Unix milliseconds. */
   readonly rawFrom: number;
   readonly sizes: StoredSizes;
 }
@@ -24,17 +24,17 @@ interface FactsRow {
   log_from: number;
 }
 
-/** Interval of readings, ms: weeks of single values are dropped rarely, and costs are estimates. */
+/** Time for which the facts are cached, ms; the oldest single values are dropped rarely, and costs are estimates. */
 const REFRESH_MS = 30_000;
 
-/** Bytes that a row of an aggregate, and one single value, take on a page at least: with its header and its pointer. */
+/** Smallest size of a row of an aggregate and of a single value on a page, including header and pointer, bytes. */
 const AGGREGATE_BYTES = 100;
 const POINT_BYTES = 56;
 
-/** Facts about the stored data that planning needs. */
+/** Reads the sizes of the stored data that planning needs. */
 @Injectable()
 export class StoredFactsReader {
-  /** Last facts read. */
+  /** Facts that were last read. */
   latest: StoredFacts | undefined;
   private facts: Promise<StoredFacts> | undefined;
   private readAt = 0;
@@ -90,7 +90,7 @@ export class StoredFactsReader {
   }
 }
 
-/** Facts, with row counts of the planner's statistics where counting would read a table. */
+/** The facts; row counts come from the planner's statistics if counting would scan a table. */
 const FACTS = `
 SELECT (extract(epoch FROM raw_from) * 1000)::float8 AS raw_from,
   (SELECT count(*) FROM metric_series WHERE metric = 'tvl') AS tvl_series,

@@ -1,8 +1,8 @@
 import { queryFault } from '../core/faults.js';
 
-/** Maximum rows of one run of a live query: about a second of one core. */
+/** Maximum number of rows that one run of a live query reads, about a second of one core. */
 const MAX_LIVE_ROWS = 2_000_000;
-/** Maximum rows of all live queries of one key together. */
+/** Maximum number of rows that one run of each live query of a key reads in total. */
 const MAX_LIVE_ROWS_OF_KEY = 5_000_000;
 
 interface Open {
@@ -10,21 +10,21 @@ interface Open {
   followers: number;
 }
 
-/** Cost of the live queries of each key, each counted once however many of its connections follow it. */
+/** Cost of the live queries of each key. A query counts once, however many of the key's connections follow it. */
 export class LiveBudget {
   private readonly keys = new Map<string, Map<string, Open>>();
 
-  /** Throws if the key may not follow this query in addition. */
+  /** Throws if this query would exceed the key's budget. */
   check(key: string, id: string, rows: number): void {
     if (rows > MAX_LIVE_ROWS) {
-      throw refusal(`About ${rows} rows would be read each time, a live query reads at most ${MAX_LIVE_ROWS}`);
+      throw refusal(`Each run would read about ${rows} rows; a live query may read at most ${MAX_LIVE_ROWS}`);
     }
     const open = this.keys.get(key);
     if (open?.has(id)) return;
     const held = [...(open?.values() ?? [])].reduce((sum, query) => sum + query.rows, 0);
     if (held + rows <= MAX_LIVE_ROWS_OF_KEY) return;
     throw refusal(
-      `The live queries of one key read at most ${MAX_LIVE_ROWS_OF_KEY} rows together; ${held} are in use and this one needs ${rows}`,
+      `The live queries of one key may read at most ${MAX_LIVE_ROWS_OF_KEY} rows together; ${held} are in use, and this query needs ${rows}`,
     );
   }
 

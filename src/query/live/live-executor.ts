@@ -8,26 +8,26 @@ import { keyed } from '../core/result-diff.js';
 import { queryDeadline, QueryRunner } from '../execution/query-runner.js';
 import type { LiveResult } from './live-query.js';
 
-/** Parses and runs live queries: the first page of the language of POST /v1/query/advanced. */
+/** Parses and runs live queries: the language of POST /v1/query/advanced, first page only. */
 @Injectable()
 export class LiveExecutor {
-  /** Ends executions in progress with the process. */
+  /** Aborts running executions when the process stops. */
   private readonly leaving = new AbortController();
 
   constructor(private readonly runner: QueryRunner) {}
 
-  /** Parses a live query. Throws its faults; members that only make sense in a single request are faults here. */
+  /** Parses a live query; throws its faults. Members that are only meaningful for a single request are faults. */
   parse(body: unknown): Query {
     const query = parseQuery(body);
     const once = { cursor: query.cursor, at_least: query.atLeast, explain: query.explain || undefined };
     for (const [member, given] of Object.entries(once)) {
       if (given === undefined) continue;
-      throw queryFault('invalid_request', `/${member}`, 'not_live', `A live query has no ${member}; leave it out.`);
+      throw queryFault('invalid_request', `/${member}`, 'not_live', `A live query must not have ${member}; remove it.`);
     }
     return query;
   }
 
-  /** Runs a query. `cursor` is a position that this process has reached; everything up to it is in the answer. */
+  /** Runs a query. `cursor` is a position that this process has reached; the answer includes everything up to it. */
   async run(query: Query, caller: Pick<Caller, 'userId'>, cursor: string, signal: AbortSignal): Promise<LiveResult> {
     const { rows } = await this.runner.run(query, {
       owner: caller.userId,
@@ -38,7 +38,10 @@ export class LiveExecutor {
     return { rows: keyed(rows.slice(0, query.limit), keyColumns(query)), cursor };
   }
 
-  /** Estimates the rows that a run reads; 0 before the stored data is known. Throws for a query that cannot be run at all. */
+  /**
+   * Estimates the number of rows that a run reads; 0 until the sizes of the stored data are known. Throws if the query can
+   * never be run.
+   */
   rowsOf(query: Query): number {
     return this.runner.estimate(query)?.rows ?? 0;
   }
@@ -48,7 +51,7 @@ export class LiveExecutor {
   }
 }
 
-/** Returns the columns that make a row of the answer unique, except for single values of one millisecond. */
+/** Returns the columns that identify a row of the answer, except for single values of the same millisecond. */
 function keyColumns({ aggregations, groupBy, dataset, time }: Query): readonly string[] {
   if (aggregations.length > 0) return time?.bucket === undefined ? groupBy : ['time', ...groupBy];
   const { key, metric } = datasetOf(dataset);

@@ -22,29 +22,32 @@ import { QueryIndex } from './query-index.js';
 import { RowWatch } from './row-watch.js';
 
 const DEFAULT_INTERVAL_MS = 250;
-/** Interval of the beat, ms; it runs only while something waits, so an idle server does nothing. */
+/** Interval at which due queries are started and results are sent, ms. The timer runs only while there is such work. */
 const BEAT_INTERVAL_MS = 20;
-/** Interval of checks for changes too small to be an event, ms: they appear within 5 s, the time of a run included. */
+/**
+ * Interval of checks for changes that are too small to be events, ms; they must be visible within 5 s, including the time of
+ * a run.
+ */
 const ROWS_INTERVAL_MS = 2_000;
-/** Interval of runs for answers that move with time alone, ms. */
+/** Interval of runs for answers that change with time alone, ms. */
 const TIME_REFRESH_MS = 60_000;
 
 /**
- * Live queries: one execution per distinct query and interval for all its followers, run again only when an event of the log
- * can change the answer. Events of any number of changes within an interval cost one execution.
+ * Live queries. Each distinct query runs at most once per interval for all its followers, and only if an event can have
+ * changed its answer. Any number of events within an interval cause one run.
  */
 @Injectable()
 export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('LiveQueries');
   private readonly queries = new Map<string, LiveQuery>();
   private readonly index = new QueryIndex();
-  /** Queries with work: a run is due, or a result has to be sent. */
+  /** Queries for which a run is due or a result must be sent. */
   private readonly pending = new Set<LiveQuery>();
   private readonly ends: (() => void)[] = [];
   private beat: NodeJS.Timeout | undefined;
   private readonly turns = new LiveTurns();
   private readonly budget = new LiveBudget();
-  /** Queries of present rows, which also show changes too small to be events, with their datasets. */
+  /** Queries of current rows, by dataset; they also show changes that are too small to be events. */
   private readonly ofRows = new Map<LiveQuery, DatasetName>();
   private rowTimer: NodeJS.Timeout | undefined;
   private refreshedAt = 0;
@@ -77,7 +80,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
 
   open(body: unknown, caller: Caller, { intervalMs = DEFAULT_INTERVAL_MS }: LiveQueryOptions): LiveQueryHandle {
     const query = this.executor.parse(body);
-    // Only events can have an owner; all other answers are the same for everyone.
+    // Only events can have an owner; answers of all other datasets are the same for every user.
     const scope = query.dataset === 'events' ? caller.userId : '';
     const id = `q${hashOf([query, intervalMs, scope])}`;
     const rows = this.executor.rowsOf(query);
@@ -136,7 +139,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
       this.rowTimer = undefined;
       return;
     }
-    // No change is assumed while the database is unavailable; a later check then finds the difference.
+    // While the database is unavailable no change is assumed; a later check finds it.
     const changed: readonly DatasetName[] = await this.rows.changed().catch(() => []);
     const now = this.clock.now();
     for (const [live, dataset] of this.ofRows) if (changed.includes(dataset)) this.touch(live, now);
@@ -160,7 +163,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     for (const live of this.queries.values()) this.touch(live, this.clock.now());
   }
 
-  /** Ticks of the log, one every 10 s, are the only clock. */
+  /** Called at each tick of the log (one every 10 s), its only clock. */
   private refreshMoving(now: number): void {
     if (now - this.refreshedAt < TIME_REFRESH_MS) return;
     this.refreshedAt = now;
@@ -172,7 +175,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     this.beat ??= setInterval(() => this.work(), BEAT_INTERVAL_MS);
   }
 
-  /** Sends available results and runs due queries, fair among keys. */
+  /** Sends available results and starts due queries, fairly among keys. */
   private work(): void {
     const now = this.clock.now();
     const due: LiveQuery[] = [];
@@ -197,10 +200,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     } catch (caught) {
       if (live.isEnded) return;
       const error = asDomainError(caught);
-      this.logger.warn(
-        { code: error.code, reason: error.message, query: live.id },
-        'live query could not be refreshed',
-      );
+      this.logger.warn({ code: error.code, reason: error.message, query: live.id }, 'run of a live query failed');
       if (!error.retryable) this.fail(live, error.toSocket());
     } finally {
       this.turns.end(live, performance.now() - startedAt);
@@ -208,14 +208,14 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     }
   }
 
-  /** Ends a query that can never be answered as it stands, for example because of too many groups. */
+  /** Ends a query that cannot be answered without a change, for example because it has too many groups. */
   private fail(live: LiveQuery, error: SocketError): void {
     for (const sink of live.sinks()) sink.fail(error);
     this.end(live);
   }
 }
 
-/** Returns 16 hexadecimal digits: enough to distinguish the queries of one server. */
+/** Returns a hash of 16 hexadecimal digits, enough to distinguish the queries of one server. */
 function hashOf(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
 }

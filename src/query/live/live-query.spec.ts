@@ -18,7 +18,7 @@ class Reader implements LiveQuerySink {
   }
 }
 
-/** Creates a query over one table that the test changes. */
+/** Creates a query on a table that the test changes. */
 function live(intervalMs = 100) {
   const table = new Map([['ethereum', 1]]);
   const runs = { count: 0, failing: false };

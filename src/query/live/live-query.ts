@@ -3,21 +3,23 @@ import type { Dependencies } from '../core/dependencies.js';
 import { clientLeft } from '../../platform/http/leaving.js';
 import { ResultImage, type KeyedRow, type ResultDiff } from '../core/result-diff.js';
 
-/** Answer: its rows, and the position of the log that they show at least. */
+/** Rows of an answer, and a log position up to which they include all changes. */
 export interface LiveResult {
   readonly rows: readonly KeyedRow[];
   readonly cursor: string;
 }
 
-/** Longest pause between attempts, which grow while the database is unavailable, ms. */
+/** Longest pause between attempts, ms; the pauses increase while the database is unavailable. */
 const MAX_PAUSE_MS = 10_000;
 
 /**
- * Distinct query with all its followers. It runs once for all of them; each receives the changes since its last message. A
- * follower that reads too slowly is left out, and receives the whole result once it has caught up.
+ * Distinct query with all its followers. It runs once for all of them; each receives the changes since its previous message.
+ * A follower that reads too slowly receives no further changes, and the whole result when it has caught up.
  */
 export class LiveQuery {
-  /** Time since which an event waits to be shown, Unix milliseconds; undefined: the newest answer shows everything. */
+  /**
+   * Time of the first event that the last answer does not include, Unix milliseconds; undefined if it includes all events.
+   */
   dirtySince: number | undefined = 0;
   startedAt = 0;
   isRunning = false;
@@ -25,7 +27,7 @@ export class LiveQuery {
   private shown: LiveResult | undefined;
   private image = new ResultImage([]);
   private readonly current = new Set<LiveQuerySink>();
-  /** Sinks that have not received a result yet, or have missed a change. */
+  /** Sinks that have not yet received a result, or have missed a change. */
   private readonly waiting = new Set<LiveQuerySink>();
   private readonly ending = new AbortController();
 
@@ -34,7 +36,7 @@ export class LiveQuery {
     readonly dependencies: Dependencies,
     readonly intervalMs: number,
     private readonly execute: (signal: AbortSignal) => Promise<LiveResult>,
-    /** API key of the first follower, to whose account the query runs. */
+    /** API key of the first follower, to which the runs of the query are charged. */
     readonly key = '',
   ) {}
 
@@ -50,7 +52,7 @@ export class LiveQuery {
     return this.ending.signal.aborted;
   }
 
-  /** Whether a run is in progress or due, or a result has to be sent. */
+  /** Whether the query runs, is due, or has a result to send. */
   get hasWork(): boolean {
     return this.isRunning || this.dirtySince !== undefined || this.waiting.size > 0;
   }
@@ -69,7 +71,7 @@ export class LiveQuery {
     this.waiting.delete(sink);
   }
 
-  /** Ends a query without followers: a running execution only takes the place of others. */
+  /** Ends a query without followers; a running execution is aborted, because it only occupies a connection. */
   end(): void {
     this.ending.abort(clientLeft());
   }
@@ -83,7 +85,7 @@ export class LiveQuery {
     return !this.isRunning && this.dirtySince !== undefined && now - this.startedAt >= pause;
   }
 
-  /** Runs the query and notifies its followers. Rejects when it could not be run; the waiting events then still wait. */
+  /** Runs the query and sends changes to its followers. Rejects if the run fails; the query then stays due. */
   async refresh(now: number): Promise<void> {
     const waited = this.dirtySince;
     this.isRunning = true;
@@ -101,7 +103,7 @@ export class LiveQuery {
     }
   }
 
-  /** Sends the result to waiting followers that have room for it. */
+  /** Sends the result to waiting followers whose send buffer has room. */
   sendResults(): void {
     const { shown } = this;
     if (!shown || this.waiting.size === 0) return;

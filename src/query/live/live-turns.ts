@@ -1,21 +1,22 @@
 import { LIVE_AT_ONCE } from '../execution/query-pool.js';
 import type { LiveQuery } from './live-query.js';
 
-/** Maximum live queries of one key that run at once: one connection is always for the others. */
+/** Maximum number of live queries of one key that run at the same time; one connection always remains for other keys. */
 const MAX_OF_KEY = LIVE_AT_ONCE - 1;
-/** Share of a key's used time that decays with each turn of any key. */
+/** Share of a key's used time that is forgotten at each turn of any key. */
 const FORGOTTEN = 0.02;
 
 /**
- * Order of live queries: first results before refreshes, then the key that has used the least time lately, then the query that
- * has waited longest. However many queries a key follows, those of another need not wait for them.
+ * Order in which due live queries run: those without a first result before refreshes, then those of the key that has used
+ * the least time recently, then the one that has waited longest. However many queries a key follows, they do not delay those
+ * of another key.
  */
 export class LiveTurns {
   private readonly running = new Map<string, number>();
   private readonly used = new Map<string, number>();
   private total = 0;
 
-  /** Returns the due queries that may begin now. */
+  /** Returns the due queries that may start now. */
   choose(due: readonly LiveQuery[]): LiveQuery[] {
     const ordered = [...due].sort((a, b) => this.compare(a, b));
     const chosen: LiveQuery[] = [];

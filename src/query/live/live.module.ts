@@ -6,6 +6,6 @@ import { LiveMetrics } from './live-metrics.js';
 import { RowWatch } from './row-watch.js';
 import { LiveQueryService } from './live-query-service.js';
 
-/** Queries as subscriptions. */
+/** Live queries: queries as subscriptions. */
 @Module({ imports: [QueryModule, RealtimeModule], providers: [LiveQueryService, LiveExecutor, LiveMetrics, RowWatch] })
 export class LiveModule {}

@@ -3,8 +3,8 @@ import { affects, isDescription } from '../core/dependencies.js';
 import type { LiveQuery } from './live-query.js';
 
 /**
- * Finds the queries that an event can change. A query is filed under the constants to which it is bound (protocols, else
- * tokens, else chains, else everything), so an event checks only those and not all queries.
+ * Finds the live queries that an event can change. A query is indexed by the first of these to which it is restricted: its
+ * protocols, its tokens, its chains, or (`*`) nothing. So an event checks only few queries.
  */
 export class QueryIndex {
   private readonly byConstant = new Map<string, Set<LiveQuery>>();
@@ -25,7 +25,7 @@ export class QueryIndex {
     }
   }
 
-  /** Calls back for each query that the event can change, possibly twice for one. */
+  /** Calls `found` for each query that the event can change; possibly twice for the same query. */
   forAffected(event: LogEvent, found: (query: LiveQuery) => void): void {
     this.look('*', event, found);
     if (event.protocol !== null) this.look(`protocol ${event.protocol}`, event, found);
@@ -45,7 +45,7 @@ function placesOf({ dependencies }: LiveQuery): string[] {
   const { dataset, protocols, tokens, chains } = dependencies;
   if (protocols) return [...protocols].map((protocol) => `protocol ${protocol}`);
   if (tokens) return [...tokens].map((token) => `token ${token}`);
-  // A protocol's description has no chain and belongs to all of them; the total of `protocols` is over all chains.
+  // A protocol's description has no chain and belongs to all of them; totals in the dataset `protocols` are over all chains.
   if (chains && dataset !== 'protocols') return ['chains', ...[...chains].map((chain) => `chain ${chain}`)];
   return ['*'];
 }

@@ -5,8 +5,8 @@ import type { DatasetName } from '../core/ast.js';
 type RowDataset = Exclude<DatasetName, 'events'>;
 
 /**
- * Detects changed rows, also where the change was too small to be an event: the last writer of a row is then a different
- * transaction. One pass over a few thousand rows, a few milliseconds of the database.
+ * Detects changed rows, even if the change was too small to be an event, because the ids of the rows' last writing
+ * transactions differ. One scan of some thousand rows takes the database a few milliseconds.
  */
 @Injectable()
 export class RowWatch {
@@ -14,7 +14,7 @@ export class RowWatch {
 
   constructor(private readonly database: Database) {}
 
-  /** Returns the datasets whose rows changed since the last call; all at the first. */
+  /** Returns the datasets whose rows have changed since the previous call; all datasets at the first call. */
   async changed(): Promise<RowDataset[]> {
     const now = await this.database.one<Record<RowDataset, string>>(WRITERS);
     const { seen } = this;
