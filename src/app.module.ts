@@ -20,10 +20,12 @@ import { SettingsModule } from './platform/settings/settings.module.js';
 import type { Settings } from './platform/settings/settings.js';
 import { WorkersModule } from './platform/workers/workers.module.js';
 
-/** Composition of the product: technology first, then the features in the order in which they may import each other. */
+/**
+ * Composition of the application: first the platform, then the features in the order in which they may import each other.
+ */
 @Module({})
 export class AppModule {
-  /** Returns the module; `databaseUrl` is the address of the database in use, embedded or not. */
+  /** Returns the module; `databaseUrl` is the URL of the database in use, embedded or external. */
   static with(settings: Settings, databaseUrl: string): DynamicModule {
     return {
       module: AppModule,

@@ -20,22 +20,25 @@ import { Metrics } from './platform/metrics/metrics.js';
 import { Settings } from './platform/settings/settings.js';
 import { SocketIoAdapter } from './realtime/index.js';
 
-/** Options of the application itself. Without forced closing one open event stream would keep a stopping process alive. */
+/**
+ * Options of the application. With an open event stream a stopping process would otherwise never end, so connections are
+ * closed by force.
+ */
 export function serverOptions(settings: Settings): NestApplicationOptions {
   const certificate = readCertificate(settings);
   return {
     bufferLogs: true,
     abortOnError: false,
     forceCloseConnections: true,
-    // Off: the guard reads bodies after their callers are known.
+    // Off: the body guard reads bodies itself, after it has identified the caller.
     bodyParser: false,
-    // Most specific routes first, so that the route for unmatched requests comes last.
+    // Most specific routes first, so that the route for unmatched requests is the last.
     routeResolutionStrategy: 'specificity',
     ...(certificate && { httpsOptions: certificate }),
   };
 }
 
-/** Sets up everything that surrounds the modules, in the order of a request. Used by the start and by tests alike. */
+/** Sets up everything around the modules, in the order in which a request passes it. Used by the start and by tests. */
 export function setUp(app: NestExpressApplication): NestExpressApplication {
   const settings = app.get(Settings);
   app.useLogger(app.get(Logger));
@@ -50,7 +53,7 @@ export function setUp(app: NestExpressApplication): NestExpressApplication {
   app.use(helmet(securityHeaders(settings)));
   app.enableCors({
     origin: settings.corsOrigins.includes('*') ? '*' : [...settings.corsOrigins],
-    // Usual methods, and the safe method of queries.
+    // The usual methods, and QUERY, the safe method for queries with a body.
     methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE', 'QUERY'],
     exposedHeaders: ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'ETag', 'X-Next-Cursor'],
     maxAge: 600,

@@ -11,7 +11,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Files of other packages that the page loads, by the name in their address. */
+/** Files from other packages that the page loads, by their name in the URL. */
 const VENDOR: Readonly<Record<string, readonly [specifier: string, file: string]>> = {
   'vendor/socket.io.js': ['socket.io/package.json', 'client-dist/socket.io.esm.min.js'],
   'vendor/uplot.js': ['uplot/package.json', 'dist/uPlot.esm.js'],
@@ -24,9 +24,11 @@ export interface ConsoleFile {
   readonly gzipped: Buffer;
 }
 
-/** Files of the page, held in memory (under 400 kB), so that no request ever becomes a path on disk. */
+/** Files of the page, stored in memory (under 400 kB), so that no request is ever resolved to a path on disk. */
 export interface ConsoleFiles {
-  /** Digest of all files. It is part of their addresses, so browsers cache them for a year and load an upgrade at once. */
+  /**
+   * Digest of all files. It is part of their URLs, so browsers cache them for a year and still load an upgrade at once.
+   */
   readonly version: string;
   readonly page: ConsoleFile;
   /** Files by name: `app.js`, `vendor/uplot.js`. */
@@ -61,7 +63,7 @@ function vendorSources(): [string, Buffer][] {
   const { resolve } = createRequire(import.meta.url);
   return Object.entries(VENDOR).map(([name, [specifier, file]]) => {
     const text = readFileSync(join(resolve(specifier), '..', file), 'utf8');
-    // Source maps are not served: without this line, browsers with open developer tools would request them.
+    // Source maps are not served; because of this line, browsers with open developer tools would request them.
     return [name, Buffer.from(text.replace(/^\/\/# sourceMappingURL=.*$/m, ''))];
   });
 }

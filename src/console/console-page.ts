@@ -1,7 +1,9 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { readConsoleFiles, type ConsoleFile } from './console-files.js';
 
-/** Policy without inline code, other origins and frames: code injected through a server's text would not run. */
+/**
+ * Policy that forbids inline code, other origins and frames: code injected through a text from the server would not run.
+ */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -13,7 +15,7 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Serves `/` and `/console/<version>/<name>`; other paths go on to the next routes. */
+/** Serves `/` and `/console/<version>/<name>`; requests for other paths are passed to the next routes. */
 export function consolePage(): RequestHandler {
   const files = readConsoleFiles();
   return (request: Request, response: Response, next: NextFunction): void => {
@@ -30,7 +32,7 @@ export function consolePage(): RequestHandler {
       next();
       return;
     }
-    // Pages opened before an upgrade may request an older version: they get the present file, but may not cache it.
+    // A page opened before an upgrade may request an older version: it gets the current file, but must not cache it.
     response.set('Cache-Control', version === files.version ? 'public, max-age=31536000, immutable' : 'no-store');
     send(request, response, file);
   };

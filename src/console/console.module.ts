@@ -2,8 +2,8 @@ import { Module, RequestMethod, type MiddlewareConsumer, type NestModule } from 
 import { consolePage } from './console-page.js';
 
 /**
- * Live console at `/`. It is static: it uses the service only through the public addresses that every client uses, so it needs
- * no guard, and its middleware answers before any of them.
+ * Live console at `/`. It is static and uses only the public API, as any client, so it needs no guard; its middleware
+ * runs before all guards.
  */
 @Module({})
 export class ConsoleModule implements NestModule {

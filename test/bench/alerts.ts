@@ -1,6 +1,6 @@
 /**
- * The alert evaluator with 10,000, 100,000 and 1,000,000 rules in the shape of real use, against a plain scan of each
- * key's rules over the same events; and the running app, from commit to transition.
+ * The alert evaluator with 10,000, 100,000 and 1,000,000 realistic rules, compared with a plain scan of each key's rules
+ * over the same events; and the running app, from commit to transition.
  */
 import { nextMessage, type BenchContext, type Figures } from './support/bench-context.js';
 import { measureLive } from './support/alert-live.js';
@@ -12,8 +12,8 @@ import type { Scanned } from './support/alert-scan.js';
 import { median, percentile, round } from './support/percentiles.js';
 
 /**
- * What Node gives itself in a container of 700 MB: half of it. Without a limit the heap grows by garbage that nobody makes
- * it collect, and memory says more of the machine than of the rules.
+ * Heap limit that Node chooses in a container of 700 MB: half of the memory. Without a limit the heap grows with garbage
+ * that Node has no reason to collect, and the measured memory depends on the machine instead of the rules.
  */
 const HEAP_MB = 350;
 const TARGET = { rss_mb: 700, events_per_s: 50_000, p99_us: 1_000 };
@@ -47,8 +47,8 @@ export async function run(context: BenchContext): Promise<Figures> {
 }
 
 /**
- * Rounds alternate between the index and the scan, each in a process of its own, over the same events. Rules are added in
- * the order in which the service loads them; those that are inserted later are not.
+ * Rounds alternate between the index and the scan, each in a separate process and over the same events. Rules are added
+ * in the order in which the service loads them; rules that are inserted later are not in that order.
  */
 async function measure(context: BenchContext, rules: number): Promise<SizeFigures> {
   const rounds = context.quick ? 3 : 5;

@@ -1,7 +1,7 @@
 /**
- * The hot cache in Redis while it is being written: 1,000 changes a second are committed, and 3,000 keys are looked up, popular
- * ones more often, over REST and in a second pod's cache. Then once more with the cache emptied first. At the end the
- * server counts the round trips of each batch.
+ * The hot cache in Redis under writes: 1,000 changes a second are committed, while 3,000 keys (popular ones more often)
+ * are looked up over REST and in a second pod's cache. Then the same once more after the cache was emptied. At the end
+ * the Redis server counts the round trips of each batch.
  */
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
@@ -20,7 +20,7 @@ import { zipf } from './support/zipf.js';
 
 const PROTOCOLS = 2_000;
 const TOKENS = 1_000;
-/** Committed changes per second, and how many of them one transaction holds. */
+/** Committed changes per second, and number of changes per transaction. */
 const RATE = 1_000;
 const BATCH = 5;
 const BASELINE = 1_000_000;
@@ -135,7 +135,7 @@ function describe(name: string, stretch: Stretch | undefined): string {
   return `${name} ${hitRatio(stretch).toFixed(4)} hits, p95 ${cacheP95.toFixed(2)} ms, over REST ${restP95.toFixed(2)} ms`;
 }
 
-/** A path of the API and the key of the cache that answers it. Every third is a price. */
+/** Paths of the API and the cache key that answers each. Every third is a price. */
 function lookUpPaths(protocols: readonly Key[]): { path: string; key: string }[] {
   return Array.from({ length: PROTOCOLS + TOKENS }, (_, n) => {
     const place = Math.floor(n / 3);
@@ -192,7 +192,7 @@ async function insertPrices(databaseUrl: string): Promise<void> {
   }
 }
 
-/** As if an hour had passed in which nobody published or looked up anything. */
+/** Empties the cache, as an hour without publications and look-ups would. */
 async function emptyCache(url: string, protocols: readonly Key[]): Promise<void> {
   const client = new Redis(url);
   const tvls = protocols.flatMap(({ protocol, chain }) => [`tvl:${protocol}`, `tvl:${protocol}:${chain}`]);

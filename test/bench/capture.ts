@@ -1,7 +1,7 @@
 /**
- * What capture costs the writers and how soon the log has their changes: upserts beside the same table without triggers, a
- * pile of events drained by the running app, and commit acknowledged → numbered at 1,000 changes a second, alone and
- * beside a transaction that keeps its snapshot for minutes.
+ * Cost of capture for writers, and delay until the log has their changes: upserts compared with the same table without
+ * triggers, draining a large outbox in the running app, and the time from acknowledged commit to the number in the log at
+ * 1,000 changes a second, alone and beside a transaction that holds its snapshot for minutes.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -47,7 +47,9 @@ async function connect(url: string): Promise<Client> {
   return client;
 }
 
-/** Time with triggers ÷ without, alternating; `every` = one row of so many leaves its band, 0 = none. */
+/**
+ * Time with triggers ÷ time without, in alternating rounds; `every`: one row in this many leaves its dead band, 0: none.
+ */
 async function measureUpserts(context: BenchContext, client: Client): Promise<Figures> {
   context.log(`${ROWS} rows, upserts of ${BATCH}`);
   await client.query(`CREATE TABLE bare (LIKE protocol_tvl INCLUDING ALL) WITH (fillfactor = 70)`);
@@ -55,7 +57,7 @@ async function measureUpserts(context: BenchContext, client: Client): Promise<Fi
     SELECT 'bench' || lpad((n / 10)::text, 6, '0'), 'chain' || n % 10, 1000 + n FROM generate_series(0, ${ROWS - 1}) n`);
   await client.query('UPDATE protocol_tvl SET tvl = tvl');
   await client.query('INSERT INTO bare SELECT * FROM protocol_tvl');
-  // Both start from freshly written pages with the room that fillfactor leaves.
+  // Both tables start with freshly written pages and the free space of their fillfactor.
   for (const table of ['protocol_tvl', 'bare']) await client.query(`VACUUM (FULL, ANALYZE) ${table}`);
   await emptyOutbox(client);
 
@@ -87,7 +89,7 @@ async function measureUpserts(context: BenchContext, client: Client): Promise<Fi
   };
 }
 
-/** The values are made before the clock starts: what is timed is the statement a writer would send. */
+/** The values are created before the timing starts, so that only the statement that a writer would send is timed. */
 async function upsert(client: Client, table: string, from: number, every: number): Promise<number> {
   await client.query('DROP TABLE IF EXISTS given');
   await client.query(
@@ -114,7 +116,7 @@ async function emptyOutbox(client: Client): Promise<void> {
   }
 }
 
-/** A steady state to measure from: the readers have caught up with the piles before, and their pages are on disk. */
+/** Waits for a steady state: the readers have processed all earlier events, and the pages are on disk. */
 async function settle(client: Client): Promise<void> {
   await emptyOutbox(client);
   for (;;) {
@@ -127,7 +129,7 @@ async function settle(client: Client): Promise<void> {
   await client.query('CHECKPOINT');
 }
 
-/** Events per second from the commit of one big transaction until the log has the last of them. */
+/** Events per second from the commit of one big transaction until the log contains its last event. */
 async function measureDrain(context: BenchContext, client: Client, rounds: number): Promise<number> {
   const rates: number[] = [];
   for (let index = 0; index < rounds; index++) {
@@ -147,12 +149,15 @@ async function measureDrain(context: BenchContext, client: Client, rounds: numbe
 
 interface Detection {
   lags: number[];
-  /** Of the last minute. */
+  /** Of the last minute of the measurement. */
   last: number[];
   lost: number;
 }
 
-/** Single-row commits; the lag is from the answer to COMMIT until the sequencer's clock when it numbered the event. */
+/**
+ * Single-row commits. The lag is measured from the reply to COMMIT to the sequencer's time at which it numbered the
+ * event.
+ */
 async function measureDetection(context: BenchContext, url: string, seconds: number, name: string): Promise<Detection> {
   const client = await connect(url);
   await client.query(`INSERT INTO protocol_tvl (protocol, chain, tvl)
@@ -165,7 +170,7 @@ async function measureDetection(context: BenchContext, url: string, seconds: num
     const ahead = startedAt + (sent * 1000) / RATE - performance.now();
     if (ahead > 1) await sleep(ahead);
     const protocol = `detect${sent % DETECT_KEYS}`;
-    // Every write crosses and no two events of a key are alike.
+    // Every write leaves the dead band, and no two events of a key are equal.
     const tvl = (Math.floor(sent / DETECT_KEYS) % 2 === 0 ? 2_000 : 1_000) + sent / 1e6;
     await client.query({
       name: 'detect',

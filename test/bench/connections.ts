@@ -1,6 +1,6 @@
 /**
- * What an idle client costs: resident memory of the server per connection, and how fast connections are taken. Every round
- * starts the app anew, for plain WebSocket and for Socket.IO; clients authenticate, and that is all.
+ * Cost of an idle client: resident memory of the server per connection, and the rate of new connections. Every round
+ * starts the app anew, for plain WebSocket and for Socket.IO; clients only authenticate.
  */
 import type { BenchContext, Figures } from './support/bench-context.js';
 import { median, percentile, round } from './support/percentiles.js';
@@ -8,7 +8,7 @@ import { RawLoad } from './support/raw-load.js';
 import type { DialectName } from './support/raw-load-dialects.js';
 import { settledKb } from './support/resident-memory.js';
 
-/** Connections that come and go first, so that what the process needs once is not counted per connection. */
+/** Connections opened and closed first, so that one-time memory of the process is not counted per connection. */
 const WARM_UP = 1_000;
 /** New connections per second while the time of each is measured. */
 const STEADY_RATE = 1_000;
@@ -17,7 +17,7 @@ const SETTLE_SECONDS = 4;
 interface RoundFigures {
   readonly connectsPerSecond: number;
   readonly p95: number;
-  /** Kilobytes per connection with `first` and with all of them open. */
+  /** Kilobytes per connection: with the first connections, and with all of them open. */
   readonly kb: number;
   readonly kbOfAll: number;
 }

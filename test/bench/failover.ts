@@ -1,7 +1,8 @@
 /**
- * Three pods behind the shipped nginx, with a Redis and a database of their own; clients of three transports, each with a
- * filter of its own, follow a writer. Each fault strikes alone, and what every client got is compared with what was
- * committed. Then the leader of the log goes, gracefully and by kill -9, and the log tells how long it stood still.
+ * Three pods behind the shipped nginx, with their own Redis and database; clients of three transports, each with its own
+ * filter, follow a writer. The faults occur one at a time, and the events that every client received are compared with
+ * the committed changes. Then the leader of the log is stopped, gracefully and by kill -9, and the log shows for how long
+ * no event was numbered.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fleet } from '../support/fleet.js';
@@ -25,11 +26,11 @@ interface Load {
 interface FaultRound {
   missing: number;
   repeated: number;
-  /** Clients that something went wrong for the first time, whatever it was: also a refusal, or another value. */
+  /** Number of clients with a fault of any kind in this round for the first time, including a refusal or a wrong value. */
   faulty_clients: number;
-  /** The longest that any client waited for anything. */
+  /** Longest time that any client waited for an event or a connection. */
   recover_ms: number;
-  /** The longest that a change waited for its place in the log. */
+  /** Longest time that a change waited for its number in the log. */
   log_stall_ms: number;
 }
 
@@ -63,7 +64,7 @@ export async function run(context: BenchContext): Promise<Figures> {
   return { ...load, rounds, ...figures, hand_over: handOver };
 }
 
-/** All faults, one after the other, on one fleet of clients. */
+/** Applies all faults, one after the other, to one fleet of clients. */
 async function* strikes(pods: TestPods, prefix: string, { clients, rate }: Load): AsyncGenerator<[string, FaultRound]> {
   const { pool } = pods.db;
   const writer = new RecordedWriter(pool, prefix, KEYS, seeded(1));
@@ -83,7 +84,7 @@ async function* strikes(pods: TestPods, prefix: string, { clients, rate }: Load)
       await fleet.reach((await newestSeq(pool)) + 1);
       const waited = wait.take();
       await writer.stop();
-      // What is missing now stays missing: later faults are not blamed for it.
+      // Missing events are waited for here, so that later faults are not blamed for them.
       await fleet.complete(writer);
       const { missing, repeated, faults } = fleet.outcome(writer);
       const figures = {
@@ -102,7 +103,7 @@ async function* strikes(pods: TestPods, prefix: string, { clients, rate }: Load)
   }
 }
 
-/** What is wrong in any round counts; times are medians. */
+/** Combines the rounds: faults are summed, times are medians. */
 function together(rounds: readonly FaultRound[]): FaultRound {
   const sum = (name: 'missing' | 'repeated' | 'faulty_clients'): number =>
     rounds.reduce((total, round) => total + round[name], 0);

@@ -1,11 +1,11 @@
 /**
- * One stream, the same 290-byte messages to all clients as fast as they go. The server has one core and all clients the
- * other; every client's messages are counted. Peers take turns with the product in the same run.
+ * One stream: the same 290-byte messages to all clients at maximum speed. The server has one core, all clients have the
+ * other; the messages of every client are counted. Peers take turns with the product in the same run.
  *
- * What is inside the product's figure: ring of recent events, filter index, sessions, payload and JSON of each event, frames,
- * writes, metrics. What is not: PostgreSQL and the sequencer, which `latency` measures; a thousand events a second would be
- * their limit long before that of delivery. Peers' messages have the same length; Socket.IO encodes each once, as its rooms
- * do, the ws loop sends one text to each client, and the brokers get theirs from a publisher over TCP.
+ * The product's figure includes: the ring of recent events, filter index, sessions, payload and JSON of each event,
+ * frames, writes, metrics. It excludes PostgreSQL and the sequencer, which `latency` measures: they would limit the rate
+ * to about a thousand events a second. Peers' messages have the same length. Socket.IO encodes each message once, as its
+ * rooms do; the ws loop sends one text to each client; the brokers receive messages from a publisher over TCP.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nextMessage, type BenchContext, type Figures } from './support/bench-context.js';
@@ -23,12 +23,15 @@ import { RawLoad } from './support/raw-load.js';
 
 const SIZES = [1_000, 5_000];
 const ROUNDS = 3;
-/** How long one measurement should last, seconds; messages before it warm up and tell how many that takes. */
+/**
+ * Target duration of one measurement, seconds. The messages before it warm up the server and show how many messages that
+ * takes.
+ */
 const LASTING = 1.5;
 const WARM_UP_SECONDS = 0.5;
-/** Deliveries of the very first messages. */
+/** Number of deliveries of the first warm-up. */
 const WARM_UP = 100_000;
-/** Deliveries of one measurement at most: what brokers must be able to hold while clients read. */
+/** Maximum number of deliveries per measurement: brokers must be able to store them while clients read. */
 const BROKER_DELIVERIES = 1_000_000;
 const QUIET_MS = 10_000;
 
@@ -36,9 +39,9 @@ interface Contestant {
   readonly name: string;
   readonly figure: string;
   readonly load: RawLoad;
-  /** Deliveries of one measurement at most. */
+  /** Maximum number of deliveries per measurement. */
   readonly most: number;
-  /** Sends so many messages; the processor time of the server for it, seconds, where it is known. */
+  /** Sends this many messages; returns the processor time that the server used, seconds, if known. */
   publish(events: number): Promise<number | undefined>;
 }
 
@@ -185,7 +188,7 @@ async function measure(one: Contestant, clients: number): Promise<Measurement> {
   }
 }
 
-/** Sends, waits until every client has counted every message, and fails when one has not. */
+/** Sends events and waits until every client has counted every message; fails if a client has not. */
 async function wave(one: Contestant, clients: number, events: number): Promise<Measurement> {
   await one.load.reset();
   const started = performance.now();

@@ -1,6 +1,6 @@
 /**
- * 10,000 clients, each with a filter nobody else has, over 3,000 protocols: what an event costs the server with all of them
- * listening, what finding its receivers costs alone, and the same by asking every filter in turn.
+ * 10,000 clients, each with a filter that no other client has, over 3,000 protocols: cost of an event for the server with
+ * all of them connected, cost of only finding its receivers, and cost of testing every filter in turn.
  */
 import { Client } from 'pg';
 import { insertBaselines } from './support/baselines.js';
@@ -19,10 +19,10 @@ import { settledKb } from './support/resident-memory.js';
 const CLIENTS = 10_000;
 const KEYS = 3_000;
 const BASELINE = 1_000_000;
-/** Commits of a round; each changes every key. */
+/** Number of commits per round; each changes all keys. */
 const COMMITS = 5;
 const SETTLE_SECONDS = 3;
-/** Subscriptions per second while the time of each is measured. */
+/** Number of subscriptions per second while the time of each is measured. */
 const SUBSCRIBE_RATE = 500;
 
 interface RoundFigures {
@@ -66,7 +66,7 @@ export async function run(context: BenchContext): Promise<Figures> {
   return report(context, results, { groups, kbPerClient, subscribe: percentile(answerMs, 0.95), ...matching });
 }
 
-/** Writes all keys several times, as fast as it goes, and waits until every delivery has come. */
+/** Writes all keys several times at maximum speed, and waits until every delivery has arrived. */
 async function measure(
   app: BenchApp,
   keys: readonly Key[],
@@ -104,7 +104,7 @@ async function measure(
   }
 }
 
-/** Distinct filters as the server counts them. */
+/** Number of distinct filters, as the server counts them. */
 async function distinctFiltersOf(app: BenchApp): Promise<number> {
   const answer = await fetch(`${app.url}/metrics`, { headers: { Authorization: `Bearer ${app.adminKey}` } });
   return Number(/^ws_filter_groups (\d+)/m.exec(await answer.text())?.[1]);

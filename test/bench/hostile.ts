@@ -1,8 +1,8 @@
 /**
- * What others feel while somebody attacks: another user's writer posts prices at an even pace, its socket gets the events.
- * Each attack runs for a few seconds from a process of its own, against limits raised far above those of a tier, so that the
- * requests themselves have to be harmless. Figures of an attack: the 99th percentile from the post to the socket, the longest
- * turn of the event loop (processor time), what memory grew by, the share that was refused.
+ * Effect of attacks on other users: another user's writer posts prices at an even rate, and that user's socket receives
+ * the events. Each attack runs for a few seconds from a separate process, with limits far above those of any tier, so
+ * that the requests themselves must be harmless. Figures per attack: 99th percentile of the time from post to socket,
+ * longest turn of the event loop (processor time), growth of memory, and share of refused requests.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -15,9 +15,9 @@ import { percentile, round } from './support/percentiles.js';
 import { residentKb } from './support/resident-memory.js';
 
 const QUIET_MS = 5_000;
-/** Between two attacks, so that one does not feel the end of the other. */
+/** Pause between two attacks, so that one does not affect the measurement of the next. */
 const PAUSE_MS = 1_000;
-/** Far above the limits of every tier. */
+/** Limits far above those of every tier. */
 const LIMITS = 'none=100000,free=100000,pro=100000,enterprise=0';
 
 export async function run(context: BenchContext): Promise<Figures> {
@@ -89,17 +89,17 @@ async function key(app: BenchApp, userId: string, role: string, tier: string): P
   return ((await answer.json()) as { key: string }).key;
 }
 
-/** Since it was last asked; null where the build does not measure it. */
+/** Longest turn since the previous call; null if the build does not measure it. */
 async function longestTurnMs(app: BenchApp): Promise<number | null> {
   const text = await (await fetch(`${app.url}/metrics`)).text();
   const found = /event_loop_longest_turn_seconds\{window="scrape"\} ([\d.e-]+)/.exec(text)?.[1];
   return found === undefined ? null : round(Number(found) * 1_000);
 }
 
-/** Of the process, in megabytes. */
+/** Resident memory of the process, megabytes. */
 const residentMegabytes = (pid: number): number => residentKb(pid) / 1_024;
 
-/** The largest resident memory until it is asked for, in megabytes. */
+/** Records the largest resident memory; the returned function stops and returns it in megabytes. */
 function watchMemory(pid: number): () => number {
   let peak = residentMegabytes(pid);
   const timer = setInterval(() => (peak = Math.max(peak, residentMegabytes(pid))), 100);

@@ -1,7 +1,8 @@
 /**
- * Clients whose network goes away for 2 s in every 15: three transports, each client with a filter of its own, three pods
- * behind the shipped nginx with Redis. Each comes back with its cursor, at whichever pod the balancer chooses, and what it
- * got is compared with what was committed. A replay lasts from the first attempt to connect until everything missed is there.
+ * Clients whose network is interrupted for 2 s in every 15 s: three transports, each client with its own filter, three
+ * pods behind the shipped nginx with Redis. Each client returns with its cursor to any pod that the balancer chooses, and
+ * the events that it received are compared with the committed changes. A replay lasts from the first connection attempt
+ * until all missed events have arrived.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fleet } from '../support/fleet.js';
@@ -21,9 +22,9 @@ interface Round {
   readonly due: number;
   readonly missing: number;
   readonly duplicated: number;
-  /** Clients that were refused, or got something out of order. */
+  /** Number of clients that were refused, or received something out of order. */
   readonly faulty: number;
-  /** Sorted, ms. */
+  /** Durations of replays, sorted, ms. */
   readonly replays: readonly number[];
 }
 

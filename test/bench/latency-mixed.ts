@@ -1,4 +1,7 @@
-/** As `latency`, with few clients and every kind of filter: 200 Socket.IO clients, of which each tenth takes everything. */
+/**
+ * Like `latency`, with few clients and all kinds of filters: 200 Socket.IO clients, of which every tenth receives
+ * everything.
+ */
 import type { BenchContext, Figures } from './support/bench-context.js';
 import { mixedFilters } from './support/latency-load.js';
 import { runLatency } from './support/latency-run.js';

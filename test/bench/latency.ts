@@ -1,6 +1,7 @@
 /**
- * Commit acknowledged → client: one process writes 1,000 changes a second, 10,000 clients follow ten of 3,000 protocols each,
- * half of them over plain WebSocket, half over Socket.IO. Server, database, writer and clients share the machine.
+ * Time from the acknowledged commit to the client: one process writes 1,000 changes a second, and 10,000 clients follow
+ * ten of 3,000 protocols each, half over plain WebSocket, half over Socket.IO. Server, database, writer and clients share
+ * the machine.
  */
 import type { BenchContext, Figures } from './support/bench-context.js';
 import { followers } from './support/latency-load.js';

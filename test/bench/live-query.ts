@@ -1,8 +1,8 @@
 /**
- * 10,000 connections follow 200 distinct live queries while 1,000 changes a second are committed that touch a tenth of them.
- * From the acknowledged commit until the change of the result is with a client; that client came last and is told last of
- * its query's followers. What is changed within the interval of a query (250 ms) is shown together, so half of it is the
- * least that a change waits on average.
+ * 10,000 connections follow 200 distinct live queries, while 1,000 changes a second are committed that affect a tenth of
+ * the queries. Measured is the time from the acknowledged commit until a client has the change of the result; that client
+ * subscribed last and is served last among its query's followers. Changes within the interval of a query (250 ms) are
+ * sent together, so a change waits for at least half of the interval on average.
  */
 import { Client } from 'pg';
 import { WebSocket } from 'ws';
@@ -21,7 +21,7 @@ const BASELINE = 1_000_000;
 const WARM_UP_SECONDS = 3;
 
 interface Push {
-  /** Position of the log that the result shows at least. */
+  /** Position of the log up to which the result includes all changes. */
   readonly seq: number;
   readonly at: number;
 }
@@ -100,7 +100,7 @@ export async function run(context: BenchContext): Promise<Figures> {
     meter.start();
     const { first, acknowledgedAt } = await write(seconds);
     cpu = meter.stop();
-    // The last change waits for its query's interval.
+    // The last change waits for the interval of its query.
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     const { deliveries } = await load.counts();
     pushesPerSecond = deliveries / seconds;
@@ -143,13 +143,16 @@ export async function run(context: BenchContext): Promise<Figures> {
   return figures;
 }
 
-/** Every write of a key moves it by a few percent, up and down in turn, never back to a value it had. */
+/**
+ * Returns the value of a write. Each write of a key moves its value by a few percent, alternately up and down, never to
+ * an earlier value.
+ */
 function valueOf(change: number, keyCount: number): number {
   const turn = Math.floor(change / keyCount);
   return BASELINE * (turn % 2 === 0 ? 1.03 : 1) + change / 10;
 }
 
-/** Positions of the log, by change. */
+/** Returns the position in the log of each change. */
 async function seqsOf(app: BenchApp, first: number): Promise<Map<number, number>> {
   const client = new Client({ connectionString: app.databaseUrl });
   await client.connect();
@@ -165,7 +168,7 @@ async function seqsOf(app: BenchApp, first: number): Promise<Map<number, number>
   }
 }
 
-/** One follower of a query that notes when which position was shown. */
+/** One follower of a query that records when it received which position. */
 class Probe {
   unseen = 0;
   private readonly pushes: Push[] = [];
@@ -192,7 +195,7 @@ class Probe {
     return probe;
   }
 
-  /** From each acknowledged change of the query's keys until the first push that shows it, ms. */
+  /** Returns the times from each acknowledged change of the query's keys to the first push that includes it, ms. */
   lags(
     keys: readonly { protocol: string }[],
     first: number,

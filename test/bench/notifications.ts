@@ -1,6 +1,6 @@
 /**
- * From a committed price to webhooks at a local HTTP server: one crash that fires thousands of rules at once, and a steady
- * load. Queues are in Redis; every rule has an owner, an endpoint and a signing secret of its own.
+ * Time from a committed price to webhooks at a local HTTP server: first one crash that fires thousands of rules at once,
+ * then a steady load. Queues are in Redis; every rule has its own owner, endpoint and signing secret.
  */
 import { Client } from 'pg';
 import { startRedis } from '../support/redis-server.js';
@@ -52,7 +52,7 @@ export async function run(context: BenchContext): Promise<Figures> {
   return report(context, { fires, steady: steady.length, usual, flood, lags, crashedAt });
 }
 
-/** Drops one price after the other at a fixed rate; returns when each commit was acknowledged, by path. */
+/** Drops one price after the other at a fixed rate; returns the time at which each commit was acknowledged, by path. */
 async function steadyLoad(client: Client, rules: readonly BenchRule[]): Promise<Map<string, number>> {
   const committed = new Map<string, number>();
   const begun = performance.now();
@@ -69,7 +69,7 @@ async function setPrice(client: Client, token: string): Promise<number> {
   return performance.timeOrigin + performance.now();
 }
 
-/** What the sink got, once all that is due has come or nothing more comes for 20 s. */
+/** Waits until all due messages have arrived, or none has arrived for 20 s; returns the messages. */
 async function taken(context: BenchContext, sink: Sink, due: number): Promise<Handed> {
   let last = -1;
   let changedAt = Date.now();
@@ -86,7 +86,7 @@ async function taken(context: BenchContext, sink: Sink, due: number): Promise<Ha
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  // What comes twice comes late: leave it a moment.
+  // Repeated messages arrive late, so some time is left for them.
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   const handed = nextMessage<Handed>(sink, 'handed');
   sink.send({ type: 'take' });

@@ -1,6 +1,6 @@
 /**
- * The query API over 24 million recorded values: the questions of the documentation one after the other, then 64 and 1,000
- * clients at once, ingest beside them, and plain SQL for comparison. The values are recorded once and kept (see
+ * The query API over 24 million recorded values: the queries in the documentation one after the other, then 64 and 1,000
+ * concurrent clients, ingest during queries, and plain SQL for comparison. The values are recorded once and kept (see
  * support/query-history.ts). Server, database, writer and clients share the machine.
  */
 import { Client } from 'pg';
@@ -91,7 +91,7 @@ export async function run(context: BenchContext): Promise<Figures> {
   return figures;
 }
 
-/** The process of the clients. */
+/** Process that runs the clients. */
 class Clients {
   private asked = 0;
 

@@ -1,7 +1,7 @@
 /**
- * Whether a delivery costs the same however many clients there are: from 500 to 16,000 on one stream, half plain WebSocket,
- * half Socket.IO. The server's processor time per delivery is taken at the same number of deliveries a second at every
- * point, one event per write; deliveries/s are taken with events as fast as they go.
+ * Cost of a delivery for different numbers of clients: from 500 to 16,000 on one stream, half plain WebSocket, half
+ * Socket.IO. The server's processor time per delivery is measured at the same number of deliveries a second for every
+ * number of clients, with one event per write; deliveries/s are measured with events at maximum speed.
  */
 import { Client } from 'pg';
 import type { BenchApp } from './support/bench-app.js';
@@ -16,7 +16,7 @@ const FIRST = 500;
 const KEYS = 100;
 const BASELINE = 1_000_000;
 const DELIVERIES_PER_S = 20_000;
-/** Events of one commit; together they stay below what makes a client count as slow. */
+/** Number of events per commit, few enough that no client counts as slow. */
 const BURST = KEYS;
 const BURST_DELIVERIES = 800_000;
 
@@ -49,7 +49,7 @@ export async function run(context: BenchContext): Promise<Figures> {
   const points: Point[] = [];
   for (let clients = FIRST; clients <= last; clients *= 2) {
     for (const load of loads) await load.open(clients / 2 - load.size);
-    // Also the first point's warm-up.
+    // This also warms up the server for the first number of clients.
     const rates: number[] = [];
     for (let n = 0; n < slices; n += 1) rates.push(await stream.burst(clients));
     const costs: number[] = [];
@@ -70,7 +70,7 @@ export async function run(context: BenchContext): Promise<Figures> {
   return { points, slope: round(slope, 3) };
 }
 
-/** Writes changes that reach everybody, and counts that they do. */
+/** Writes changes that reach all clients, and counts their deliveries. */
 class Stream {
   private readonly client: Client;
   private readonly meter: CpuMeter;
@@ -91,7 +91,10 @@ class Stream {
     await this.client.end();
   }
 
-  /** One event at a time, as often as makes the same number of deliveries; the server's µs per delivery. */
+  /**
+   * Writes one event at a time, at a rate that gives the same number of deliveries for every number of clients; returns
+   * the server's µs per delivery.
+   */
   async steady(clients: number, seconds: number): Promise<number> {
     const events = Math.max(2, Math.round((DELIVERIES_PER_S / clients) * seconds));
     await this.reset();
@@ -109,7 +112,7 @@ class Stream {
     return (((this.meter.stop()['server'] ?? 0) * lasted) / (events * clients)) * 1e6;
   }
 
-  /** Commits of many events, one after the other has been delivered; deliveries per second. */
+  /** Makes commits of many events, each after the previous one was delivered; returns deliveries per second. */
   async burst(clients: number): Promise<number> {
     const commits = Math.max(1, Math.round(BURST_DELIVERIES / clients / BURST));
     let seconds = 0;
@@ -132,7 +135,7 @@ class Stream {
     await Promise.all(this.loads.map((load) => load.reset()));
   }
 
-  /** When the last one came, Unix milliseconds; fails when not all did. */
+  /** Returns the time of the last delivery, Unix milliseconds; fails if deliveries are missing. */
   private async untilDelivered(deliveries: number): Promise<number> {
     const share = deliveries / this.loads.length;
     const counts = await Promise.all(this.loads.map((load) => load.untilCounted(share, 10_000)));
@@ -144,7 +147,10 @@ class Stream {
   }
 }
 
-/** How the processor time of one event grows with its receivers, as the exponent of a power law: 1 is in proportion. */
+/**
+ * Returns how the processor time of one event grows with the number of receivers, as the exponent of a power law: 1 is
+ * proportional.
+ */
 function slopeOf(points: readonly Point[]): number {
   const x = points.map(({ clients }) => Math.log(clients));
   const y = points.map(({ clients, cpu_us_per_delivery: us }) => Math.log(clients * us));

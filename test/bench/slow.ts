@@ -1,7 +1,8 @@
 /**
- * What clients that stop reading cost the others: rounds without and with 1 % of stalled clients take turns, everything else
- * alike. Stalled clients keep their connection open and read nothing; they must be switched to `latest`, then closed, while
- * the others get every event as early as without them. The server is the product's delivery as `fanout` describes it.
+ * Effect of clients that stop reading on the others: rounds with 1 % of stalled clients alternate with rounds without,
+ * everything else equal. Stalled clients keep their connection open and read nothing. They must be switched to `latest`
+ * and then closed, while the others receive every event as early as in rounds without stalled clients. The server is the
+ * product's delivery, as described in `fanout`.
  */
 import { nextMessage, type BenchContext, type Figures } from './support/bench-context.js';
 import { CLIENT_CORE, pin, SERVER_CORE } from './support/cores.js';
@@ -11,12 +12,12 @@ import { NUMBER_MARK, type SlowReport, type SlowRound } from './support/slow-ser
 
 const CLIENTS = 200;
 const STALLED_SHARE = 0.01;
-/** Large events fill the network's own buffers, several MiB per connection, within seconds. */
+/** Large events fill the network's buffers, several MiB per connection, within seconds. */
 const EVENT_BYTES = 6_000;
 const PER_SECOND = 100;
-/** Every how many deliveries of a client one is timed. */
+/** One in this many deliveries of a client is timed. */
 const SAMPLED = 5;
-/** The first part of a round, in which the server still warms up, is not judged. */
+/** First part of a round, excluded because the server is still warming up. */
 const UNJUDGED = 0.1;
 const QUIET_MS = 5_000;
 

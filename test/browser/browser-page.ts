@@ -3,7 +3,7 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 
 const PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** Debian's Chromium, or the one that `CHROMIUM` names, without a window, and without its own talk to the world. */
+/** Starts Debian's Chromium, or the binary in `CHROMIUM`, headless and without its own network requests. */
 export async function launchBrowser(): Promise<Browser> {
   const { CHROMIUM } = process.env;
   const executablePath = [...(CHROMIUM === undefined ? [] : [CHROMIUM]), ...PATHS].find((path) => existsSync(path));
@@ -22,7 +22,7 @@ export async function launchBrowser(): Promise<Browser> {
   });
 }
 
-/** What a page complained about, and where it sent requests. */
+/** Errors and warnings of a page, and the hosts to which it sent requests. */
 export interface PageRecord {
   readonly complaints: string[];
   readonly hosts: Set<string>;

@@ -27,7 +27,7 @@ describe('the console in a browser', () => {
     await list('lido', 'Lido', { ethereum: 27_000_000_000, solana: 64_000_000 });
     await list('aave-v3', 'Aave V3', { ethereum: 21_000_000_000 });
     await app.db.pool.query(`INSERT INTO token_prices (token, symbol, price) VALUES ('bitcoin', 'btc', 67000)`);
-    // A page must not open before the values are published: its snapshot would be empty.
+    // A page must not be opened before the values are published, because its snapshot would be empty.
     await waitFor(async () => (await fetchJson('/v1/tvl/aave-v3/history')).data.length > 0);
   });
   afterAll(async () => {
@@ -43,7 +43,7 @@ describe('the console in a browser', () => {
   });
 
   const open = async (options: BrowserContextOptions = {}): Promise<Page> => {
-    // Animations are drawn by the processor here, of which the app under test wants its share.
+    // Without animations: here the processor draws them, and the app under test needs its share.
     const context = await browser.newContext({ viewport: SIZES[0] ?? null, reducedMotion: 'reduce', ...options });
     const opened = await context.newPage();
     opened.setDefaultTimeout(15_000);
@@ -243,13 +243,13 @@ describe('the console in a browser', () => {
     const anew = 'zzzzzzzzzz';
     hub.startEpoch(anew, hub.position);
     await connect(page);
-    // The log's own name comes back with its next row, and there is one every ten seconds.
+    // The next row of the log, at most ten seconds later, sets the log's real epoch again.
     await waitFor(async () => {
       if (hub.epoch !== anew) hub.startEpoch(anew, hub.position);
       return (await page.locator('#cursor').textContent())?.includes(anew);
     });
     await page.goto(`${app.url}/#tvl=aave-v3`);
-    // The next change carries the log's own name again: for the page, that is a new log.
+    // The next change has the log's real epoch: for the page this is a new log.
     await setTvl('aave-v3', 'ethereum', 22_000_000_000);
     await tapeRow(page, '$22.00B').waitFor();
     await page.locator('#cursor', { hasText: epoch }).waitFor();
@@ -279,7 +279,7 @@ describe('the console in a browser', () => {
     await page.goto(app.url);
     await page.locator('#key-form').waitFor();
     expect(await page.locator('#key-input:focus').count()).toBe(1);
-    // The command that makes a key must be one that can be pasted: a key needs its user.
+    // The printed command must work as it is: a key needs a user.
     expect(await page.locator('#key-form code').textContent()).toContain('--user');
   });
 

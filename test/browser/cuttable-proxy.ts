@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A wire to the server that a test can cut: connections end, and new ones are refused until it is mended. */
+/** Proxy to the server that a test can cut: connections end, and new ones are refused until it is restored. */
 export class CuttableProxy {
   private readonly sockets = new Set<Socket>();
   private isCut = false;

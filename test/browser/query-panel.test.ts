@@ -12,7 +12,9 @@ const CHAINS = { sort: null, aggregations: [{ field: 'tvl', operation: 'sum', gr
 describe('the query panel of the console', () => {
   let app: TestApp;
   let browser: Browser;
-  /** One page for all that needs no page of its own: opening one takes longer than most of what is looked at. */
+  /**
+   * One page for all tests that do not need a separate one, because opening a page takes longer than most of the tests.
+   */
   let page: Page;
   const pages: Page[] = [];
 
@@ -58,7 +60,8 @@ describe('the query panel of the console', () => {
   const setTvl = (protocol: string, tvl: number): Promise<unknown> =>
     app.db.pool.query(`UPDATE protocol_tvl SET tvl = $2, observed_at = now() WHERE protocol = $1`, [protocol, tvl]);
   const run = async (page: Page, request: unknown): Promise<void> => {
-    // Seen for the first time it asks by itself, which must not be taken for an answer to this.
+    // The panel sends its first query when it becomes visible; this waits for it, so that its answer is not taken for the
+    // next one.
     await page.locator('#query-panel').scrollIntoViewIfNeeded();
     await page.locator('#query-panel:not([data-state=idle])').waitFor();
     await page.locator('#query-text').fill(typeof request === 'string' ? request : JSON.stringify(request));
@@ -82,7 +85,7 @@ describe('the query panel of the console', () => {
 
     await setTvl('kamino', 30e9);
     await row(page, '$30.00B').and(page.locator('.fresh.rose')).waitFor();
-    // It is the largest now: the order is the server's.
+    // Solana is now the largest: rows have the order of the server.
     expect(await page.locator('#query-body tr').first().textContent()).toBe('solana$30.00B1');
     expect(complaints).toEqual([]);
   });

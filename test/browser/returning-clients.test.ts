@@ -20,21 +20,21 @@ import { launchBrowser } from './browser-page.js';
 import { CuttableProxy } from './cuttable-proxy.js';
 
 const ADMIN = `rta_returnadmin_${'k'.repeat(43)}`;
-/** Its types describe another form of module than it has. */
+/** The types of the package describe a different module format from the one that it has. */
 const ReconnectingWebSocket = library.default as unknown as new (
   address: string,
   protocols: readonly string[],
   options: { WebSocket: typeof WebSocket },
 ) => WebSocket;
-/** Longer than the server remembers a key that it has read, ms. */
+/** Time longer than the server caches a checked key, ms. */
 const FORGOTTEN_MS = 2_500;
 const POLYFILL = createRequire(import.meta.url).resolve('event-source-polyfill');
 
-/** A client whose library comes back by itself; `seen` are the cursors of the events it got, in order. */
+/** Client whose library reconnects by itself; `seen` are the cursors of the events that it received, in order. */
 interface Client {
   readonly name: string;
   seen(): Promise<readonly string[]>;
-  /** How often it was let in. */
+  /** Returns how often the client was admitted. */
   arrivals(): Promise<number>;
   /** Whether the library has given up. */
   hasGivenUp(): Promise<boolean>;
@@ -67,7 +67,7 @@ beforeAll(async () => {
     SECRETS_KEY: 'returning-clients-secrets-key-32-bytes',
     MIGRATE_ON_START: 'false',
     DRAIN_SECONDS: '2',
-    // Fewer than there are: all but the first are let in because they return.
+    // Below the number of clients: all but the first are admitted because they are returning.
     LIMIT_CONNECTS_PER_ADDRESS: 'enterprise=1',
   });
   await app.start();
@@ -105,7 +105,7 @@ async function newKey(): Promise<string> {
   return ((await answer.json()) as { key: string }).key;
 }
 
-/** Runs in a page of the service's own, over the wire that the test cuts. */
+/** Runs a client in a page of the service, through the proxy that the test cuts. */
 async function inTab(name: string, source: string, stream: string): Promise<Client> {
   const page: Page = await browser.newPage();
   await page.goto(`${url}/health/live`);
@@ -146,7 +146,7 @@ interface Message {
   cursor: string;
 }
 
-/** Keeps its position as the contract says: until the answer to `since` it stays where it was. */
+/** Tracks its position as the contract requires: the position does not change until the answer to `since`. */
 function reconnecting(address: string): Client {
   const socket = new ReconnectingWebSocket(address, [], { WebSocket });
   const seen: string[] = [];
@@ -175,7 +175,7 @@ function reconnecting(address: string): Client {
   };
 }
 
-/** The two lines that the contract prints: everything else is the library's. */
+/** The two lines in the contract; the library does everything else. */
 function socketIo(): Client {
   const socket = io(`${url}/v1/realtime`, { auth: { apiKey: key } });
   const seen: string[] = [];
@@ -192,7 +192,7 @@ function socketIo(): Client {
   };
 }
 
-/** What the README prints for Python, but for address and key. */
+/** The Python program in the README, with a different address and key. */
 function inPython(): Client {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   const [, printed = ''] = /```python\n(.*?)```/s.exec(readme) ?? [];
@@ -233,7 +233,7 @@ async function write(changes: number): Promise<void> {
   }
 }
 
-/** Everything in the log, once and in order. */
+/** Waits until every client has received all events of the log, once and in order. */
 async function everybodyHasAll(): Promise<void> {
   await waitFor(async () => (await pool.query('SELECT FROM change_outbox')).rowCount === 0);
   const { rows } = await pool.query<{ seq: string }>(
@@ -272,7 +272,7 @@ it('clients reconnect after a restart, a kill and a database outage and miss no 
   await sleep(FORGOTTEN_MS);
   wire.cut();
   wire.mend();
-  // Long enough that all of them have tried, and were refused, at least once.
+  // Long enough for all clients to try and be refused at least once.
   await sleep(5_000);
   expect(await arrivals()).toEqual(before);
   await cluster.begin();

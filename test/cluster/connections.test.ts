@@ -36,7 +36,7 @@ test('disconnecting cluster clients closes all their connections, even after a r
     await waitFor(() => commands.status === 'ready' && made > before);
     void ask();
     hanging.resume();
-    // The library forgets the new one, unless this machine is so slow that the former had ended before.
+    // The client library forgets the new node, unless the machine is so slow that the former node had ended before.
     await waitFor(() => !isThere(), { timeoutMs: 3_000 }).catch(() => undefined);
     expect(await open()).not.toEqual([]);
     end();
@@ -66,7 +66,7 @@ test(
         async () => {
           const note = ++n;
           for (const channel of channels) await channel.publish('note', { n: note });
-          // From each of the others, and from itself.
+          // Every pod receives the note from each other pod and from itself.
           return waitFor(() => heard.every((notes) => notes.filter((one) => one === note).length === pods.length), {
             timeoutMs: 1_000,
           });
@@ -79,7 +79,7 @@ test(
       await hearEachOther();
       for (const node of cluster.nodes) {
         node.pause();
-        // Longer than a node is waited for.
+        // Longer than the timeout for a node.
         await new Promise((resolve) => setTimeout(resolve, 1_500));
         node.resume();
       }

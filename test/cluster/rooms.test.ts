@@ -34,7 +34,7 @@ afterAll(async () => {
   await db?.drop();
 });
 
-/** Another server of Socket.IO on the same Redis, as a tool of an operator would be; its own clients are in `room`. */
+/** Another Socket.IO server on the same Redis, like a tool of an operator; its own clients are in `room`. */
 async function serverOn(redisUrl: string, prefix: string) {
   const settings = parseSettings({ REDIS_URL: redisUrl, KEY_PREFIX: prefix });
   const connections = await RedisConnections.open(settings, new Metrics());
@@ -86,7 +86,7 @@ test('any process on a Redis Cluster can list, message and disconnect the socket
 
 const CHANNEL = `{pods}:socket.io#${NAMESPACE}#`;
 
-/** The node whose clients hear the channel of the rooms. */
+/** Returns the node whose clients receive the channel of the rooms. */
 async function nodeOfRooms(nodes: readonly TestRedis[]): Promise<TestRedis> {
   const slot = Number(await nodes[0]?.call('CLUSTER', 'KEYSLOT', CHANNEL));
   for (const node of nodes) {
@@ -97,7 +97,7 @@ async function nodeOfRooms(nodes: readonly TestRedis[]): Promise<TestRedis> {
   throw new Error(`nobody has slot ${slot}`);
 }
 
-/** Moves a slot in which there is nothing. */
+/** Moves the slot of the rooms, which contains no keys. */
 async function moveSlotOfRooms(nodes: readonly TestRedis[]): Promise<void> {
   const from = await nodeOfRooms(nodes);
   const [to] = nodes.filter((node) => node !== from);

@@ -5,7 +5,10 @@ import { EVENT_TYPES } from '../../src/events/core/event-catalogue.js';
 import { INTERNAL_TYPES, type LogEvent } from '../../src/events/core/log-event.js';
 import { waitFor } from '../support/wait-for.js';
 
-/** What every broker must do. `here` publishes; `there` listens, in another process where the broker reaches one. */
+/**
+ * Behaviour that every broker must have. `here` publishes; `there` listens, in another process if the broker connects
+ * processes.
+ */
 export interface BrokerPair {
   here: Broker;
   there: Broker;
@@ -17,7 +20,7 @@ const text = maybe(fc.string({ unit: 'binary' }).filter((value) => value.isWellF
 const amount = maybe(fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0));
 const time = fc.integer({ min: 0, max: 4e12 });
 
-/** Any row that the log can hold; the seq comes from its place in the batch. */
+/** Any row that the log can contain; its seq is set from its position in the batch. */
 const row: fc.Arbitrary<LogEvent> = fc.record({
   seq: fc.constant(0),
   epoch: fc.constant('e1'),
@@ -47,12 +50,12 @@ const row: fc.Arbitrary<LogEvent> = fc.record({
 });
 const rows = fc.array(row, { minLength: 1, maxLength: 20 });
 
-/** Rows numbered from a position on, as the log numbers them. */
+/** Returns the rows with consecutive numbers from a position, as in the log. */
 export function numbered(from: number, events: readonly LogEvent[]): LogEvent[] {
   return events.map((event, index) => ({ ...event, seq: from + index }));
 }
 
-/** Some rows, the same at every call. */
+/** Returns some rows, equal at every call. */
 export function someRows(count: number, from = 1): LogEvent[] {
   return numbered(from, fc.sample(row, { numRuns: count, seed: 7 }));
 }

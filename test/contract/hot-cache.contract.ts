@@ -6,14 +6,14 @@ import { MarketWriter } from '../support/market-writer.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
-/** A process with the cache under test, whose sequencer runs. */
+/** Process with the cache under test and a running sequencer. */
 export interface CacheHost {
   cache: HotCache;
   state: PublishedState;
   feed: EventFeed;
-  /** Seqs of events that the cache's server did not take in time, so that the cache may lag behind them. */
+  /** Seqs of events that the cache's server did not accept in time, for which the cache may lag behind. */
   missed: ReadonlySet<number>;
-  /** Resolves when the cache has made up for what it missed. */
+  /** Resolves when the cache has caught up with the events that it missed. */
   mended(): Promise<void>;
   metric(name: string): Promise<number | undefined>;
   close(): Promise<void>;
@@ -58,7 +58,7 @@ export function hotCacheContract(name: string, open: (databaseUrl: string) => Pr
         { value: 2, token: 'base:0xab' },
         { slug: 'aave', name: 'Aave' },
       ]);
-      // A server that did not answer in time is left alone for a moment, which counts as misses.
+      // A server that did not answer in time is not used for a moment; look-ups then count as misses.
       await waitFor(async () => {
         await host.cache.getMany(keys);
         return ((await host.metric('cache_hits_total')) ?? 0) > (before ?? 0);
@@ -78,7 +78,7 @@ export function hotCacheContract(name: string, open: (databaseUrl: string) => Pr
           looked.push({ seq, holds });
         }
       });
-      // What a busy server did not take in time is told all the same: those do not count.
+      // Events that a busy server did not accept in time are still reported to listeners, but are excluded here.
       const counted = () => looked.filter(({ seq }) => !host.missed.has(seq));
       let value = 0;
       await waitFor(async () => {

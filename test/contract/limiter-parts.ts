@@ -20,7 +20,7 @@ export class SetClock extends Clock {
   }
 }
 
-/** What one process counts with: in memory, or with the others on a Redis. */
+/** Limiters of one process: in memory, or shared with other processes on a Redis. */
 export interface LimiterParts {
   limits: UsageLimits;
   strangers: StrangerLimits;
@@ -30,9 +30,9 @@ export interface LimiterParts {
   clock: SetClock;
   redis: RedisConnections;
   metrics: Metrics;
-  /** The process stops saying that it is alive, and says nothing else either. */
+  /** Stops the heartbeats of the process and all its other messages. */
   die(): void;
-  /** The process leaves in order. */
+  /** Stops the process gracefully. */
   close(): Promise<void>;
 }
 
@@ -74,12 +74,12 @@ export async function limiterParts(redisUrl?: string): Promise<LimiterParts> {
   return { limits, strangers, counters, slots, here, clock, redis, metrics, die, close };
 }
 
-/** A caller of the free tier. Keys are named by the test, because all tests count in one Redis. */
+/** Returns a caller of the free tier. The test chooses the key's name, because all tests count in one Redis. */
 export function limitedCaller(keyId: string, overrides: Partial<Limits> = {}): Caller {
   return { userId: 'u', keyId, role: 'reader', tier: 'free', limits: tiers.of('free', overrides) };
 }
 
-/** How many of several uses are within the limit. */
+/** Returns how many of several uses are within the limit. */
 export async function granted(times: number, use: (n: number) => Promise<boolean>): Promise<number> {
   let count = 0;
   for (let n = 0; n < times; n++) count += Number(await use(n));

@@ -5,7 +5,7 @@ import { startRedis, startRedisCluster } from '../support/redis-server.js';
 import { waitFor } from '../support/wait-for.js';
 import { granted, limitedCaller, limiterParts, type LimiterParts } from './limiter-parts.js';
 
-/** Where the limits are counted: an address, or none for the process itself. */
+/** Places where limits are counted: a Redis, or undefined for the memory of the process. */
 const places: Record<string, () => Promise<{ url: string; close(): Promise<void> } | undefined>> = {
   memory: () => Promise.resolve(undefined),
   redis: () => startRedis(),

@@ -14,16 +14,18 @@ import { parseSettings, Settings } from '../../src/platform/settings/settings.js
 import { startRedis, startRedisCluster } from '../support/redis-server.js';
 import { startTestCluster } from '../support/test-cluster.js';
 
-/** A server that keeps jobs, which a test may end and bring back. */
+/** Server that stores jobs; a test may stop it and start it again. */
 export interface QueueServer {
-  /** What makes a process use it. */
+  /** Environment with which a process uses the server. */
   readonly env: Record<'DATABASE_URL' | 'REDIS_URL' | 'KEY_PREFIX', string>;
   end(): Promise<void>;
   begin(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Every acknowledged write survives the end of the server: without it, what comes after the last snapshot is lost. */
+/**
+ * Every acknowledged write survives the end of the server: without this option, writes after the last snapshot are lost.
+ */
 const DURABLE = ['--appendonly', 'yes'];
 const UNUSED_DATABASE = 'postgres://postgres@127.0.0.1:1/unused';
 
@@ -59,22 +61,22 @@ export async function redisClusterServer(): Promise<QueueServer> {
   };
 }
 
-/** What a job of the tests carries. */
+/** Data of a test job. */
 export interface Numbered {
   number: number;
 }
 
-/** What a process does with jobs. */
+/** Work of a process for each job. */
 export interface Work {
   handler: (job: Job<Numbered>) => Promise<void>;
   concurrency?: number;
 }
 
-/** What one process has: its queue, and how it stops in order. */
+/** Parts of one process: its queue, and its graceful stop. */
 export interface QueueProcess {
   readonly queue: JobQueue<Numbered>;
   readonly metrics: Metrics;
-  /** Whether its worker takes no further job. */
+  /** Whether the worker accepts no further jobs. */
   readonly stopping: boolean;
   stop(): Promise<void>;
 }
@@ -109,7 +111,7 @@ function processorOf(name: string, { handler, concurrency = 1 }: Work): Type<Job
   return TestProcessor;
 }
 
-/** A process with the queue of this name; given work, it does that with its jobs. */
+/** Starts a process with a queue of this name; with `work`, the process performs that for its jobs. */
 export async function queueProcess(env: Record<string, string>, name: string, work?: Work): Promise<QueueProcess> {
   const processor = work && processorOf(name, work);
   const app = await NestFactory.createApplicationContext({

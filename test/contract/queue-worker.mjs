@@ -1,4 +1,4 @@
-// A process with one worker that never finishes its job, for a test that kills it. Says which job it took.
+// Process with one worker that never finishes its job, for a test that kills it. Prints the job that the worker took.
 import { Processor } from '@nestjs/bullmq';
 import { NestFactory } from '@nestjs/core';
 import { Database } from '../../dist/src/platform/database/database.js';

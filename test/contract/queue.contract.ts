@@ -9,10 +9,10 @@ import { waitFor } from '../support/wait-for.js';
 import { queueProcess, type Numbered, type QueueProcess, type QueueServer, type Work } from './queue-parts.js';
 
 const WORKER = join(import.meta.dirname, 'queue-worker.mjs');
-/** Longer than a lock and the look for lost ones, on a busy machine. */
+/** Time longer than a lock and the interval of the check for lost jobs, on a busy machine. */
 const TAKEN_OVER_MS = 60_000;
 
-/** What queues must do, wherever the jobs are. */
+/** Behaviour that queues must have, wherever the jobs are stored. */
 export function queueContract(store: string, open: () => Promise<QueueServer>): void {
   describe(`queues on ${store}`, { timeout: 3 * TAKEN_OVER_MS }, () => {
     let server: QueueServer;

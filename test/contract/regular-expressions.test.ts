@@ -5,7 +5,10 @@ import { sourceRegexes } from '../support/source-regexes.js';
 
 const SRC = join(import.meta.dirname, '../../src');
 
-/** Expressions that may take longer than their input is long: why that is harmless, and what bounds the input. */
+/**
+ * Regular expressions that may need more than linear time, each with the reason why it is harmless and the limit of its
+ * input.
+ */
 const EXCEPTIONS: Readonly<Record<string, string>> = {};
 
 const { literals, composed } = sourceRegexes(SRC);

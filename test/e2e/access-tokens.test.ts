@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { PlainClient } from '../support/plain-client.js';
 
-/** How much later than `exp` a token may still be taken: clocks differ. */
+/** Time after `exp` for which a token may still be accepted, because clocks differ. */
 const TOLERANCE_MS = 30_000;
 const SECRET = 'a shared secret of sufficient length for HS256';
 const ISSUER = 'https://login.example';

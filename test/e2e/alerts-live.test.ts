@@ -11,7 +11,7 @@ import { StreamClient } from '../support/event-stream.js';
 import { waitFor } from '../support/wait-for.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
 
-/** As printed in the specification. */
+/** The rule in the published example. */
 const SPEC_RULE = {
   name: 'Uniswap TVL Alert',
   conditions: [{ protocol: 'uniswap-v3', metric: 'tvl', operator: 'change_pct', threshold: 0.1, timeWindow: 3600 }],
@@ -39,7 +39,7 @@ afterAll(async () => {
   await Promise.all([mail?.close(), hooks?.close()]);
 });
 
-/** Collects the alerts of a Socket.IO client that subscribed to them. */
+/** Collects the alerts of a Socket.IO client that subscribes to them. */
 async function alertsOf(apiKey: string, since?: string): Promise<Record<string, unknown>[]> {
   const socket = io(`${app.url}/v1/realtime`, { auth: { apiKey }, forceNew: true });
   sockets.push(socket);
@@ -64,13 +64,13 @@ test('a rule on a TVL change alerts its owner by mail, webhook and socket, and n
   const since = String((await streams[0]!.next('ready')).body['cursor']);
 
   await market.protocol('uniswap-v3', 'Uniswap V3');
-  // Known since two hours: what the change within one hour is measured against.
+  // Observed two hours ago: the reference of the change within one hour.
   await app.db.pool.query(
     `INSERT INTO protocol_tvl (protocol, chain, tvl, observed_at)
      VALUES ('uniswap-v3', 'ethereum', 3e9, now() - interval '2 hours')`,
   );
 
-  // Before that the rule would be made with a warning that nothing is known of its protocol.
+  // Until then the rule would be created with a warning that its protocol has no value.
   await waitFor(() => app.nest.get(PublishedState).tvlOf('uniswap-v3').length > 0);
   const created = await owner.post('/v1/alerts/rules', SPEC_RULE);
   expect(created).toMatchObject({ status: 201 });
@@ -91,7 +91,7 @@ test('a rule on a TVL change alerts its owner by mail, webhook and socket, and n
   });
   expect(patched).toMatchObject({ status: 200 });
 
-  // The owner confirms the address by the link of the mail; the endpoint proves itself by its echo.
+  // The owner confirms the address by the link in the mail; the endpoint proves itself by its echo.
   const [confirmation] = await mail.to('user@example.com');
   const link = /https?:\/\/\S+/.exec(confirmation!.mail.text ?? '')![0];
   const page = await fetch(`${app.url}${new URL(link).pathname}${new URL(link).search}`, { method: 'POST' });
@@ -140,7 +140,7 @@ test('a rule on a TVL change alerts its owner by mail, webhook and socket, and n
   ]);
   expect(history.data[0].message).toMatch(/Uniswap TVL Alert: TVL of uniswap-v3 fell 10\.67 % within 1 h to \$2\.68 B/);
 
-  // One firing, one message on each way; and the other user has heard nothing of it by any of them.
+  // One firing gives one message on each channel; the other user receives none on any channel.
   expect(own).toHaveLength(1);
   expect(hooks.of('alert.fired')).toHaveLength(1);
   expect(foreign).toEqual([]);
@@ -149,7 +149,7 @@ test('a rule on a TVL change alerts its owner by mail, webhook and socket, and n
   expect((await owner.get('/v1/events?types=alert')).body.data).toHaveLength(1);
   expect((await other.get('/v1/alerts/history')).body.data).toEqual([]);
 
-  // Event streams, and what each of them replays from before the alert: the owner's alert, and nothing for the other.
+  // Event streams, and a replay of each from before the alert: the owner receives the alert, the other user nothing.
   const told = await streams[0]!.next('alert');
   expect(told.body).toMatchObject({ alertId: own[0]!['alertId'] });
   const replays = await Promise.all(
@@ -210,7 +210,7 @@ test('alerts held back in quiet hours are all sent when quiet hours end', async 
   expect(told()).toEqual([]);
   await owner.call('PATCH', '/v1/alerts/preferences', { quietHours: null });
   await waitFor(() => told().length === 9, { what: 'nine messages', timeoutMs: 30_000 });
-  // In the order in which they happened; messages that wait for nothing may pass each other.
+  // Compared in the order of their events, because independent messages may overtake each other.
   const cause = (alert: Record<string, unknown>) => (alert['explanation'] as { event: { cursor: string } }).event;
   const of = (name: string) =>
     told()

@@ -65,7 +65,7 @@ it('two processes share the shards of rules; when one stops, no alert is lost or
   await waitFor(() => ready(two) === 4, { what: 'all shards in the one that is left', timeoutMs: 30_000 });
   expect(await told()).toEqual(all(2));
 
-  // A rule made through the process that is gone is edited through the other.
+  // A rule created through the process that has ended is edited through the other process.
   const { ruleId, user } = rules[0]!;
   const left = new RestCaller(two.url, user.apiKey);
   expect(await left.post(`/v1/alerts/rules/${ruleId}/disable`)).toMatchObject({ status: 200 });

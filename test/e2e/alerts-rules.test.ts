@@ -165,7 +165,7 @@ describe('alert rules', () => {
     await free.call('DELETE', one(made[0]!.body.ruleId));
     expect((await free.get('/v1/me')).body).toMatchObject({ limits: { alertRules: 3 }, used: { alertRules: 2 } });
     expect((await free.post(PATH, RULE)).status).toBe(201);
-    // Rules belong to the user: another key of the same one has used them too.
+    // Rules belong to the user, so another key of the same user counts the same rules.
     const again = await RestCaller.of(app, 'free-user', { tier: 'pro' });
     expect((await again.get('/v1/me')).body).toMatchObject({ limits: { alertRules: 100 }, used: { alertRules: 3 } });
   });
@@ -193,7 +193,7 @@ describe('alert rules', () => {
     expect(await count('protocol=aave-v3')).toBe(1);
     expect(await count('metric=tvl')).toBe(1);
     expect(await count('token=bitcoin')).toBe(5);
-    // In any spelling that a rule may be written in.
+    // Names are found in any spelling that a rule accepts.
     expect(await count('token=coingecko:Bitcoin')).toBe(5);
     expect(await count('q=TREE')).toBe(1);
     expect((await bob.get(`${PATH}?isActive=maybe`)).status).toBe(400);
@@ -270,7 +270,7 @@ describe('alert rules', () => {
     expect(kept.map(({ id, sealed }) => app.nest.get(SecretBox).open(sealed, `push-target:${id}`))).toEqual(secrets);
     const again = await alice.post(PATH, { ...RULE, actions: [actions[3]] });
     expect(again.body.actions[0].target).toBe(made.body.actions[3].target);
-    // A test opens incidents, which a message of its own ends.
+    // A test opens incidents, and a second message closes each of them.
     const { body: test } = await alice.post(`${path}/test`);
     expect(test.deliveries).toHaveLength(5);
     const { rows: incidents } = await app.db.pool.query<{ states: string[] }>(
@@ -469,7 +469,7 @@ describe('data of another user:', () => {
     expect((await mallory.get(`/v1/alerts/history?ruleId=${ruleId}`)).body.data).toEqual([]);
     expect((await mallory.get('/v1/notifications/deliveries')).body.data).toEqual([]);
     expect((await alice.get(one(ruleId))).body).toEqual(before);
-    // Also an administrator has rules of his own only: ownership belongs to the user.
+    // An administrator, too, sees only their own rules, because rules belong to a user.
     const admin = new RestCaller(app.url, app.adminKey);
     expect((await admin.get(one(ruleId))).status).toBe(404);
   });

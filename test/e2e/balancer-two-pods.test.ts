@@ -33,7 +33,7 @@ afterAll(async () => {
   await db?.drop();
 });
 
-/** What a client of one transport heard, and whether it is still there. */
+/** Messages that a client of one transport received, and whether it is still connected. */
 interface Ears {
   heard: string[];
   ready: boolean;
@@ -151,7 +151,7 @@ test('a Socket.IO client that reconnects to another pod keeps subscriptions and 
   socket.disconnect();
 });
 
-/** Another server of Socket.IO on the same Redis, as a tool of an operator would be. */
+/** Another Socket.IO server on the same Redis, like a tool of an operator. */
 async function thirdServer(): Promise<{ rooms: ReturnType<Server['of']>; close(): Promise<void> }> {
   const settings = parseSettings({
     DATABASE_URL: 'postgres://unused',
@@ -193,7 +193,7 @@ test('Socket.IO rooms reach all pods again after a Redis outage', async () => {
   try {
     await waitFor(() => client.ready);
     await redis.kill();
-    // A failed publish that nobody catches would end the test run.
+    // The test run would end if this failed publication caused an unhandled rejection.
     third.rooms.to('user:patient').emit('system_announcement', { message: 'lost', timestamp: '' });
     await expect(third.rooms.fetchSockets()).rejects.toBeInstanceOf(Error);
     await redis.start();

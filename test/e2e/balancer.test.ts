@@ -19,7 +19,7 @@ afterAll(async () => {
   await pods?.stop();
 });
 
-/** The printed snippet, word for word but the host: it polls first. */
+/** The snippet in the documentation, unchanged except for the host: it polls first. */
 function connect(): Socket {
   return io(`${pods.url}/v1/realtime`, { auth: { apiKey }, forceNew: true });
 }
@@ -146,7 +146,7 @@ test.each(['Basic eDp5', 'Bearer invented', 'x'])(
   },
 );
 
-/** Asked until a pod that knows the connection answers. */
+/** Repeats the request until a pod that knows the connection answers. */
 async function connectionInfo(id: string): Promise<{ metadata: { ipAddress: string } } | undefined> {
   const answer = await fetch(`${pods.url}/v1/realtime/connections/${id}`, {
     headers: { authorization: `Bearer ${apiKey}` },

@@ -26,7 +26,7 @@ beforeAll(async () => {
   );
   await waitFor(async () => (await get('/prices/current/bsc:0xab')).body.coins['bsc:0xab']);
   await waitFor(async () => (await app.db.pool.query(`SELECT FROM metric_series`)).rowCount === 9);
-  // Four days of aave on ethereum, with one day missing, and two of bsc.
+  // Four days of aave on ethereum, with one day missing, and two days on bsc.
   await pool.query(
     `INSERT INTO metric_daily (series_id, samples, bucket, open, high, low, close, sum, opened_at, closed_at)
      SELECT s.id, 1, d.bucket, d.open, d.close, d.open, d.close, d.close, d.bucket, d.bucket
@@ -38,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-// Answers are of foreign shape: the test reads them loosely and compares whole parts.
+// Answers have a foreign format, so the test reads them untyped and compares whole parts.
 // oxlint-disable-next-line typescript/no-explicit-any
 type Answer = { status: number; headers: Headers; body: any };
 
@@ -51,7 +51,7 @@ async function get(
   return { status: answer.status, headers: answer.headers, body: text === '' ? undefined : JSON.parse(text) };
 }
 
-/** As a browser asks again. The built-in fetch adds `Cache-Control: no-cache`, which rules a 304 out. */
+/** Repeats a request like a browser. The built-in fetch adds `Cache-Control: no-cache`, which excludes a 304. */
 async function statusWith(path: string, etag: string): Promise<number | undefined> {
   const headers = { authorization: `Bearer ${key}`, 'if-none-match': etag };
   const request = httpGet(`${app.url}${path}`, { headers, agent: false });
@@ -63,7 +63,7 @@ async function statusWith(path: string, etag: string): Promise<number | undefine
 const seconds = (daysAgo: number) => (today - daysAgo * DAY) / 1_000;
 const withoutPresent = <T>(points: T[]) => points.slice(0, -1);
 
-/** What DefiLlama's document shows for a route, kept small: names of members and the types of their values. */
+/** Documented answers of DefiLlama for each route, shortened: names of members, and types of their values. */
 const DOCUMENTED: [path: string, example: unknown][] = [
   [
     '/protocols',
@@ -106,7 +106,9 @@ const DOCUMENTED: [path: string, example: unknown][] = [
   ],
 ];
 
-/** Where an answer lacks a documented member, or has it with another type. Values that are not known may be null. */
+/**
+ * Returns the places where an answer lacks a documented member or has it with another type. Unknown values may be null.
+ */
 function deviations(real: unknown, example: unknown, place = ''): string[] {
   if (Array.isArray(example)) {
     const whole = Array.isArray(real) ? real : undefined;
@@ -128,7 +130,7 @@ describe('the DefiLlama-compatible routes', () => {
   it.each(DOCUMENTED)('return for %s all members documented by DefiLlama, with their types', async (path, example) => {
     const { status, headers, body } = await get(path);
     expect([status, headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
-    // Lists are of many kinds of protocols: chains of one of them need not be there in another.
+    // Only aave is compared: the list has many kinds of protocols, and not all have the same chains.
     const shown = path === '/protocols' ? body.filter(({ slug }: { slug: string }) => slug === 'aave') : body;
     expect(deviations(shown, example)).toEqual([]);
     expect(JSON.stringify(body).length).toBeGreaterThan(2);
@@ -136,7 +138,7 @@ describe('the DefiLlama-compatible routes', () => {
 
   it.each(DOCUMENTED)('return for %s an `ETag` and a cache lifetime, and support HEAD and 304', async (path) => {
     const authorization = `Bearer ${key}`;
-    // Histories are kept for half a minute, present values a second: the same answer may be another one now.
+    // Histories are cached for half a minute, current values for a second, so the answer may have changed in between.
     await waitFor(async () => {
       const { headers } = await get(path);
       return (await statusWith(path, headers.get('etag') ?? '')) === 304;
@@ -302,7 +304,7 @@ describe('the DefiLlama-compatible routes', () => {
     for (const width of ['banana', '', '-4h', '4y', '0', '4h4h', '1e3', 'NaN']) {
       expect(await found('old', `?searchWidth=${width}`)).toBe(400);
     }
-    // The same price, seen again: no event, and yet it is current.
+    // The same price observed again: there is no event, and yet the price is current.
     await app.db.pool.query(`UPDATE token_prices SET observed_at = now() WHERE token = 'seen-again'`);
     expect(await found('seen-again', '')).toBe(1);
   });
@@ -372,13 +374,14 @@ describe('the DefiLlama-compatible routes', () => {
     );
     await pool.query(`UPDATE metric_daily d SET open = 5, close = 5 FROM metric_series s
       WHERE s.id = d.series_id AND s.subject = 'many-7' AND s.chain = 'all'`);
-    // An answer is kept for a moment.
+    // Answers are cached for a moment.
     const { points } = await waitFor(async () => {
       const points = await history();
       return points.some(({ date }) => date === seconds(100)) && { points };
     });
     const added = new Map(points.map(({ date, tvl }) => [date, tvl - (before.get(date) ?? 0)]));
-    // 899 protocols at 2; of the one that gets its chain later first the whole, 5, then the chain alone.
+    // 899 protocols have the value 2. The protocol that gets its chain later has first the total 5, then only the chain's
+    // value.
     expect([added.get(seconds(100)), added.get(seconds(51)), added.get(seconds(50)), added.get(seconds(0))]).toEqual([
       1_803, 1_803, 1_800, 1_800,
     ]);
@@ -412,7 +415,7 @@ describe('the DefiLlama-compatible routes', () => {
         body: { status: 404, code: 'not_found', detail: expect.any(String) },
       });
       expect(answer.headers.get('content-type')).toContain('application/problem+json');
-      // It may be listed the next moment.
+      // Not cached, because the protocol may be listed at any moment.
       expect(answer.headers.get('cache-control')).toBe('no-store');
       const head = await fetch(`${app.url}${path}`, { method: 'HEAD', headers: { authorization: `Bearer ${key}` } });
       expect(head.status).toBe(404);

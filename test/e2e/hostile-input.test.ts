@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 
 /**
- * Every REST route of the OpenAPI document gets the same hostile inputs. Whatever a route does with them, the answer is a
- * documented one: never 5xx, always problem+json when it is an error, never a word of SQL or of the server's inside.
+ * Sends the same hostile inputs to every REST route of the OpenAPI document. The answer must always be a documented one:
+ * never 5xx, errors always as problem+json, and without SQL or internals of the server.
  */
 let app: TestApp;
 let routes: { method: string; path: string }[];
@@ -134,7 +134,7 @@ interface Attempt {
   type?: string;
 }
 
-/** Makes all attempts, a few at a time, and tells which were answered wrongly. */
+/** Makes all attempts, a few at a time, and returns those with a wrong answer. */
 async function attack(attempts: Attempt[]): Promise<string[]> {
   const faults: string[] = [];
   const queue = attempts.values();

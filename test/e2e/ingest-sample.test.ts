@@ -28,7 +28,7 @@ describe('the sample source in the whole application', () => {
     expect(await count('protocols')).toBeGreaterThanOrEqual(1_000);
     expect(await count('protocol_tvl')).toBeGreaterThanOrEqual(1_000);
     expect(await count('token_prices')).toBeGreaterThanOrEqual(10);
-    // Answers come from what is published, a moment after it was written.
+    // Answers are made from published values, which follow a moment after the write.
     const listed = await waitFor(async () => {
       const answer = await fetch(`${app.url}/protocols`, { headers: { authorization: `Bearer ${app.adminKey}` } });
       const all = (await answer.json()) as { slug: string; oracles: string[] }[];

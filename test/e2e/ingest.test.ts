@@ -112,7 +112,7 @@ describe('the ingest API', () => {
   });
 
   it('rejects an item refused by the database and writes the other items', async () => {
-    // Short as JSON, but PostgreSQL stores such numbers with all their digits: more than it allows for metadata.
+    // Short as JSON, but PostgreSQL stores such numbers with all digits, which exceeds the limit for metadata.
     const long = { numbers: Array.from({ length: 300 }, () => 1e300) };
     const slugs = ['fine-1', 'fine-2', 'too-long', 'fine-3', 'fine-4'];
     const answer = await ingest(

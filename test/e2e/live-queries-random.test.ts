@@ -8,10 +8,10 @@ import { waitFor } from '../support/wait-for.js';
 
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31);
 const ROUNDS = process.env['TEST_LONG'] === '1' ? 150 : 12;
-/** Rounds after which the Socket.IO client goes and comes back. */
+/** Number of rounds after which the Socket.IO client disconnects and reconnects. */
 const RECONNECT_EVERY = 4;
 
-/** Each of another kind, with the columns that make its rows unique. */
+/** Queries of different kinds, each with the columns that identify its rows. */
 const QUERIES: [query: Record<string, unknown>, key: string[]][] = [
   [{ aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }] }, ['chain']],
   [{ filters: { chains: ['ethereum'] }, sort: { field: 'tvl', order: 'desc' }, limit: 2 }, ['protocol', 'chain']],
@@ -82,7 +82,7 @@ type Write =
   | { kind: 'price'; token: string; value: number }
   | { kind: 'category'; protocol: string; category: string | null };
 const protocol = fc.constantFrom('aave', 'lido', 'curve');
-/** Far enough apart for every change to be published. */
+/** Values so far apart that every change is published. */
 const value = fc.constantFrom(0, 3, 10, 40, 100);
 const writes: fc.Arbitrary<Write[]> = fc.array(
   fc.oneof(
@@ -111,7 +111,7 @@ const writes: fc.Arbitrary<Write[]> = fc.array(
   { minLength: 1, maxLength: 8 },
 );
 
-/** Only what differs: a row that is written as it was has no event, but another time of observation. */
+/** Writes only changed rows: writing a row unchanged causes no event but changes its time of observation. */
 async function write(given: Write): Promise<void> {
   const { pool } = app.db;
   if (given.kind === 'tvl') {
@@ -135,7 +135,7 @@ async function write(given: Write): Promise<void> {
   }
 }
 
-/** The position of the log when it holds everything that was written. */
+/** Returns the position of the log when it contains all writes. */
 async function head(): Promise<string> {
   const { pool } = app.db;
   await waitFor(async () => (await pool.query('SELECT FROM change_outbox')).rowCount === 0);
@@ -145,7 +145,7 @@ async function head(): Promise<string> {
   return rows[0]?.cursor ?? '';
 }
 
-/** The rows that the query API gives at a position or later. */
+/** Returns the rows of the query API at a position or later. */
 async function fresh(place: number, atLeast: string): Promise<string[]> {
   const [query, columns] = QUERIES[place] ?? [{}, []];
   const answer = await fetch(`${app.url}/v1/query/advanced`, {

@@ -48,7 +48,7 @@ it('a live query without followers is cancelled in the database', async () => {
   };
   try {
     await holder.query('BEGIN; LOCK TABLE token_prices IN ACCESS EXCLUSIVE MODE');
-    // As many as run at once.
+    // As many queries as may run at once.
     for (const limit of [1, 2]) await client.subscribe({ dataset: 'prices', limit });
     await waitFor(async () => (await running()) === 2);
     await client.socket.emitWithAck('unsubscribe', { type: 'query' });
@@ -106,7 +106,7 @@ it('deleted, truncated and slightly changed rows appear in live queries and rout
     rows: client.view.of(rows.subscription.id)?.map(({ protocol, tvl }) => [protocol, tvl]),
     groups: client.view.of(groups.subscription.id)?.map(({ chain, sum_tvl }) => [chain, sum_tvl]),
   });
-  /** The same in every place, as long as the contract lets it take. */
+  /** Waits, for as long as the contract permits, until the values are the same everywhere. */
   const everywhere = async (values: [string, number][]) => {
     const sum = values.reduce((total, [, tvl]) => total + tvl, 0);
     const live = { rows: values, groups: values.length > 0 ? [['sui', sum]] : [] };

@@ -10,7 +10,7 @@ const DAY = 86_400_000;
 const TODAY = Math.floor(Date.now() / DAY) * DAY;
 const AB = '0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48';
 
-/** What every client reads, whatever it calls it. */
+/** Readings that all clients support, under a common name. */
 interface Reading {
   protocols(): Promise<unknown>;
   protocol(name: string): Promise<unknown>;
@@ -20,7 +20,7 @@ interface Reading {
   prices?(coins: [chain: string, address: string][]): Promise<unknown>;
 }
 
-/** This one gives answers as they came. */
+/** This client returns responses unparsed. */
 interface PlainClient {
   tvl: Record<string, (...given: string[]) => Promise<Response>>;
   coins: { pricesCurrent(coins: Record<string, string>[]): Promise<Response> };
@@ -30,7 +30,7 @@ const require = createRequire(import.meta.url);
 let app: TestApp;
 let stopAnswering: () => Promise<void>;
 
-/** Clients as their packages are, made once their host names are answered here. */
+/** Clients as published in their packages; created after their host names are redirected to the test. */
 const CLIENTS: [name: string, make: () => Promise<Reading>][] = [
   [
     '@defillama/api',
@@ -67,7 +67,7 @@ const CLIENTS: [name: string, make: () => Promise<Reading>][] = [
   [
     'defillama-api',
     async () => {
-      // The package brings no types.
+      // The package has no types.
       const name: string = 'defillama-api';
       const brought: { default: PlainClient } = await import(name);
       const client = brought.default;
@@ -114,7 +114,7 @@ afterAll(async () => {
   vi.unstubAllEnvs();
 });
 
-/** Starts of days and what was true at them; the last point is the present. */
+/** Returns the starts of days with their values; the last point is the current value. */
 const levels = (...values: number[]): object[] =>
   values.map((tvl, index) => ({
     date: index === values.length - 1 ? expect.any(Number) : (TODAY - (values.length - 2 - index) * DAY) / 1_000,

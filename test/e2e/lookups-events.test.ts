@@ -50,7 +50,7 @@ async function endOfLog(): Promise<string> {
   return `&since=${formatCursor(epoch, headSeq)}`;
 }
 
-/** All rows of a query of the events, newest first, and how many each page had. */
+/** Returns all rows of a query of events, newest first, and the number of rows of each page. */
 async function walkQuery(where: object): Promise<{ rows: Record<string, unknown>[]; sizes: number[] }> {
   const rows: Record<string, unknown>[] = [];
   const sizes: number[] = [];

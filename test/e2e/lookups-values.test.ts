@@ -37,7 +37,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** One point per full hour, the newest an hour ago. */
+/** Inserts one point per full hour; the newest is one hour old. */
 function hours(subject: string, chain: string, count: number, value: (ageHours: number) => number) {
   return Array.from({ length: count }, (_, index) => {
     const age = count - index;

@@ -60,7 +60,7 @@ async function connect(app: TestApp, key: string): Promise<{ client: PlainClient
 const idsOf = ({ body }: Answer): string[] =>
   (body['data'] as Message[]).map(({ connectionId }) => String(connectionId)).sort();
 
-/** As if the process had been killed: Redis hears nothing more of it. */
+/** Simulates a killed process: it sends nothing more to Redis. */
 function silence(app: TestApp): void {
   app.nest.get(Pods).onApplicationShutdown();
   app.nest.get(RedisConnections).onApplicationShutdown();

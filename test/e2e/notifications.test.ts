@@ -290,7 +290,7 @@ describe('message templates', () => {
 
   it('are replaced by the default text if they fail or take too long, with a note', async () => {
     const loop = '{% for a in (1..99999) %}{% for b in (1..99999) %}{{ b }}{% endfor %}{% endfor %}';
-    // The alert that is tried when it is saved has another name.
+    // The example alert, with which the template is checked when it is saved, has another name.
     const text = `{% if name == "greedy" %}${loop}{% endif %}{{ message }}`;
     expect((await fixture.call(bob, 'PUT', '/templates/greedy', { subject: 's', text })).status).toBe(200);
     const greedy = await fixture.claim('webhook', receiver.url('/greedy'), { userId: 'bob' });

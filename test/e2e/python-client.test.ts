@@ -17,7 +17,7 @@ interface Line {
   value: Record<string, unknown>;
 }
 
-/** Debian's Socket.IO client, from another code base and protocol implementation than the server's. */
+/** Debian's Python client for Socket.IO: its code and protocol implementation are independent of the server's. */
 class PythonClient {
   readonly lines: Line[] = [];
   readonly ended: Promise<number>;

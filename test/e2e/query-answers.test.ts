@@ -28,7 +28,7 @@ let document: Document;
 let ajv: Ajv2020;
 
 beforeAll(async () => {
-  // The build writes the types of members into the document; sources as tests run them do not.
+  // The built product is started, because only the build writes the types of members into the OpenAPI document.
   db = await createTestDatabase();
   const settings = { DATABASE_URL: db.url, SECRETS_KEY: 'a key that only tests use', BOOTSTRAP_ADMIN_KEY: KEY };
   app = new AppProcess(await serverPort(), { ...settings, LIMIT_API_REQUESTS: 'enterprise=0', DRAIN_SECONDS: '0' });
@@ -52,7 +52,7 @@ afterAll(async () => {
   await db?.drop();
 });
 
-/** The same, but that objects have no members that are not described. */
+/** Returns the schema with closed objects, so that undocumented members are errors. */
 function closed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(closed);
   if (typeof value !== 'object' || value === null) return value;
@@ -79,7 +79,7 @@ const get = (path: string) => call(path);
 const ask = (body: unknown, headers: Record<string, string> = {}) =>
   call('/v1/query/advanced', { method: 'POST', body: JSON.stringify(body), headers });
 
-/** What is wrong with a value, by a place in the document. */
+/** Returns the errors of a value by the schema at a place in the document. */
 function faults(value: unknown, ...place: string[]): unknown[] {
   const pointer = place.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/');
   const validate = ajv.getSchema(`openapi#/${pointer}`);
@@ -156,14 +156,17 @@ describe('a query result as CSV', () => {
 });
 
 describe('every list route', () => {
-  /** What the places of addresses stand for. */
+  /** Values of the path parameters. */
   const places: Record<string, string> = {
     protocol: 'aave-v3',
     chain: 'ethereum',
     token: 'bitcoin',
     tokens: 'bitcoin',
   };
-  /** How a list is asked that would have rows: of those that are not here this database has none, or a constant number. */
+  /**
+   * Parameters with which a list that would have rows is empty. Other lists have no rows in this database, or a constant
+   * number.
+   */
   const nothing: Record<string, string> = {
     '/v1/admin/api-keys': '?userId=nobody',
     '/v1/admin/audit': '?actor=nobody',
@@ -261,7 +264,7 @@ describe('every list route', () => {
     const wrong: unknown[] = [];
     for (const { path, name } of timed) {
       for (const time of [...good, ...bad]) {
-        // A range that ends now does not begin now.
+        // A range that ends now cannot start now.
         if (time === 'now' && name === 'from') continue;
         const { status, text } = await get(`${filled(path)}?${name}=${encodeURIComponent(time)}`);
         if (status !== (good.includes(time) ? 200 : 400)) wrong.push({ path, name, time, status, text });

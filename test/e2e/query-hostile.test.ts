@@ -52,7 +52,7 @@ const TEXTS = [
   '9999-12-31T23:59:59-23:59',
 ];
 
-/** What clients should not send, for any place of a request. */
+/** Hostile values for any place of a request. */
 const hostile: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom(...TEXTS),
   fc.constantFrom(0, -1, -0, 1e308, -1e308, 5e-324, 2 ** 53, 2 ** 63, 1.5, null, true),
@@ -62,7 +62,7 @@ const hostile: fc.Arbitrary<unknown> = fc.oneof(
 );
 const EXAMPLES: Record<string, unknown>[] = Object.values(REQUEST_EXAMPLES).map(({ value }) => value);
 
-/** Puts the value at one of all places of the body, by number. */
+/** Replaces one of all values in the body, chosen by number. */
 function replaced(body: Record<string, unknown>, place: number, value: unknown): void {
   const places: [Record<string, unknown>, string][] = [];
   const collect = (of: unknown): void => {
@@ -235,7 +235,7 @@ describe('a bad query', () => {
     ]) {
       expect(await ask(body)).toMatchObject({ status: 200, body: { data: [] } });
     }
-    // No protocol can be called so.
+    // No protocol can have this name.
     const refused = await ask({ filters: { protocols: [SQL] } });
     expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
     expect((await app.db.pool.query('SELECT FROM protocol_tvl')).rowCount).toBe(5);

@@ -52,7 +52,7 @@ const nested = (depth: number): unknown =>
 const many = <T>(length: number, of: (index: number) => T): T[] => Array.from({ length }, (_, index) => of(index));
 const sum = { field: 'tvl', operation: 'sum' };
 
-/** What brings each documented fault about; a function where more than a request is needed. */
+/** Requests that cause each documented error; a function if more than a request is needed. */
 const FAULTS: Record<string, object | (() => Promise<unknown>)> = {
   unknown_field: { where: { field: 'apy', op: 'gt', value: 1 } },
   unknown_operator: { where: { field: 'tvl', op: 'equals', value: 1 } },
@@ -106,7 +106,7 @@ const FAULTS: Record<string, object | (() => Promise<unknown>)> = {
     await locker.query('BEGIN; LOCK TABLE token_prices IN ACCESS EXCLUSIVE MODE');
     const answer = ask({ dataset: 'prices' });
     try {
-      // As its time limit would: no test waits 30 s.
+      // Cancels the query as its time limit would, because the test cannot wait 30 s.
       await waitFor(async () => {
         const { rows } = await app.db.pool.query<{ pid: number }>(
           `SELECT pid FROM pg_stat_activity WHERE application_name = 'defi-realtime-query' AND datname = current_database()
@@ -126,7 +126,7 @@ const FAULTS: Record<string, object | (() => Promise<unknown>)> = {
     const leave = new AbortController();
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
-    // Of many keys: what one runs keeps no other waiting.
+    // With many keys, because the queries of one key do not delay those of others.
     const crowd = many(2_500, (index) =>
       admission
         .run({ rows: 10, heavy: false }, 30_000, leave.signal, () => held, `crowd-${index}`)
@@ -144,7 +144,7 @@ const FAULTS: Record<string, object | (() => Promise<unknown>)> = {
   },
 };
 
-/** Whether a text is the documented one; `…` stands for anything. */
+/** Whether a text equals the documented one, in which `…` stands for any text. */
 function isLike(text: string, documented: string): boolean {
   const parts = documented.split('…').map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${parts.join('.+')}$`, 's').test(text);

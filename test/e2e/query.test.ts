@@ -22,7 +22,7 @@ interface Answer {
   };
 }
 
-/** As printed in the specification. */
+/** The request in the published example. */
 const PRINTED = {
   filters: {
     protocols: ['uniswap-v3', 'aave-v3'],
@@ -37,7 +37,7 @@ const PRINTED = {
 
 let app: TestApp;
 let key: string;
-/** Midnight two days ago: everything before it is closed. */
+/** Midnight two days ago: all buckets before it are complete. */
 const midnight = Math.floor(Date.now() / DAY_MS) * DAY_MS - 2 * DAY_MS;
 const iso = (at: number): string => new Date(at).toISOString();
 
@@ -99,7 +99,8 @@ describe('queries on current values', () => {
   test('filter rows before grouping in the example of the specification', async () => {
     const { status, body } = await ask(PRINTED);
     expect(status).toBe(200);
-    // Uniswap's last value is of days ago, and far from what it is now: it is out, but not for want of history.
+    // Uniswap's last recorded value is days old and far from its current value: it fails the range, but is not counted as
+    // lacking history.
     expect(body).toEqual({
       data: [
         { chain: 'ethereum', sum_tvl: 3_000_000 },

@@ -61,7 +61,7 @@ test('a worker refuses clients of every transport as `unavailable`', async () =>
 
   const socket = io(`${worker.url}/v1/realtime`, { auth: { apiKey: key }, forceNew: true, reconnection: false });
   const error = await new Promise<Error & { data?: unknown }>((resolve) => socket.once('connect_error', resolve));
-  // A refusal with data would be final for the library; the status of the handshake is not.
+  // A refusal with data would be final for the library; the HTTP status of the handshake is not.
   expect(error.data).toBeUndefined();
   socket.disconnect();
   const handshake = await fetch(`${worker.url}/socket.io/?EIO=4&transport=polling`);

@@ -22,7 +22,7 @@ const PREFIX = 'walk';
 const KEYS = 40;
 const RECONNECTS = 50;
 
-/** Overlapping subscriptions: everything, some protocols, and one threshold. */
+/** Overlapping subscriptions: all events, some protocols, and one with a threshold. */
 const BODIES = [
   { type: 'tvl_changes' },
   { type: 'protocol', protocols: [`${PREFIX}-1`, `${PREFIX}-2`] },
@@ -31,7 +31,7 @@ const BODIES = [
 
 type Change = { previous: number | null; current: number | null };
 
-/** Exactly what was committed, per key and in order, each cursor once and rising. */
+/** Expects exactly the committed changes, in order for each key, with each cursor once and ascending. */
 function expectExactly(client: SocketIoClient, expected: Map<string, Change[]>): void {
   const seen = new Map<string, Change[]>();
   for (const { key, previous, current } of client.events) {
@@ -71,7 +71,7 @@ describe('a Socket.IO client with 50 reconnects under load', () => {
     live.close();
     expectExactly(live, expected);
 
-    // One that missed everything: its replay takes many turns, and it is cut in the middle again and again.
+    // A client that missed everything: its replay takes many turns of the event loop and is interrupted repeatedly.
     late.connect();
     for (let drop = 1; drop <= 10; drop++) {
       await waitFor(() => late.reconnects >= drop, { everyMs: 2 });

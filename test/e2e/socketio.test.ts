@@ -9,7 +9,7 @@ import { waitFor } from '../support/wait-for.js';
 let app: TestApp;
 let apiKey: string;
 const open: Socket[] = [];
-/** What the AsyncAPI document does not allow of the frames that were seen. */
+/** Received frames that violate the AsyncAPI document. */
 const faults: string[] = [];
 
 beforeAll(async () => {
@@ -26,7 +26,7 @@ afterAll(async () => {
   await app?.close();
 });
 
-/** As printed: the library's defaults, polling first, then an upgrade. */
+/** Connects as documented: with the library's defaults, that is polling first, then an upgrade. */
 function connect(path = '/v1/realtime'): Socket {
   const socket = io(`${app.url}${path}`, { auth: { apiKey }, forceNew: true });
   socket.onAny((name: string, body: unknown) => faults.push(...faultsOf('socketio', name, body)));
@@ -34,7 +34,7 @@ function connect(path = '/v1/realtime'): Socket {
   return socket;
 }
 
-/** A writer's plain SQL, each statement committed by itself. */
+/** Writes by plain SQL; each statement is a separate transaction. */
 async function write(protocol: string, chain: string, ...tvls: number[]): Promise<void> {
   await app.db.pool.query('INSERT INTO protocols (slug, name) VALUES ($1, $1) ON CONFLICT DO NOTHING', [protocol]);
   for (const tvl of tvls) {
@@ -48,7 +48,7 @@ async function write(protocol: string, chain: string, ...tvls: number[]): Promis
 
 type TvlChange = { protocol: string; currentTvl: number; previousTvl: number; changePercent: number; cursor: string };
 
-/** Everything a socket sees of one protocol. */
+/** Collects all events of one protocol that a socket receives. */
 function follow(socket: Socket, protocol: string): TvlChange[] {
   const seen: TvlChange[] = [];
   socket.on('tvl_change', (event: TvlChange) => {
@@ -111,7 +111,7 @@ describe('the first Socket.IO example of the README', () => {
     const code = printed.replace('http://localhost:8080', app.url).replace('rta_…', apiKey);
     await write('aave-v3', 'ethereum', 1_000);
     const lines: unknown[][] = [];
-    // oxlint-disable-next-line typescript/no-implied-eval -- what stands in the README
+    // oxlint-disable-next-line typescript/no-implied-eval -- runs the code in the README
     const run = new Function('io', 'console', `${code}; return socket;`) as (...parts: unknown[]) => Socket;
     const socket = run(io, { log: (...parts: unknown[]) => lines.push(parts) });
     open.push(socket);

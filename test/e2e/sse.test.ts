@@ -35,7 +35,7 @@ async function open(query: string): Promise<StreamClient> {
   return client;
 }
 
-/** The raw answer, as curl -N shows it, until `enough` is content with the text. */
+/** Returns the raw response, as curl -N shows it, when `enough` accepts its text. */
 function raw(query: string, headers: Record<string, string>, enough: (text: string) => boolean) {
   return new Promise<{ status: number; headers: Record<string, unknown>; text: string }>((resolve, reject) => {
     const request = httpRequest(`${app.url}/v1/stream?${query}`, { headers }, (answer) => {
@@ -287,7 +287,7 @@ describe('long filters of an event stream', () => {
   });
 });
 
-/** Three lists of 4,000 names, for each of three channels. */
+/** Returns three lists of 4,000 names, for each of three channels. */
 function longLists(): string {
   const names = (prefix: string) => Array.from({ length: 4_000 }, (_, n) => `${prefix}${n}`);
   const channels = ['events:tvl', 'events:prices', 'events:protocols'];

@@ -36,7 +36,7 @@ function use(client: PlainClient): PlainClient {
 
 const connect = async (apiKey = key): Promise<PlainClient> => use(await PlainClient.connect(app.url, apiKey));
 
-/** The first line of the answer to an upgrade request that is no WebSocket client's. */
+/** Returns the first line of the response to an upgrade request that no WebSocket client would send. */
 async function upgrade(path: string, more = ''): Promise<string> {
   const socket = connectTcp(app.port, '127.0.0.1');
   socket.write(

@@ -14,13 +14,13 @@ beforeAll(async () => {
 
 afterAll(() => app.close());
 
-/** The transport looks at its connections once a second; so many seconds in one go. */
+/** Performs several checks at once that the transport otherwise makes once a second. */
 function look(times: number): void {
   const transport = app.nest.get(WebSocketTransport);
   for (let look = 0; look < times; look++) transport['checkAll']();
 }
 
-/** A peer that upgrades and then never says anything again, not even a pong. */
+/** Connects a peer that upgrades and then never sends anything, not even a pong. */
 async function mute(path: string): Promise<{ socket: Socket; ended: () => boolean; pings: () => number }> {
   const socket = connectTcp(app.port, '127.0.0.1');
   let [received, ended] = [Buffer.alloc(0), false];

@@ -10,7 +10,7 @@ type Message = Record<string, unknown>;
 const TOKENS = Array.from({ length: 40 }, (_, index) => `coin-${index}`);
 const RECONNECTS = 50;
 
-/** One row of the log, as a naive reader of the table sees it. */
+/** Row of the log, as a naive reader of the table sees it. */
 interface Row {
   seq: number;
   type: string;
@@ -33,15 +33,18 @@ beforeAll(async () => {
 
 afterAll(() => app.close());
 
-/** What every client of this test does: keeps its position as the contract says, is cut at any moment, comes back. */
+/**
+ * Base of all clients of this test: it tracks its position as the contract requires, is disconnected at random, and
+ * resumes.
+ */
 abstract class Wanderer {
-  /** Sequence of the events kept, in order of arrival. */
+  /** Sequence numbers of the received events, in order of arrival. */
   readonly seen: number[] = [];
   readonly refusals: string[] = [];
   cuts = 0;
   position: string | undefined;
 
-  /** Two calls have a replay each: every one is in order, the two together are not. */
+  /** False for a client whose two calls have a replay each: each replay is in order, but both together are not. */
   readonly inOrder: boolean = true;
 
   abstract connect(): void;
@@ -54,7 +57,10 @@ abstract class Wanderer {
   }
 }
 
-/** Two subscriptions with overlapping filters, each resumed by itself; until both answers the position stays. */
+/**
+ * Client with two overlapping subscriptions, each resumed separately; its position does not change until both answers
+ * arrived.
+ */
 class TwoSubscriptions extends Wanderer {
   override readonly inOrder = false;
   private socket: WebSocket | undefined;
@@ -107,10 +113,13 @@ class TwoSubscriptions extends Wanderer {
   }
 }
 
-/** Remembers the last `id:` it saw and nothing else, as every EventSource does, also in the middle of a replay. */
+/** Client that only stores the last `id:` it received, even during a replay, like every EventSource. */
 class LastEventId extends Wanderer {
   private request: ClientRequest | undefined;
-  /** A stream that begins anew may have events before `ready`, too: those of the moment in which it began. */
+  /**
+   * Whether the stream resumes. A stream that does not may have events before `ready`, too: those from the moment it
+   * began.
+   */
   private isResuming = false;
 
   constructor(
@@ -202,7 +211,8 @@ it('WebSocket and SSE clients disconnected 50 times under load receive every eve
     clients.map(async (client) => {
       const wandering = wander(client);
       await waitFor(() => client.position !== undefined);
-      // From where all its subscriptions were confirmed: one of them begins a moment before the other.
+      // Start from the position at which all subscriptions were confirmed, because one of them begins a moment before the
+      // other.
       const start = Number.parseInt(client.position!.split('-')[1]!, 36);
       await wandering;
       return start;
@@ -233,7 +243,7 @@ function comparison(seen: number[], expected: number[]) {
   };
 }
 
-/** The whole log once nothing waits to be numbered. */
+/** Returns the whole log when no event is waiting for its number. */
 async function quietLog(): Promise<Row[]> {
   await waitFor(async () => {
     const { rows } = await app.db.pool.query<{ waiting: string }>('SELECT count(*) AS waiting FROM change_outbox');

@@ -104,7 +104,7 @@ describe('the WebSocket examples of the specification', () => {
       },
       'subscription_result',
     );
-    // Rounded down to a step.
+    // The threshold is rounded down to a step.
     const subscribed = { status: 'subscribed', filters: { minValue: 1000, threshold: 0.02 } };
     expect(result['results']).toMatchObject([subscribed, subscribed, subscribed]);
     const left = await client.ask({ type: 'unsubscribe', channels: ['prices'] }, 'unsubscription_result');

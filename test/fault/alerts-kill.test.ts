@@ -13,9 +13,9 @@ import { WebhookReceiver } from '../support/webhook-receiver.js';
 const KEY = `rta_faultadmin_${'k'.repeat(43)}`;
 const KILLS = process.env['TEST_LONG'] ? 20 : 3;
 const HOOK = pathToFileURL(join(import.meta.dirname, '../support/kill-point.mjs')).href;
-/** Between evaluation and the queues, in the order in which an alert passes them. */
+/** Points between evaluation and the queues, in the order in which an alert passes them. */
 const POINTS = ['evaluated', 'written', 'committed', 'announced'] as const;
-/** Most crossings of a life of the process: fewer than what counts as flapping. */
+/** Maximum number of crossings while one process lives: fewer than count as flapping. */
 const MAX_CROSSINGS = 12;
 const LIVES = KILLS * POINTS.length;
 
@@ -34,7 +34,7 @@ afterAll(async () => {
   await db?.drop();
 });
 
-/** The product, which ends at the point when it has passed it so often before. */
+/** Starts the product, which kills itself at `point` after having passed it `after` times. */
 function product(point?: string, after = 0): AppProcess {
   const kill: Record<string, string> =
     point === undefined ? {} : { KILL_POINT: point, KILL_AFTER: String(after), NODE_OPTIONS: `--import=${HOOK}` };
@@ -57,7 +57,7 @@ test(`a process killed with -9 ${KILLS} times at each of ${POINTS.length} points
   const first = product();
   await first.start();
   const user = new RestCaller(first.url, KEY);
-  // A token and a rule of its own for each life, so that none fires often enough to be kept quiet.
+  // Each process life has its own token and rule, so that no rule fires often enough to count as flapping.
   const rules: string[] = [];
   for (let life = 0; life < LIVES; life++) {
     await market.price(`token-${life}`, 60_000);
@@ -89,12 +89,12 @@ test(`a process killed with -9 ${KILLS} times at each of ${POINTS.length} points
   for (let life = 0; life < LIVES; life++) {
     const point = POINTS[life % POINTS.length];
     const app = product(point, Math.floor(life / POINTS.length) % 3);
-    // It may meet its point in what the one before it left.
+    // The process may reach its kill point while it handles what the previous one left.
     await app.start().catch((error: unknown) => {
       if (!app.ended) throw error;
     });
     try {
-      // Each alert is a commit of its own, so that also the third passing of a point is reached.
+      // Each alert is a separate commit, so that a point can be passed several times.
       for (let count = 1; count <= MAX_CROSSINGS && !app.ended; count++) {
         await cross(life);
         await waitFor(async () => app.ended || (await told(rules[life]!)) === count, {
@@ -121,7 +121,7 @@ test(`a process killed with -9 ${KILLS} times at each of ${POINTS.length} points
       expect(seqs).toEqual(Array.from({ length: crossings.get(ruleId) ?? 0 }, (_, index) => String(index + 1)));
     }
 
-    // On the sockets' side of the log each is there once, too.
+    // The alert events in the log, which sockets receive, also exist once each.
     const events = await db.pool.query<{ id: string; n: number }>(
       `SELECT data ->> 'alertId' AS id, count(*)::int AS n FROM event_log WHERE type = 'alert' GROUP BY 1`,
     );
@@ -129,7 +129,8 @@ test(`a process killed with -9 ${KILLS} times at each of ${POINTS.length} points
     expect(new Set(events.rows.map((row) => row.id))).toEqual(new Set(ids));
     expect(events.rows.filter((row) => row.n !== 1)).toEqual([]);
 
-    // Every alert that its outcome says was sent has one delivery, handed over at least once, always with one webhook-id.
+    // Every alert that was sent according to its outcome has one delivery, received at least once, always with the same
+    // webhook-id.
     const unfinished = async (): Promise<number> =>
       (
         await db.pool.query<{ n: number }>(

@@ -14,12 +14,12 @@ import { waitFor } from '../support/wait-for.js';
 const CLIENTS = 30;
 const KEYS = 20;
 
-/** A cluster of its own: it is taken away and put back. */
+/** A separate cluster, because it is stopped and restored. */
 let cluster: TestCluster;
 let pods: TestPods;
 let writer: RecordedWriter;
 let fleet: Fleet;
-/** Counts the tests: each has protocols of its own. */
+/** Number of tests so far: each uses its own protocols. */
 let round = 0;
 
 beforeAll(async () => {
@@ -78,7 +78,7 @@ const ingest = (): Promise<Response> =>
 
 const health = async (): Promise<string> => (await fetch(`${pods.pods[0].url}/health/ready`)).text();
 
-/** What a client is told that comes back with a cursor, in one text. */
+/** Returns, as one text, the answer to a client that resumes with a cursor. */
 async function answerTo(url: string, cursor: string | undefined): Promise<string> {
   const client = await PlainClient.connect(url, POD_KEY);
   try {
@@ -155,7 +155,7 @@ test.each([
     const current = (): Promise<{ epoch: string } | undefined> =>
       pool.query<{ epoch: string }>('SELECT epoch FROM log_head').then(({ rows }) => rows[0]);
     await waitFor(async () => (await current())?.epoch !== epoch, { timeoutMs: 60_000, what: 'a new epoch' });
-    // The numbers of the lost changes are given again, to others: only the epoch tells them apart.
+    // Numbers of the lost changes are assigned again to other changes; only the epoch distinguishes them.
     await pool.query(`UPDATE protocol_tvl SET tvl = tvl * 2`);
     await waitFor(async () => (await newestSeq(pool)) > copied);
 

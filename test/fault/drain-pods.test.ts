@@ -12,7 +12,7 @@ const DRAIN_SECONDS = 5;
 const CLIENTS = 90;
 
 let pods: TestPods;
-/** What a test leaves to be ended, also when it failed. */
+/** Resources that must be closed after a test, even if it failed. */
 const endings: (() => unknown)[] = [];
 
 beforeAll(async () => {
@@ -52,7 +52,7 @@ test(`during a rolling restart of three pods behind the balancer, ${CLIENTS} cli
   endings.push(() => writer.stop());
   writer.start(100);
   for (const pod of pods.pods) {
-    // 0 only when it ended in time: the process itself exits with 1 some seconds after the window.
+    // 0 only if the process ended in time: it exits with 1 some seconds after the window.
     expect(await pod.end('SIGTERM')).toBe(0);
     await pod.start();
   }
@@ -70,7 +70,7 @@ test(`during a rolling restart of three pods behind the balancer, ${CLIENTS} cli
       events: Object.fromEntries(expected),
     });
   }
-  // Everyone was moved, and the library of the printed snippet found its way by itself.
+  // All clients were disconnected, and the library in the documented snippet reconnected by itself.
   expect(clients.every((client) => client.farewells.length > 0)).toBe(true);
   await waitFor(() => snippet.connected);
   expect(refused).toEqual([]);

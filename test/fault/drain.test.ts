@@ -16,13 +16,13 @@ import { Drain } from '../../src/realtime/index.js';
 
 const KEY = `rta_drainadmin_${'k'.repeat(43)}`;
 const DRAIN_SECONDS = 6;
-/** A window that no slow machine fills: whoever ends within it did not wait for its end. */
+/** Window longer than any slow machine needs: a process that ends within it did not wait for its end. */
 const LONG_DRAIN_SECONDS = 60;
 const CLIENTS = 200;
 
 let db: TestDatabase;
 let app: AppProcess;
-/** What a test leaves to be ended, also when it failed. */
+/** Resources that must be closed after a test, even if it failed. */
 const endings: (() => unknown)[] = [];
 
 beforeAll(async () => {
@@ -59,8 +59,8 @@ function clientsOf(count: number): ResumingClient[] {
 }
 
 /**
- * Stops the process as a deployment does; what `meanwhile` gives, and the exit code: 0 only within the window and the
- * grace for ending everything else, for the process itself exits with 1 after that.
+ * Stops the process as a deployment does. Returns the result of `meanwhile` and the exit code: 0 only if the process
+ * ended within the window and the grace time after it; later it exits with 1.
  */
 async function stop<T>(meanwhile: () => Promise<T>): Promise<{ code: number | null; seen: T }> {
   const ended = app.end('SIGTERM');
@@ -106,7 +106,7 @@ test(`${CLIENTS} clients of three transports lose and repeat no event over two g
   }
   await writer.stop();
 
-  // The library of the printed snippet came back without a line of code.
+  // The library in the documented snippet reconnected without any code.
   expect(snippetConnections).toBe(3);
   const expected = writer.expected();
   const total = [...expected.values()].reduce((sum, list) => sum + list.length, 0);
@@ -119,12 +119,12 @@ test(`${CLIENTS} clients of three transports lose and repeat no event over two g
       refusals: [],
       events: Object.fromEntries(expected),
     });
-    // Told at once when to come back, and once more when the connection ends.
+    // Clients are notified at once when to reconnect, and again when the connection ends.
     expect(client.farewells.length).toBeGreaterThanOrEqual(2);
   }
   const spread = clients.map((client) => client.farewells[0] ?? 0);
   expect(Math.max(...spread) - Math.min(...spread)).toBeGreaterThan(DRAIN_SECONDS * 500);
-  // The last quarter of the window is for goodbyes and the end of everything else.
+  // The last quarter of the window is for closing handshakes and the stop of all other services.
   expect(Math.max(...spread)).toBeLessThanOrEqual(DRAIN_SECONDS * 750);
 });
 
@@ -148,7 +148,7 @@ test('a client that connects during a drain is refused with a temporary error, o
     const isComingBack = socket.active;
     const closeCode = await closed;
     socket.disconnect();
-    // Nobody is left to be sent away: the process need not use its window.
+    // No client is left to disconnect, so the process need not use its window.
     for (const client of others) client.close();
     return {
       data,
@@ -253,7 +253,7 @@ test('a drain closes all WebSockets with 1001, authenticated sockets after two `
     expect(await Promise.all(ends)).toEqual([1001, 1001]);
     const told = messages.filter(({ type }) => type !== 'heartbeat');
     expect(told.map(({ type }) => type)).toEqual(['connected', 'server_draining', 'server_draining']);
-    // Internal rows of the log may have moved it on.
+    // Internal rows of the log may have advanced the cursor.
     const [first, , last] = told.map(({ cursor = '' }) => cursor);
     expect([first, last].toSorted((a = '', b = '') => (a < b ? -1 : 1))).toEqual([first, last]);
     expect(last).not.toBe('');

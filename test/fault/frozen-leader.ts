@@ -1,6 +1,6 @@
 /**
- * A leader of the event log as a process of its own, to be frozen: the session and the lease thread of the product, and
- * nothing that reads its answers. Run by Node's type stripping.
+ * Leader of the event log as a separate process, to be frozen: it has the session and the lease thread of the product,
+ * but its results are not used. Run by Node's type stripping.
  */
 import { Worker } from 'node:worker_threads';
 import pg from 'pg';

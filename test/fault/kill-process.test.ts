@@ -50,7 +50,8 @@ test(`invariants 1, 2 and 4: after ${KILLS} kills with -9 under load, every clie
     const before = clients.map(({ reconnects }) => reconnects);
     await app.end('SIGKILL');
     await app.start();
-    // However slow the machine is, everyone gets back in every other life; the lives between may end in the middle of a replay.
+    // After every second kill all clients must be back, however slow the machine is; in between, a kill may interrupt a
+    // replay.
     if (kill % 2 === 1) continue;
     await waitFor(() => clients.every(({ reconnects }, n) => reconnects > (before[n] ?? 0)), { timeoutMs: 60_000 });
   }

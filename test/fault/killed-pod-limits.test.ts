@@ -7,7 +7,7 @@ import { startRedis, type TestRedis } from '../support/redis-server.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 
 const ADMIN_KEY = `rta_killedadmin_${'k'.repeat(43)}`;
-/** The connections that a key of tier free may hold. */
+/** Number of connections that a key of tier free may have. */
 const FULL = 5;
 
 let db: TestDatabase;
@@ -65,7 +65,7 @@ test('after a kill of its process, a key at its connection limit resumes all con
   await doomed.end('SIGKILL');
   await Promise.all(clients.map(({ closed }) => closed));
   const back = cursors.map((cursor) => new PlainClient(`${surviving.url}/ws?apiKey=${key}&since=${String(cursor)}`));
-  // A refusal would be the end of its connection: none of them tries a second time.
+  // A refusal would end the connection, because none of the clients tries a second time.
   for (const client of back) await client.next('connected');
   for (const client of back) client.socket.terminate();
   for (const client of [...clients, ...back]) expect(client.faults).toEqual([]);

@@ -1,7 +1,7 @@
 /**
- * Ends the process with SIGKILL at a named point of a delivery. Loaded before the built product with --import; the product
- * itself knows nothing of it. KILL_AT names the point, KILL_PRIORITY the deliveries it is meant for: what an earlier
- * process left behind has another priority, and passes.
+ * Kills the process with SIGKILL at a named point of a delivery. Loaded before the built product with --import; the
+ * product contains no code for it. KILL_AT names the point, KILL_PRIORITY the deliveries for which the process is killed:
+ * deliveries that an earlier process left have another priority and pass.
  */
 import { Deliveries } from '../../dist/src/notifications/deliveries/deliveries.js';
 import { DeliveryResults } from '../../dist/src/notifications/deliveries/delivery-results.js';
@@ -10,7 +10,7 @@ import { WebhookChannel } from '../../dist/src/notifications/channels/webhook/we
 
 const { KILL_AT: point, KILL_PRIORITY: priority } = process.env;
 
-/** Before `method` runs for a delivery it is meant for, the process is gone. */
+/** Kills the process before `method` runs for a delivery with that priority. */
 function killBefore({ prototype }, method, meant) {
   const original = prototype[method];
   prototype[method] = function (...args) {

@@ -10,10 +10,13 @@ import { WebhookReceiver } from '../support/webhook-receiver.js';
 import { ALERT } from '../integration/notifications/notification-fixture.js';
 
 const LONG = process.env['TEST_LONG'] !== undefined;
-/** Kills at each point. */
+/** Number of kills at each point. */
 const KILLS = LONG ? 20 : 3;
 const PER_KILL = 5;
-/** After the commit and before a job, by the announcement or the sweeper; before the message; before its mark. */
+/**
+ * Kill points: after the commit and before a job (in the announcement or the sweeper), before the message, before its
+ * result.
+ */
 const POINTS = ['announce', ...(LONG ? ['enqueue'] : []), 'send', 'mark'];
 const ADMIN = 'rta_faultadmin_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG';
 const SMTP_PASSWORD = 'never-to-be-logged-password';
@@ -54,7 +57,7 @@ function processAt(point: string, priority: string): AppProcess {
   });
 }
 
-/** As a transaction leaves them whose process ended right after the commit. */
+/** Records deliveries as a transaction leaves them if its process is killed right after the commit. */
 async function commitDeliveries(priority: string, state = 'pending'): Promise<string[]> {
   const ids = Array.from({ length: PER_KILL }, () => newId());
   await db.pool.query(
@@ -67,7 +70,7 @@ async function commitDeliveries(priority: string, state = 'pending'): Promise<st
   return ids;
 }
 
-/** Asks for a delivery again, which commits and then announces; the answer may never come. */
+/** Requests a delivery again, which commits and then announces; the answer may never arrive. */
 async function redeliver(id: string): Promise<void> {
   await fetch(`http://127.0.0.1:${port}/v1/notifications/deliveries/${id}/redeliver`, {
     method: 'POST',
@@ -84,7 +87,7 @@ describe('a notification worker killed with -9', () => {
       const priority = index % 2 === 0 ? 'low' : 'high';
       const app = processAt(point, priority);
       await app.start();
-      // What the process before left behind.
+      // First, all deliveries left by the previous process are sent.
       await allDelivered(all.length);
       const ids = await commitDeliveries(priority, point === 'announce' ? 'dead' : 'pending');
       if (point === 'announce') {
@@ -103,7 +106,7 @@ describe('a notification worker killed with -9', () => {
       const received = receiver.of('alert.fired');
       const arrived = new Set(received.map(({ headers }) => String(headers['webhook-id'])));
       expect([...arrived].sort()).toEqual([...all].sort());
-      // Each repetition carries the very same body under the same id: a receiver can tell.
+      // Each repetition has the same id and the same body, so a receiver can recognise it.
       for (const id of arrived) {
         const bodies = new Set(received.filter(({ headers }) => headers['webhook-id'] === id).map(({ body }) => body));
         expect(bodies.size).toBe(1);

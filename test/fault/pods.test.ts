@@ -13,12 +13,12 @@ import { waitFor } from '../support/wait-for.js';
 const LONG = process.env['TEST_LONG'] !== undefined;
 const CLIENTS = LONG ? 600 : 60;
 const RATE = LONG ? 500 : 200;
-/** After each fault alone: faults at random for this long. */
+/** Duration of random faults, ms, after each fault was tested alone. */
 const RANDOM_MS = LONG ? 180_000 : 0;
 const KEYS = 100;
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000);
 
-/** A cluster of its own: one of the faults takes the database away. */
+/** A separate cluster, because one of the faults stops the database. */
 let cluster: TestCluster;
 let pods: TestPods;
 
@@ -61,7 +61,10 @@ test(
   RANDOM_MS + 420_000,
 );
 
-/** One fault under writes; then everyone has everything, and the cache holds what the rows say they published. */
+/**
+ * Applies one fault during writes; then all clients have all events, and the cache has the values that the rows last
+ * published.
+ */
 async function endure(
   [name, fault]: [string, (pods: TestPods) => Promise<void>],
   fleet: Fleet,

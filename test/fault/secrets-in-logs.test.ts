@@ -30,7 +30,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** A browser's subscription at an endpoint that is closed, and its two secrets. */
+/** Returns a browser's subscription with a closed endpoint, and its two secrets. */
 function subscription(): { text: string; secrets: string[] } {
   const p256dh = createECDH('prime256v1').generateKeys('base64url');
   const auth = randomBytes(16).toString('base64url');
@@ -40,7 +40,7 @@ function subscription(): { text: string; secrets: string[] } {
   };
 }
 
-/** A service account whose token endpoint is closed. */
+/** Returns a service account with a closed token endpoint. */
 function serviceAccount(): { file: string; key: string } {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
@@ -100,7 +100,7 @@ it('at log level `trace`, neither the log nor the audit log contains a secret, e
     const vapid = JSON.parse(readFileSync(join(directory, 'vapid.json'), 'utf8')) as { privateKey: string };
     secrets.push(['VAPID key', vapid.privateKey]);
 
-    // Sent, failed and refused in all the ways at hand; addresses, headers and bodies that carry secrets.
+    // Sends, fails and refuses in all available ways, with secrets in addresses, headers and bodies.
     receiver.answer = ({ json }) => (json.type === 'test' ? { status: 500, body: 'no' } : undefined);
     await market.price('bitcoin', 120);
     await ann.post(`/v1/alerts/rules/${ruleId}/test`);

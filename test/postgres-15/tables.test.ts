@@ -1,2 +1,2 @@
-// The oldest supported server: the same tests as on the newest.
+// Runs the same tests on the oldest supported PostgreSQL as on the newest.
 import '../integration/capture/tables.test.js';

@@ -14,7 +14,10 @@ import { createTestDatabase, type TestDatabase } from '../support/test-database.
 const KEY = `rta_fuzzadmin_${'f'.repeat(43)}`;
 const ROUNDS = process.env['TEST_LONG'] === '1' ? 100 : 6;
 const AT_ONCE = 40;
-/** A fault of this class takes seconds; ordinary turns on a busy machine stay far below. */
+/**
+ * Limit of one turn of the event loop, ms: a fault of this kind takes seconds, ordinary turns stay far below, even on a
+ * busy machine.
+ */
 const MAX_TURN_MS = 250;
 const MAX_ANSWER_BYTES = 64;
 
@@ -24,7 +27,7 @@ const agent = new Agent({ connections: 8 });
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  // Owns nothing, as in production: what its login may not do comes to light here.
+  // The login owns nothing, as in production, so that the test finds statements for which it lacks rights.
   const env = {
     DATABASE_URL: await serverLogin(db.url),
     BOOTSTRAP_ADMIN_KEY: KEY,
@@ -43,7 +46,7 @@ afterAll(async () => {
   await db?.drop();
 });
 
-/** What the log says that must not be said, whatever came in. */
+/** Returns log lines that no input may cause. */
 function complaints(): string[] {
   const lines = app.tail().split('\n');
   return lines.filter((line) => {
@@ -52,7 +55,7 @@ function complaints(): string[] {
   });
 }
 
-/** The status; -1 when the connection broke. */
+/** Returns the status; -1 if the connection was closed. */
 async function statusOf({ method, path, body, headers }: HostileRequest, key: string | undefined): Promise<number> {
   const leaving = new AbortController();
   try {

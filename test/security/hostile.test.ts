@@ -12,10 +12,13 @@ import { waitFor } from '../support/wait-for.js';
 
 const ADMIN_KEY = `rta_securityadmin_${'s'.repeat(43)}`;
 const ATTACK_MS = process.env['TEST_LONG'] === '1' ? 10_000 : 1_500;
-/** A turn that is a fault of the class takes seconds; ordinary ones on a busy machine stay far below. */
+/**
+ * Limit of one turn of the event loop, ms: a fault of this kind takes seconds, ordinary turns stay far below, even on a
+ * busy machine.
+ */
 const MAX_TURN_MS = 250;
 const MAX_GROWTH_MB = 300;
-/** Far above those of a tier: the requests must be harmless, not merely few. */
+/** Limits far above those of a tier: the requests must be harmless, not only few. */
 const LIMITS = 'none=100000,free=100000,pro=100000,enterprise=0';
 
 let db: TestDatabase;
@@ -62,7 +65,7 @@ async function keyOf(userId: string, role: string, tier: string): Promise<string
   return ((await answer.json()) as { key: string }).key;
 }
 
-/** Turns that the process logged since then, in milliseconds with their cause, longer than the bound. */
+/** Returns the turns above the limit that the process has logged since then, with their duration (ms) and cause. */
 function longTurns(since: number, above = MAX_TURN_MS): string[] {
   return app
     .tail()
@@ -77,7 +80,7 @@ function residentMb(): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${app.pid}/status`, 'utf8'))?.[1]) / 1_024;
 }
 
-/** As many groups as an answer may have, with as many columns. */
+/** Query with the maximum number of groups and columns of an answer. */
 const WIDE_QUERY = {
   filters: { protocols: Array.from({ length: 36 }, (_, index) => `attack-${index + 1}`) },
   time: { from: 'now-1d', bucket: '5m' },
@@ -99,7 +102,7 @@ describe('a large response', () => {
     });
     return answer.text();
   };
-  /** What a plain WebSocket was sent until the message that answers. */
+  /** Returns the messages that a plain WebSocket received up to the answer. */
   const subscribed = async (message: object, until: string): Promise<string[]> => {
     const socket = new WebSocket(`${app.url.replace('http', 'ws')}/ws?apiKey=${ADMIN_KEY}`);
     const seen: string[] = [];

@@ -1,6 +1,6 @@
 import type { TestApp } from './create-test-app.js';
 
-/** Calls a route as the test application's admin; anything but success throws. */
+/** Calls a route as the test application's admin; throws unless the call succeeds. */
 export async function admin<T>(app: TestApp, method: string, path: string, body?: object): Promise<T> {
   const answer = await fetch(app.url + path, {
     method,

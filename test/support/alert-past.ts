@@ -4,7 +4,7 @@ import { logEvent } from './realtime-parts.js';
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 
-/** Numbers from 0 to 1, the same ones for the same seed. */
+/** Returns numbers from 0 to 1, equal for equal seeds. */
 function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -16,7 +16,7 @@ function random(seed: number): () => number {
 const KEYS = [
   { token: 'bitcoin', value: 60_000 },
   { token: 'ethereum', value: 3_000 },
-  // Moves once in days: what its windows refer to is old.
+  // Moves only once in some days, so that the references of its windows are old.
   { token: 'tether', value: 1 },
   { protocol: 'aave', chain: 'ethereum', value: 8e9 },
   { protocol: 'aave', chain: 'bsc', value: 4e8 },
@@ -26,8 +26,8 @@ const KEYS = [
 ] as const;
 
 /**
- * Nine days of a log that ends at `end` (Unix ms): prices and TVL, hours of silence and minutes full of events, chains of one
- * protocol whose observations overtake each other, with the ticks of the log in between.
+ * Returns nine days of a log that ends at `end` (Unix ms): prices and TVL with quiet hours and busy minutes, chains of
+ * one protocol whose observations overtake each other, and the ticks of the log in between.
  */
 export function pastOfLog(end: number): LogEvent[] {
   const next = random(7);
@@ -42,7 +42,7 @@ export function pastOfLog(end: number): LogEvent[] {
     const before = held.get(index);
     if (key === undefined || ('token' in key && key.token === 'tether' && before && next() < 0.98)) continue;
     const value = before === undefined ? key.value : before.value * (0.95 + 0.1 * next());
-    // A slow source of one chain, a quick one of another; of one key they come in order.
+    // One chain has a slow source, another a fast one; the values of one key arrive in order.
     const observedAt = Math.max((before?.observedAt ?? 0) + 1, Math.floor(time - index * 90_000 * next()));
     held.set(index, { value, observedAt });
     rows.push(row(rows.length, time, { ...key, value, observedAt, previous: before?.value ?? null }));

@@ -8,12 +8,12 @@ import {
   type Where,
 } from '../../src/alerts/core/index.js';
 
-/** One thing that happens to an evaluator. */
+/** One step of a scenario for an evaluator. */
 export type Step =
   | { readonly kind: 'row'; readonly row: MarketRow }
   | { readonly kind: 'add' | 'tune' | 'rewrite'; readonly rule: RuleDefinition }
   | { readonly kind: 'remove'; readonly ruleId: string }
-  /** A row of the tables was observed, which was no event. */
+  /** Observation of a row in the tables that caused no event. */
   | { readonly kind: 'observe'; readonly key: string; readonly at: number }
   | { readonly kind: 'restart' };
 
@@ -24,7 +24,7 @@ const CHAINS = ['ethereum', 'bsc', 'staking', 'all'];
 const TOKENS = ['bitcoin', 'ethereum'];
 const RULE_IDS = ['r1', 'r2', 'r3'];
 
-/** Few different numbers, so that thresholds are met exactly, passed and missed by little. */
+/** Few different numbers, so that values reach, pass and narrowly miss thresholds. */
 const money = fc.integer({ min: 0, max: 12 });
 const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined });
 
@@ -129,7 +129,7 @@ const step = fc.oneof(
 
 interface Pace {
   readonly seconds: number;
-  /** How long before it was logged a value was observed. */
+  /** Time between the observation of a value and its row in the log. */
   readonly lag: number;
 }
 
@@ -138,7 +138,7 @@ const pace: fc.Arbitrary<Pace> = fc.record({
   lag: fc.constantFrom(0, 0, 0, 0, 1, 5, 40, 100),
 });
 
-/** A history of rules and events; ids are added, edited and removed in a way that always makes sense. */
+/** Returns a sequence of rules and events; ids are added, edited and removed only in valid orders. */
 export function scenarios(): fc.Arbitrary<Step[]> {
   return fc.array(fc.tuple(step, pace), { minLength: 15, maxLength: 90, size: 'max' }).map((raw) => {
     const held = new Map<string, RuleDefinition>();
@@ -238,12 +238,12 @@ function rowOf(does: string, of: number, value: number, loggedAt: number, observ
   }
 }
 
-/** How a row of the tables is called here. */
+/** Returns the key of a row in the tables. */
 export function tableKey(protocol: string | null, chain: string | null, token: string | null): string {
   return token === null ? `tvl ${protocol} ${chain}` : `price ${token}`;
 }
 
-/** What the store would have of these steps: every published value, in the order of the log. */
+/** Returns the history that the database would have after these steps: every published value, in log order. */
 export function historyOf(steps: readonly Step[]): HistoryPoint[] {
   const categories = new Map<string | null, string | null | undefined>();
   for (const one of steps) if (one.kind === 'row') categories.set(one.row.protocol, one.row.category);

@@ -11,7 +11,7 @@ export async function shardsReady(app: TestApp): Promise<void> {
   await waitFor(() => evaluation.readyShards === SHARDS, { what: 'all shards', timeoutMs: 20_000 });
 }
 
-/** Waits until every edit of a rule that was committed has been applied by whoever evaluates its shard. */
+/** Waits until every committed edit of a rule has been applied by the process that evaluates its shard. */
 export async function editsApplied(pool: Pool): Promise<void> {
   await waitFor(
     async () => {
@@ -22,7 +22,7 @@ export async function editsApplied(pool: Pool): Promise<void> {
   );
 }
 
-/** Waits until the evaluators' stored positions have reached everything that was committed before. */
+/** Waits until the evaluators' stored positions include everything that was committed before. */
 export async function logEvaluated(pool: Pool): Promise<void> {
   await waitFor(
     async () => {

@@ -1,6 +1,6 @@
 import type { SavedInstance, SavedRule, SavedState, StateChanges } from '../../src/alerts/core/index.js';
 
-/** What a database would hold of the evaluator's state. */
+/** Evaluator state, stored as in the database. */
 export class StateStore {
   private readonly rules = new Map<string, SavedRule>();
   private readonly instances = new Map<string, Map<string, SavedInstance>>();
@@ -19,7 +19,10 @@ export class StateStore {
     this.instances.delete(ruleId);
   }
 
-  /** A rule whose state never changed has none; without it instances are nobody's, as in the database. */
+  /**
+   * Returns the state of a rule; undefined if it never changed. Instances without a rule's state are ignored, as in the
+   * database.
+   */
   of(ruleId: string): SavedState | undefined {
     const rule = this.rules.get(ruleId);
     return rule && { rule, instances: [...(this.instances.get(ruleId)?.values() ?? [])] };

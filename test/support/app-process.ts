@@ -1,17 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
-/** A start takes two seconds, and many times that on a machine that has other things to do. */
+/** Time limit of a start, ms: a start takes two seconds, but much longer on a busy machine. */
 const START_MS = 90_000;
 
 export interface AppProcessOptions {
-  /** How much of its output is remembered, characters; 20,000 unless given. */
+  /** Number of characters of output that are kept; default 20,000. */
   readonly keep?: number;
-  /** In a session of its own: Linux then gives it a share of the cores of its own, as a service has it. */
+  /** Whether the process gets its own session: Linux then gives it its own share of the cores, as for a service. */
   readonly ownSession?: boolean;
 }
 
-/** The built product as a process of its own, for tests that kill it. */
+/** The built product in a separate process, for tests that kill it. */
 export class AppProcess {
   private child: ChildProcess | undefined;
   private output = '';
@@ -26,17 +26,17 @@ export class AppProcess {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** 0 while it does not run. */
+  /** Process id; 0 while it does not run. */
   get pid(): number {
     return this.child?.pid ?? 0;
   }
 
-  /** Whether it ran and runs no more, whoever ended it. */
+  /** Whether the process ran and has ended, for any reason. */
   get ended(): boolean {
     return this.child !== undefined && (this.child.exitCode !== null || this.child.signalCode !== null);
   }
 
-  /** Starts it and waits until it is ready to serve. */
+  /** Starts the process and waits until it is ready to serve. */
   async start(): Promise<void> {
     this.output = '';
     const child = spawn(process.execPath, [join(import.meta.dirname, '../../dist/src/main.js')], {
@@ -71,7 +71,7 @@ export class AppProcess {
     throw new Error(`the app was not ready within ${START_MS / 1_000} s:\n${this.output}`);
   }
 
-  /** Ends it with a signal and waits until it is gone; returns its exit code. */
+  /** Ends the process with a signal and waits for its end; returns its exit code. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
@@ -80,7 +80,7 @@ export class AppProcess {
     return gone;
   }
 
-  /** What it printed last, for the message of a failed test. */
+  /** Returns the last output, for the message of a failed test. */
   tail(): string {
     return this.output;
   }

@@ -17,8 +17,8 @@ function validatorOf(key: string): ValidateFunction | undefined {
 }
 
 /**
- * What is wrong with a message, by the AsyncAPI document; empty: nothing. `name` is the event's name on Socket.IO
- * (`subscribe.ack` for what a callback gets) and SSE, the message's `type` on plain WebSocket.
+ * Returns the violations of the AsyncAPI document by a message; empty if there are none. `name` is the event's name on
+ * Socket.IO (`subscribe.ack` for the argument of a callback) and SSE, and the message's `type` on plain WebSocket.
  */
 export function faultsOf(
   transport: Transport,
@@ -34,7 +34,7 @@ export function faultsOf(
   });
 }
 
-/** Throws what is wrong with a message. */
+/** Throws if a message violates the AsyncAPI document. */
 export function assertDescribed(transport: Transport, name: string, body: unknown): void {
   const faults = faultsOf(transport, name, body);
   if (faults.length > 0) throw new Error(faults.join('\n'));

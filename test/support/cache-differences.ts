@@ -6,13 +6,16 @@ interface Row {
   value: number;
 }
 
-/** The rows themselves say what they last published; a total is the sum over its protocol's chains. */
+/** SQL of the last published values from the rows; a total is the sum over the chains of its protocol. */
 const PUBLISHED = `
 SELECT 'tvl:' || protocol || ':' || chain AS key, coalesce(published_value, tvl) AS value FROM protocol_tvl
 UNION ALL SELECT 'tvl:' || protocol, sum(coalesce(published_value, tvl)) FROM protocol_tvl WHERE is_real_chain(chain) GROUP BY protocol
 UNION ALL SELECT 'price:' || token, coalesce(published_value, price) FROM token_prices`;
 
-/** Keys of the hot cache in Redis that are missing, too many, or hold another value than the rows last published. */
+/**
+ * Returns keys of the hot cache in Redis that are missing, unexpected, or have a different value from the one last
+ * published.
+ */
 export async function cacheDifferences(redis: TestRedis, pool: Pool): Promise<string[]> {
   const { rows } = await pool.query<Row>(PUBLISHED);
   const expected = new Map(rows.map(({ key, value }) => [key, value]));
@@ -28,7 +31,7 @@ function valueOf(text: string): number | undefined {
   return entry?.value ?? entry?.tvl;
 }
 
-/** Sums depend on the order of their parts. */
+/** Whether two values are nearly equal, because sums depend on the order of addition. */
 function close(one: number | undefined, other: number): boolean {
   return one !== undefined && Math.abs(one - other) <= 1e-9 * Math.abs(other);
 }

@@ -3,12 +3,15 @@ import { startRedisCluster } from './redis-server.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Address of a Redis that every test application is to use, where the suite has one. */
+    /** Address of the Redis that all test applications of the suite use, if there is one. */
     redisUrl?: string;
   }
 }
 
-/** One Redis Cluster for a whole suite; each application has key names of its own there, unless a test brings a Redis. */
+/**
+ * Starts one Redis Cluster for a whole suite; each application uses its own key prefix there, unless a test starts its
+ * own Redis.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const cluster = await startRedisCluster();
   project.provide('redisUrl', cluster.url);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
-/** The files with the most lines that no test ran, from Vitest's coverage summary; for people who want to close the gap. */
+/** Prints the files with the most lines that no test ran, from Vitest's coverage summary. */
 export function printCoverageGaps(root, most = 8) {
   const file = join(root, 'coverage/coverage-summary.json');
   if (!existsSync(file)) return;

@@ -8,7 +8,7 @@ import { serverOptions, setUp } from '../../src/app.setup.js';
 import { parseSettings, type Environment } from '../../src/platform/settings/settings.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
 
-/** The key with which every test application begins. */
+/** Admin key with which every test application starts. */
 const ADMIN_KEY = 'rta_testadmin_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG';
 
 export interface TestKeyOptions {
@@ -26,20 +26,20 @@ export interface TestApp {
   readonly nest: NestExpressApplication;
   readonly db: TestDatabase;
   readonly adminKey: string;
-  /** Makes a key over the API: reader of tier enterprise and user `tester` unless told otherwise. */
+  /** Creates a key over the API; default: reader of tier enterprise and user `tester`. */
   key(options?: TestKeyOptions): Promise<string>;
-  /** Stops the application and drops its database, unless that was brought along. */
+  /** Stops the application and drops its database, unless the test provided the database. */
   close(): Promise<void>;
 }
 
 export interface TestAppOptions {
-  /** Environment variables over the tests' own. */
+  /** Environment variables that override those of all tests. */
   settings?: Environment;
-  /** A database to run on, which is then not dropped. */
+  /** Database to use, which is then not dropped. */
   db?: TestDatabase;
 }
 
-/** The whole application on a free port, with a database of its own. */
+/** Starts the whole application on a free port, with a separate database. */
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const db = options.db ?? (await createTestDatabase());
   const redisUrl = options.settings?.['REDIS_URL'] === undefined ? inject('redisUrl') : undefined;

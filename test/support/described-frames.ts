@@ -1,5 +1,5 @@
 import { faultsOf } from './asyncapi-validator.js';
 import { ResumingClient } from './resuming-client.js';
 
-// Imported by tests: every client that resumes then holds what it gets against the AsyncAPI document.
+// Imported by tests, so that every resuming client checks its frames against the AsyncAPI document.
 ResumingClient.faultsOf = faultsOf;

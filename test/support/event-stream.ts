@@ -6,7 +6,7 @@ type Body = Record<string, unknown>;
 export interface StreamedEvent {
   name: string;
   body: Body;
-  /** The client's `Last-Event-ID` after it. */
+  /** The client's `Last-Event-ID` after the event. */
   lastEventId: string;
 }
 
@@ -31,7 +31,7 @@ const NAMES = [
   'query_change',
 ];
 
-/** A real EventSource that keeps what it gets and checks every message against the AsyncAPI document. */
+/** A real EventSource that records what it receives and checks every message against the AsyncAPI document. */
 export class StreamClient {
   readonly events: StreamedEvent[] = [];
   readonly faults: string[] = [];
@@ -63,7 +63,7 @@ export class StreamClient {
     return this.events.filter((event) => event.name === name);
   }
 
-  /** The `count`-th event of a name. */
+  /** Returns the `count`-th event with a name. */
   next(name: string, count = 1): Promise<StreamedEvent> {
     return waitFor(() => this.named(name)[count - 1], { what: `${name} number ${count}` });
   }

@@ -11,7 +11,10 @@ interface Chain {
 const bits = new Float64Array(1);
 const words = new Uint32Array(bits.buffer);
 
-/** A chain of changes in a few bytes: equal when number, values and order are equal. */
+/**
+ * Adds a change to a chain, a digest of a few bytes: chains are equal if number, values and order of their changes are
+ * equal.
+ */
 function extend(chain: Chain | undefined, { previous, current }: Change): Chain {
   let digest = chain?.digest ?? 17;
   for (const value of [previous, current]) {
@@ -22,15 +25,15 @@ function extend(chain: Chain | undefined, { previous, current }: Change): Chain 
 }
 
 /**
- * What a client received of one epoch, checked while it arrives and kept as one chain per key: hundreds of clients may
- * follow hundreds of changes a second for minutes.
+ * Events that a client received in one epoch. They are checked as they arrive and stored as one chain per key, because
+ * hundreds of clients may follow hundreds of changes a second for minutes.
  */
 export class EventTally {
-  /** Events that came in order. */
+  /** Number of events that arrived in order. */
   received = 0;
-  /** Events that came again, or after a later one. */
+  /** Number of events that arrived again, or after a later one. */
   repeated = 0;
-  /** The first irregularities, in words. */
+  /** Descriptions of the first irregularities. */
   readonly faults: string[] = [];
   private lastCursor = '';
   private readonly chains = new Map<string, Chain>();
@@ -49,7 +52,10 @@ export class EventTally {
     this.chains.set(key, extend(chain, event));
   };
 
-  /** Events that should have come by what was committed, per wanted key, and did not; `faults` then tells the keys that differ. */
+  /**
+   * Returns the number of events missing for the wanted keys, compared with the committed changes; `faults` then contains
+   * the keys that differ.
+   */
   compare(expected: ReadonlyMap<string, readonly Change[]>, wants: (key: string) => boolean): number {
     let missing = 0;
     for (const [key, changes] of expected) {

@@ -4,7 +4,7 @@ import type { ResumingClient } from './resuming-client.js';
 import { SocketIoClient, SseClient, WebSocketClient } from './resuming-clients.js';
 import { waitFor } from './wait-for.js';
 
-/** Every tenth client follows everything, the others as many protocols as somebody has on a screen. */
+/** Every tenth client follows everything, the others about as many protocols as a person has on a screen. */
 const EVERYTHING = 10;
 const FOLLOWED = 5;
 
@@ -18,15 +18,15 @@ interface Member {
 export interface FleetOutcome {
   missing: number;
   repeated: number;
-  /** What went wrong, per client that something went wrong for. */
+  /** Faults of each client that has any. */
   faults: string[][];
 }
 
-/** Clients of the three transports, each with a filter of its own, that follow what a RecordedWriter writes. */
+/** Clients of the three transports, each with its own filter, that follow the changes of a RecordedWriter. */
 export class Fleet {
   readonly members: readonly Member[];
 
-  /** `slugs`: the protocols that are written. */
+  /** @param slugs the protocols that are written */
   constructor(url: string, apiKey: string, slugs: readonly string[], count: number) {
     this.members = Array.from({ length: count }, (_, n): Member => {
       const all = n % EVERYTHING === 0;
@@ -54,15 +54,15 @@ export class Fleet {
     for (const { client } of this.members) client.close();
   }
 
-  /** Resolves when everyone has seen this position or a later one. */
+  /** Resolves when all clients have reached this position. */
   async reach(seq: number, timeoutMs = 60_000): Promise<void> {
     const behind = (): ResumingClient[] => this.clients.filter((client) => positionOf(client) < seq);
     await waitFor(() => behind().length === 0, { timeoutMs, what: 'everyone' });
   }
 
   /**
-   * Once the writer has stopped: waits until everyone has as many events as were due, and returns how many that are together.
-   * After the timeout `outcome` tells who is short.
+   * Waits, after the writer has stopped, until all clients have as many events as expected; returns the total number.
+   * After the timeout `outcome` shows which clients lack events.
    */
   async complete(writer: RecordedWriter, timeoutMs = 30_000): Promise<number> {
     const expected = [...writer.expected()];
@@ -74,7 +74,7 @@ export class Fleet {
     return due.reduce((sum, count) => sum + count, 0);
   }
 
-  /** What everyone got, against what the writer committed. */
+  /** Compares the events that all clients received with the committed changes. */
   outcome(writer: RecordedWriter): FleetOutcome {
     const expected = writer.expected();
     const outcome: FleetOutcome = { missing: 0, repeated: 0, faults: [] };

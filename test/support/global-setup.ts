@@ -12,7 +12,7 @@ declare module 'vitest' {
 
 type Version = '15' | '18';
 
-/** Suites that run side by side on one version share a cluster; the last one stops it. */
+/** Suites that run concurrently on one PostgreSQL version share a cluster; the last one stops it. */
 interface Shared {
   cluster: Promise<TestCluster>;
   users: number;
@@ -20,7 +20,7 @@ interface Shared {
 const globals = globalThis as { testClusters?: Map<Version, Shared> };
 
 /**
- * The suite `postgres-15` runs on Debian's PostgreSQL 15, the others on the embedded 18, or all on 15 with
+ * Starts the cluster of a suite: `postgres-15` uses Debian's PostgreSQL 15, the others use the embedded 18, or 15 with
  * `TEST_POSTGRES=15`.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -1,13 +1,13 @@
 /**
- * What the tests need beyond npm: a browser, a foreign Socket.IO client, a PostgreSQL older than the embedded one, Redis,
- * a balancer. Looks first, and only asks apt for what is missing.
+ * Installs tools that the tests need beyond npm: a browser, an independent Socket.IO client, a PostgreSQL older than the
+ * embedded one, Redis, a balancer. Uses apt only for missing tools.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
 
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** The suites that need a tool, how to see that it is there, and the Debian packages that bring it. */
+/** Tools with the suites that need them, a check for their presence, and their Debian packages. */
 const TOOLS = [
   {
     name: 'Chromium',
@@ -45,7 +45,10 @@ function succeeds(command, args, stdio = 'ignore') {
   return spawnSync(command, args, { stdio, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).status === 0;
 }
 
-/** Installs what the named suites miss; returns a sentence for people when it cannot, undefined when all is there. */
+/**
+ * Installs missing tools of the named suites; returns an instruction for people if it fails, undefined if all tools are
+ * present.
+ */
 export function installTools(suites) {
   const missing = TOOLS.filter((tool) => tool.suites.some((suite) => suites.includes(suite)) && !tool.present());
   if (missing.length === 0) return undefined;
@@ -62,7 +65,7 @@ export function installTools(suites) {
       ['install', '-y', '-q', '--no-install-recommends', ...packages],
       ['ignore', 'ignore', 'inherit'],
     );
-  // The package lists of a fresh image are empty or old: refresh them only when the install failed without.
+  // The package lists of a fresh image may be empty or old; they are refreshed only if the installation fails without.
   const installed = install() || (succeeds('apt-get', ['update', '-q']) && install());
   const left = missing.filter((tool) => !tool.present());
   return installed && left.length === 0 ? undefined : `${byHand} (apt-get was tried and did not bring it)`;

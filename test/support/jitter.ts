@@ -1,8 +1,8 @@
 import type { ResumingClient } from './resuming-client.js';
 
 /**
- * Cuts every client for `awayMs` once in `everyMs`, as mobile networks do; their turns are spread evenly. Returns what ends
- * it: clients that are away then still come back.
+ * Disconnects every client for `awayMs` once in every `everyMs`, as mobile networks do, evenly spread over time. Returns
+ * a function that ends this; clients that are disconnected then still reconnect.
  */
 export function startJitter(
   clients: readonly ResumingClient[],

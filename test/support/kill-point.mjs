@@ -1,6 +1,6 @@
 /**
- * Ends the built product as `kill -9` does at a named point of its work: loaded before it with `node --import`.
- * `KILL_POINT` names the point, `KILL_AFTER` how often it is passed first (default 0).
+ * Kills the built product, like `kill -9`, at a named point of its work; loaded before it with `node --import`.
+ * `KILL_POINT` names the point, `KILL_AFTER` is the number of times that it is passed before (default 0).
  */
 import { isMainThread } from 'node:worker_threads';
 
@@ -14,7 +14,7 @@ function pass(here) {
 
 const built = (path) => import(new URL(`../../dist/src/${path}`, import.meta.url));
 
-/** Runs `before` and `after` around a method of a class of the product. */
+/** Runs `before` and `after` around a method of a product class. */
 function around(prototype, method, { before, after: behind }) {
   const original = prototype[method];
   prototype[method] = function (...given) {

@@ -3,8 +3,8 @@ import { Agent, getGlobalDispatcher, setGlobalDispatcher, type Dispatcher } from
 const HOSTS: ReadonlySet<string> = new Set(['https://api.llama.fi', 'https://coins.llama.fi']);
 
 /**
- * Answers DefiLlama's host names at `url`, for everything in this process that calls `fetch`: clients into which the names are
- * built run as they are. Other hosts of theirs are refused. Returns what ends it.
+ * Redirects DefiLlama's host names to `url` for all `fetch` calls of this process, so that clients with built-in host
+ * names run unchanged. DefiLlama's other hosts are refused. Returns a function that ends this.
  */
 export function answerLlamaHosts(url: string): () => Promise<void> {
   const before = getGlobalDispatcher();

@@ -7,19 +7,19 @@ export interface ReceivedMail {
   to: string;
   raw: string;
   mail: Email;
-  /** The value of a header, unfolded; empty without it. */
+  /** Returns the value of a header, unfolded; empty if the header is missing. */
   header(name: string): string;
 }
 
-/** A real SMTP server. `refuse` answers a recipient with an SMTP error. */
+/** A real SMTP server. `refuse` returns an SMTP error for a recipient. */
 export class MailServer {
   readonly received: ReceivedMail[] = [];
   refuse: (to: string) => { code: number; text: string } | undefined = () => undefined;
-  /** What every sender is answered with; undefined: welcome. */
+  /** SMTP error for every sender; undefined: all senders are accepted. */
   refuseSender: { code: number; text: string } | undefined;
-  /** Waits so long before each answer about a sender, a recipient and a mail. */
+  /** Delay before each reply to a sender, a recipient and a mail, ms. */
   slowMs = 0;
-  /** User and password that clients must show, where one is asked for. */
+  /** User and password that clients must give; undefined: none are required. */
   credentials: { user: string; password: string } | undefined;
 
   private constructor(private readonly server: SMTPServer) {}
@@ -76,7 +76,7 @@ export class MailServer {
     return `smtp://${login}127.0.0.1:${port}`;
   }
 
-  /** Waits until so many mails to this address have come. */
+  /** Waits until `count` mails to this address have arrived. */
   to(address: string, count = 1): Promise<ReceivedMail[]> {
     const found = (): ReceivedMail[] => this.received.filter(({ to }) => to === address);
     return waitFor(() => (found().length >= count ? found() : undefined), {

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 
-/** Writes as any program with the database's address would: plain SQL on the public tables, nothing else. */
+/** Writes like any program with the database's address: plain SQL on the public tables. */
 export class MarketWriter {
   constructor(private readonly pool: Pool) {}
 

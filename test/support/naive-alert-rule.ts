@@ -6,7 +6,7 @@ import {
   type Where,
 } from '../../src/alerts/core/index.js';
 
-/** Conditions in their order, each with whether an odd number of "not"s stands above it. */
+/** Returns the conditions in order, each with whether an odd number of `not`s applies to it. */
 export function leavesOf(rule: RuleDefinition): { condition: Condition; negated: boolean }[] {
   const of = (where: Where, negated: boolean): { condition: Condition; negated: boolean }[] => {
     if ('and' in where) return where.and.flatMap((part) => of(part, negated));
@@ -19,7 +19,7 @@ export function leavesOf(rule: RuleDefinition): { condition: Condition; negated:
   ];
 }
 
-/** Whether the rule is true when its conditions, in their order and already turned by their "not"s, hold as given. */
+/** Whether the rule is true if its conditions, in order and already negated, hold as given. */
 export function isTrue(rule: RuleDefinition, held: readonly boolean[]): boolean {
   let next = rule.conditions.length;
   const walk = (where: Where, negated: boolean): boolean => {
@@ -67,7 +67,7 @@ export interface NaiveCase {
   readonly negated: boolean;
 }
 
-/** Whether a condition (or its opposite) holds at a value, given whether it held before. */
+/** Whether a condition (or its negation) holds at a value, given whether it held before. */
 export function holds(
   { rule, condition, negated }: NaiveCase,
   value: number,

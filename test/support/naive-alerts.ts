@@ -14,9 +14,9 @@ interface Instance {
   phase: 'ok' | 'pending' | 'firing';
   since: number;
   notified: boolean;
-  /** The owner believes that it fires, from a firing before. */
+  /** Whether the owner was notified of an earlier firing that has not been resolved. */
   owed: boolean;
-  /** It fired when the rule was made. */
+  /** Whether the rule already held when it was created. */
   assumed: boolean;
   began: boolean;
   held: boolean[];
@@ -28,7 +28,7 @@ interface Instance {
 interface Throttle {
   until: number;
   suppressed: number;
-  /** Subjects that the next summary names. */
+  /** Subjects that the next summary will name. */
   named: string[];
 }
 
@@ -38,7 +38,7 @@ interface NaiveRule {
   throttle: Throttle;
   spent: boolean;
   instances: Map<string, Instance>;
-  /** Firings of other subjects than the rule's present ones, which its snooze keeps from being resolved. */
+  /** Resolutions that the rule's snooze delays, of firings about subjects that the rule no longer has. */
   farewells: Farewell[];
 }
 
@@ -48,16 +48,16 @@ interface Farewell {
   readonly since: number | null;
 }
 
-/** Whether a condition is about a single move, from one published value to the next. */
+/** Whether a condition is about changes from one published value to the next. */
 const isMove = ({ condition }: { condition: Condition }): boolean =>
   isComparison(condition) && condition.operator === 'change_pct' && condition.timeWindow === undefined;
 
-/** Without what the conditions saw. */
+/** Transition without the readings and the event. */
 export type BareTransition = Transition & { readonly readings: readonly []; readonly event: null };
 
 /**
- * The alert evaluator as one would write it down: every row of the log, every rule, every subject, every condition is
- * looked at, and every value is looked up in the full history. Slow, and right by inspection.
+ * The alert evaluator in its simplest form: for every row of the log it evaluates every rule, subject and condition, and
+ * looks up every value in the full history. Slow, but easy to verify.
  */
 export class NaiveAlerts {
   readonly rules = new Map<string, NaiveRule>();
@@ -71,7 +71,7 @@ export class NaiveAlerts {
     this.market = new NaiveMarket(staleAfterMs);
   }
 
-  /** What the table had of a key by then, Unix ms; of what its absence is to be told of. */
+  /** Records observations from the tables (Unix ms) for subjects that would otherwise count as absent. */
   refresh(rule: RuleDefinition, table: ReadonlyMap<string, number>): void {
     for (const subject of this.market.subjects(rule, undefined).values()) {
       for (const { condition } of leavesOf(rule)) {
@@ -84,7 +84,10 @@ export class NaiveAlerts {
     return new Map([...this.rules].map(([ruleId, { rule }]) => [ruleId, rule]));
   }
 
-  /** New, or anew: an edited rule goes on counting, its throttle goes on, and what was told is resolved or still holds. */
+  /**
+   * Adds a rule or replaces it: an edited rule continues its count and its throttle, and a notified firing is resolved or
+   * continues.
+   */
   add(rule: RuleDefinition): BareTransition[] {
     const before = this.rules.get(rule.ruleId);
     const entry: NaiveRule = {
@@ -153,7 +156,7 @@ export class NaiveAlerts {
     return { ...this.head(entry, farewell.instanceKey, at), from: 'firing', to: 'ok', ...why, ...farewell };
   }
 
-  /** What an instance is about above all: its first number that holds, else its first of which there is a value. */
+  /** Returns the number that represents an instance: the first that holds, otherwise the first that has a value. */
   private leadOf({ rule, instances }: NaiveRule, key: string): string | undefined {
     const subject = subjectOf(key);
     const held = instances.get(key)?.held ?? [];
@@ -164,7 +167,7 @@ export class NaiveAlerts {
     return (numbers.find((number) => number.holds) ?? numbers[0])?.about;
   }
 
-  /** The same conditions, told differently. */
+  /** Changes settings of a rule that do not reset its state. */
   tune(rule: RuleDefinition): void {
     const entry = this.rules.get(rule.ruleId);
     if (!entry) return;
@@ -192,7 +195,7 @@ export class NaiveAlerts {
     this.rules.delete(ruleId);
   }
 
-  /** @param table when each key was observed last, published or not */
+  /** @param table time of the last observation of each key, published or not */
   apply(row: MarketRow, table: ReadonlyMap<string, number> = new Map()): BareTransition[] {
     const out: BareTransition[] = [];
     if (row.type === 'tick') this.market.refreshAll(table);
@@ -348,7 +351,7 @@ export class NaiveAlerts {
     Object.assign(instance, { phase: 'ok', since: 0, notified: false, assumed: false });
   }
 
-  /** At a tick: what is to be told once what kept it quiet is over. */
+  /** Sends, at a tick, the notification that is due after a quiet time. */
   private review(entry: NaiveRule, key: string, row: MarketRow, out: BareTransition[]): void {
     const { rule } = entry;
     const at = row.loggedAt;
@@ -499,7 +502,9 @@ export class NaiveAlerts {
 
 const FIRST = { from: 'ok', to: 'firing', reason: 'first_fire' } as const;
 
-/** Whether the rule can be true of the instance: of each subject where it has wildcards, else of itself. */
+/**
+ * Whether the key is that of an instance that can fire: of a subject for a wildcard rule, otherwise of the rule itself.
+ */
 function isOne(rule: RuleDefinition, key: string): boolean {
   const names = new Set(key === '' ? [] : key.split(',').map((part) => part.split('=')[0]));
   const free: ReadonlySet<string | undefined> = variables(rule);
@@ -508,7 +513,7 @@ function isOne(rule: RuleDefinition, key: string): boolean {
 
 const isNumber = (condition: Condition): boolean => condition.metric !== 'event';
 
-/** The number that a condition looks at, of the subject: a level of a series, or changes of it. */
+/** Returns the number that a condition compares for the subject: the level, change or absence of a series. */
 function aboutOf(rule: RuleDefinition, condition: Condition, subject: Subject): string {
   const kind = isAbsent(condition) ? 'absence' : isChange(condition) ? 'change' : 'level';
   return `${seriesKey(rule, condition, subject)} ${kind}`;

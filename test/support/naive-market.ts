@@ -11,7 +11,7 @@ import { changeOf, variables } from './naive-alert-rule.js';
 interface Sample {
   readonly at: number;
   readonly value: number | null;
-  /** Observed long before it was logged. */
+  /** Whether the value was observed long before it was logged. */
   readonly isStale: boolean;
 }
 
@@ -19,21 +19,21 @@ export type Subject = { protocol?: string; chain?: string; token?: string };
 
 const MEASURES = { change_1h: 3600, change_24h: 86_400, change_7d: 604_800 } as const;
 
-/** Every value that was ever logged, in the order of the log. */
+/** All values that were ever logged, in log order. */
 export class NaiveMarket {
   clock = 0;
   private readonly series = new Map<string, Sample[]>();
-  /** By protocol or token; tags by series. */
+  /** Categories by protocol, and tags by series. */
   private readonly categories = new Map<string, string | null>();
   private readonly tags = new Map<string, readonly string[]>();
-  /** The larger of a protocol's totals before and after its last change. */
+  /** Larger of a protocol's totals before and after its last change. */
   private readonly sizes = new Map<string, number>();
-  /** When each was observed last, as far as a row of the log or a look into the tables said. */
+  /** Time of the last observation of each series, from rows of the log or look-ups in the tables. */
   private readonly seen = new Map<string, number>();
 
   constructor(private readonly staleAfterMs: number) {}
 
-  /** Writes the row down; gives the series it belongs to. */
+  /** Records the row; returns the series that it concerns. */
   record(row: MarketRow): Set<string> {
     const touched = new Set<string>();
     const isStale = row.loggedAt - row.observedAt > this.staleAfterMs;
@@ -54,7 +54,7 @@ export class NaiveMarket {
       const before = this.realChains(row.protocol);
       note(`tvl ${row.protocol} ${row.chain}`, row.current);
       const real = this.realChains(row.protocol);
-      // The total of chains is no change of what a source gave as the whole.
+      // The first sum of chains is not a change of the total that the source gave before.
       if (real.length > 0 && before.length === 0) {
         note(`tvl ${row.protocol} `, null);
         this.seen.delete(`tvl ${row.protocol} `);
@@ -84,7 +84,7 @@ export class NaiveMarket {
     return touched;
   }
 
-  /** Whose values the total of a protocol is made of. */
+  /** Returns the series that make up the total of a protocol. */
   private parts(protocol: string | null): string[] {
     const real = this.realChains(protocol);
     return real.length > 0 ? real : [`tvl ${protocol} all`];
@@ -95,7 +95,7 @@ export class NaiveMarket {
     return chains.filter((key) => isRealChain(key.split(' ')[2] ?? '') && !key.endsWith(' '));
   }
 
-  /** What the condition compares, of the subject; undefined when missing. */
+  /** Returns the value that the condition compares for the subject; undefined if missing. */
   valueOf(rule: RuleDefinition, condition: Condition, subject: Subject): number | undefined {
     if (condition.metric === 'event') return undefined;
     if (isAbsent(condition)) return this.absence(rule, condition, subject);
@@ -114,13 +114,13 @@ export class NaiveMarket {
     return (current - reference) / Math.abs(reference);
   }
 
-  /** Whether the condition is about one series: by its own names, or of the subject, if that ever had a value. */
+  /** Whether the condition is about one series: named by the condition, or of the subject if that ever had a value. */
   isNamed(rule: RuleDefinition, condition: Condition, subject: Subject): boolean {
     const key = seriesKey(rule, condition, subject);
     return key === seriesKey(rule, condition, {}) ? !key.includes('undefined') : this.series.has(key);
   }
 
-  /** Whether the filter of a wildcard lets the condition hold, given whether it held. */
+  /** Whether the filter of a wildcard permits the condition to hold, given whether it held before. */
   lets(rule: RuleDefinition, condition: Condition, subject: Subject, held: boolean): boolean {
     if (condition.metric === 'event') return true;
     const { categories, tags, minTvl } = condition;
@@ -133,7 +133,10 @@ export class NaiveMarket {
     return held || minTvl === undefined || (this.sizes.get(protocol) ?? -1) >= minTvl;
   }
 
-  /** Minutes since it was observed; of what never was, endless once its rule has waited for that long. */
+  /**
+   * Returns the minutes since the last observation; infinite for a subject that was never observed, once its rule has
+   * waited long enough.
+   */
   private absence(rule: RuleDefinition, condition: AbsentCondition, subject: Subject): number | undefined {
     const key = seriesKey(rule, condition, subject);
     const seen = this.seen.get(key);
@@ -151,7 +154,7 @@ export class NaiveMarket {
     }
   }
 
-  /** As a rule looks into the tables when it is made: for what it would call absent. */
+  /** Looks up observations in the tables, as a new rule does, for subjects that it would count as absent. */
   refresh(
     rule: RuleDefinition,
     condition: AbsentCondition,
@@ -169,13 +172,13 @@ export class NaiveMarket {
     this.seen.set(key, Math.max(this.seen.get(key) ?? 0, at));
   }
 
-  /** Whether what the condition looks at was too old already when it came. */
+  /** Whether the value that the condition compares was too old when it was logged. */
   isStale(rule: RuleDefinition, condition: Condition, subject: Subject): boolean {
     if (isAbsent(condition)) return false;
     return this.series.get(seriesKey(rule, condition, subject))?.at(-1)?.isStale ?? false;
   }
 
-  /** Every subject a rule may be about, by the name of its instance. */
+  /** Returns every subject that a rule may be about, by instance key. */
   subjects(rule: RuleDefinition, row: MarketRow | undefined): Map<string, Subject> {
     const free = variables(rule);
     if (free.size === 0) return new Map([['', {}]]);
@@ -214,7 +217,7 @@ export class NaiveMarket {
   }
 }
 
-/** The series that a condition looks at, of the subject. */
+/** Returns the key of the series that a condition compares for the subject. */
 export function seriesKey(rule: RuleDefinition, condition: Condition, subject: Subject): string {
   if (condition.metric === 'event') return '';
   const measure = condition.metric.startsWith('change_') ? changeOf(rule, condition) : condition.metric;

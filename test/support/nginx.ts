@@ -8,7 +8,7 @@ import { waitFor } from './wait-for.js';
 
 const INSTALL = 'nginx is not installed: apt-get install nginx-light';
 const SHIPPED = join(import.meta.dirname, '../../docker/nginx');
-/** Where the package keeps temporary files belongs to another user, so the test's own folder holds them. */
+/** Kinds of temporary files. Their default folder belongs to another user, so the test sets its own. */
 const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
 
 export interface TestNginx {
@@ -18,8 +18,8 @@ export interface TestNginx {
 }
 
 /**
- * Debian's nginx with the shipped configuration in front of three pods (`pod-1` to `pod-3`): nginx.conf as it is, in
- * pods.conf and listen.conf only addresses and the port are others.
+ * Starts Debian's nginx with the shipped configuration in front of three pods (`pod-1` to `pod-3`): nginx.conf is
+ * unchanged; in pods.conf and listen.conf only the addresses and the port differ.
  */
 export async function startNginx(podPorts: readonly [number, number, number]): Promise<TestNginx> {
   if (spawnSync('nginx', ['-v']).status !== 0) throw new Error(INSTALL);

@@ -2,7 +2,9 @@ import { ChildProcess } from 'node:child_process';
 import { Server, Socket } from 'node:net';
 import { afterAll } from 'vitest';
 
-/** What libuv still has open is only known to this undocumented list; getActiveResourcesInfo() has no addresses. */
+/**
+ * Returns libuv's open handles. This undocumented list is the only source: getActiveResourcesInfo() returns no addresses.
+ */
 const activeHandles = (): readonly unknown[] =>
   (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
 
@@ -27,8 +29,8 @@ const open = (): string[] =>
     .filter((text) => text !== undefined);
 
 /**
- * A file that leaves servers, connections or processes behind fails. Hooks run in reverse order, so this one, registered
- * before any of the file's own, sees what they left.
+ * Fails a test file that leaves servers, connections or processes open. Hooks run in reverse order, so this one,
+ * registered before all hooks of the file, runs last.
  */
 afterAll(async () => {
   const deadline = Date.now() + CLOSING_MS;

@@ -5,7 +5,7 @@ import { waitFor } from './wait-for.js';
 
 export type Message = Record<string, unknown> & { type: string };
 
-/** A real plain WebSocket client that keeps what it gets and checks every message against the AsyncAPI document. */
+/** A real plain WebSocket client that records what it receives and checks every message against the AsyncAPI document. */
 export class PlainClient {
   readonly messages: Message[] = [];
   readonly faults: string[] = [];
@@ -26,7 +26,7 @@ export class PlainClient {
     });
   }
 
-  /** Connected, authenticated and told so. */
+  /** Connects and authenticates; resolves after `connected`. */
   static async connect(url: string, apiKey: string, path = '/ws'): Promise<PlainClient> {
     const client = new PlainClient(`${url}${path}?apiKey=${apiKey}`);
     await client.next('connected');
@@ -42,7 +42,7 @@ export class PlainClient {
     this.socket.send(JSON.stringify(message));
   }
 
-  /** The next message of a type that `next` has not passed yet; messages of other types are passed over. */
+  /** Returns the next message of a type that `next` has not yet returned or skipped; skips messages of other types. */
   async next(type: string, timeoutMs = 10_000): Promise<Message> {
     return waitFor(
       () => {

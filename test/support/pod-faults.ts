@@ -5,10 +5,10 @@ import { waitFor } from './wait-for.js';
 
 type Pod = TestPods['pods'][number];
 
-/** How long a frozen leader stays frozen, ms. */
+/** Time for which a leader is frozen, ms. */
 const FROZEN_MS = 3_000;
 
-/** The pod whose sequencer numbers the log. */
+/** Returns the pod whose sequencer numbers the log. */
 export async function leader({ pods, db }: TestPods): Promise<Pod> {
   return waitFor(async () => {
     const { rows } = await db.pool.query<{ owner: string | null }>('SELECT owner FROM log_head');
@@ -21,7 +21,7 @@ async function killed(pod: Pod): Promise<void> {
   await pod.start();
 }
 
-/** Each strikes, and resolves when whatever was ended has been started again. */
+/** Faults; each resolves after everything that it stopped has been started again. */
 export const POD_FAULTS = {
   gateway_killed: async (pods) => {
     const leading = await leader(pods);
@@ -52,13 +52,13 @@ export const POD_FAULTS = {
   },
 } satisfies Record<string, (pods: TestPods) => Promise<void>>;
 
-/** The log's end, asked until the database answers. */
+/** Returns the newest seq of the log; repeats the query until the database answers. */
 export async function newestSeq(pool: Pool): Promise<number> {
   const { rows } = await waitFor(() => pool.query<{ seq: number }>('SELECT newest_seq()::float8 AS seq'));
   return rows[0]?.seq ?? 0;
 }
 
-/** The longest that a change waited for its number since a position: how long the log stood still, ms. */
+/** Returns the longest time that a change after a position waited for its number, ms. */
 export async function longestStall(pool: Pool, afterSeq: number): Promise<number> {
   const { rows } = await pool.query<{ ms: number | null }>(
     `SELECT max(extract(epoch FROM logged_at - captured_at) * 1000)::float8 AS ms FROM event_log WHERE seq > $1`,

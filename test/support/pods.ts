@@ -6,7 +6,7 @@ import type { TestDatabase } from './test-database.js';
 
 export const POD_KEY = `rta_podsadmin_${'k'.repeat(43)}`;
 
-/** Three processes on one database and one Redis behind nginx, as they are deployed. */
+/** Three processes on one database and one Redis behind nginx, as in a deployment. */
 export interface TestPods {
   readonly url: string;
   readonly pods: readonly [AppProcess, AppProcess, AppProcess];
@@ -16,7 +16,7 @@ export interface TestPods {
   stop(): Promise<void>;
 }
 
-/** The migrated database ends with the pods, and so does what `openRedis` starts. */
+/** Starts the pods; their end also ends the database and the Redis of `openRedis`. */
 export async function startPods(
   db: TestDatabase,
   env: Record<string, string> = {},

@@ -1,11 +1,11 @@
 const leaf = { field: 'tvl', op: 'gt', value: 1 };
 const nested = (depth: number): unknown => (depth === 0 ? leaf : { and: [nested(depth - 1)] });
-/** Text that would do harm if it were ever taken as SQL. */
+/** Text that would do harm if it were executed as SQL. */
 export const SQL = `'; DROP TABLE protocol_tvl; -- " $1`;
 
 const observed = (value: string) => ({ where: { field: 'observed_at', op: 'gt', value } });
 
-/** Each with the place that the answer must name. */
+/** Invalid queries, each with the place that the error must name. */
 export const BAD_QUERIES: [string, unknown, string][] = [
   ['no object', '[]', ''],
   ['an unknown member', { filter: {} }, '/filter'],
@@ -86,7 +86,7 @@ export const BAD_QUERIES: [string, unknown, string][] = [
   ['explain that is no flag', { explain: 'yes' }, '/explain'],
 ];
 
-/** Each over a limit by one. */
+/** Queries that exceed one limit by one. */
 export const TOO_LARGE_QUERIES: [string, unknown, string][] = [
   ['depth', { where: nested(6) }, '/where/and/0/and/0/and/0/and/0/and/0'],
   ['conditions', { where: { and: Array.from({ length: 101 }, () => leaf) } }, '/where/and'],

@@ -18,7 +18,7 @@ export interface LiveChange {
   cursor: string;
 }
 
-/** The present rows of live queries, kept as a client should; what could not be applied is noted. */
+/** Current rows of live queries, maintained as a client should; changes that could not be applied are recorded. */
 export class QueryView {
   readonly results: LiveResult[] = [];
   readonly changes: LiveChange[] = [];
@@ -31,13 +31,13 @@ export class QueryView {
     else if (name === 'query_change') this.takeChange(body as LiveChange);
   }
 
-  /** The rows of a query; undefined before its result came. */
+  /** Returns the rows of a query; undefined before its result has arrived. */
   of(subscriptionId: string): LiveRow[] | undefined {
     const rows = this.rows.get(subscriptionId);
     return rows && [...rows.values()];
   }
 
-  /** The rows of the first query. */
+  /** Returns the rows of the first query. */
   get first(): LiveRow[] {
     const [rows] = this.rows.values();
     return rows ? [...rows.values()] : [];
@@ -70,7 +70,7 @@ export class QueryView {
   }
 }
 
-/** A Socket.IO client that follows live queries, and checks every message against the AsyncAPI document. */
+/** Socket.IO client that follows live queries and checks every message against the AsyncAPI document. */
 export class QueryFollower {
   readonly socket: Socket;
   readonly view = new QueryView();
@@ -107,7 +107,7 @@ export class QueryFollower {
     return answer;
   }
 
-  /** What the client shows: one column by another, of the only query. */
+  /** Returns the rows of the only query as a record: column `column` by column `by`. */
   shows(column: string, by: string): Record<string, unknown> {
     return Object.fromEntries(this.view.first.map((row) => [String(row[by]), row[column]]));
   }

@@ -7,7 +7,7 @@ import type { RecentEvents, StoredEvents } from '../../src/realtime/core/sources
 
 export const EPOCH = 'e1';
 
-/** A TVL change; `fields` make anything else of it. */
+/** Returns a TVL change; `fields` may change any member. */
 export function logEvent(seq: number, fields: Partial<LogEvent> = {}): LogEvent {
   return {
     seq,
@@ -51,7 +51,7 @@ export function caller(fields: Partial<Caller> = {}): Caller {
   return { userId: 'user-1', keyId: 'key-1', role: 'reader', tier: 'enterprise', limits, ...fields };
 }
 
-/** A log in memory whose newest `ringSize` events are at hand and whose others are read asynchronously. */
+/** Log in memory: the newest `ringSize` events are available synchronously, the others are read asynchronously. */
 export class MemoryLog implements RecentEvents, StoredEvents {
   epoch = EPOCH;
   position = 0;
@@ -62,7 +62,7 @@ export class MemoryLog implements RecentEvents, StoredEvents {
 
   constructor(
     private readonly ringSize = 0,
-    /** Runs before every answer of `read`; whatever happens in it happens while a replay waits. */
+    /** Runs before every answer of `read`, that is while a replay waits. */
     public pause: () => Promise<void> = async () => {},
   ) {}
 
@@ -100,7 +100,7 @@ export interface SentMessage {
   body: Readonly<Record<string, unknown>>;
 }
 
-/** Keeps what a connection was sent. */
+/** Records what is sent to a connection. */
 export class RecordingLink implements ClientLink {
   readonly transport = 'socketio';
   readonly events: { seq: number; cursor: string; channels: readonly string[]; merged?: number }[] = [];
@@ -138,5 +138,5 @@ export class RecordingLink implements ClientLink {
   }
 }
 
-/** Nothing has been published. */
+/** Published state without values. */
 export const NOTHING_PUBLISHED = { tvlOf: () => [], price: () => undefined, all: () => [] };

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { waitFor } from './wait-for.js';
 
-/** A random generator whose seed can be printed and given back (mulberry32). */
+/** Random generator (mulberry32) with a seed that can be printed and reused. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -13,11 +13,11 @@ export function seeded(seed: number): () => number {
 }
 
 /**
- * Writes random walks into protocol_tvl and keeps its own record of what it committed. What should have been published is
- * derived from that record by a naive dead band, so a test never judges the log by the log.
+ * Writes random walks into protocol_tvl and records what it committed. A naive dead band derives the expected events from
+ * this record, so that a test never checks the log against itself.
  */
 export class RecordedWriter {
-  /** Every committed value per key, in commit order, the baseline first. */
+  /** All committed values of each key, in commit order, starting with the baseline. */
   readonly committed = new Map<string, number[]>();
   private stopped = false;
   private loop: Promise<void> | undefined;
@@ -39,7 +39,7 @@ export class RecordedWriter {
     for (const slug of slugs) this.committed.set(`${slug}:ethereum`, [1_000_000]);
   }
 
-  /** Writes statements of a few rows each, about `perSecond` changed rows a second, until `stop`; may be started again. */
+  /** Writes statements of a few rows each, about `perSecond` changed rows a second, until `stop`; can be started again. */
   start(perSecond: number): void {
     this.stopped = false;
     this.loop = this.run(perSecond);
@@ -78,7 +78,7 @@ export class RecordedWriter {
     this.changes += rows;
   }
 
-  /** After a lost connection: nobody else writes these rows, so they tell whether the statement was committed. */
+  /** Whether a statement was committed before the connection was lost: nobody else writes these rows, so they show it. */
   private async wasCommitted(chosen: ReadonlyMap<string, number>): Promise<boolean> {
     const [first] = chosen;
     return waitFor(
@@ -97,7 +97,7 @@ export class RecordedWriter {
     await this.loop;
   }
 
-  /** What must have been published, per key: the naive dead band of 1 % over the committed values. */
+  /** Returns the events that must have been published, by key: the naive dead band of 1 % over the committed values. */
   expected(): Map<string, { previous: number; current: number }[]> {
     const all = new Map<string, { previous: number; current: number }[]>();
     for (const [key, values] of this.committed) {

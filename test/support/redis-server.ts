@@ -8,30 +8,30 @@ import { serverPort } from './server-port.js';
 import { waitFor } from './wait-for.js';
 
 const INSTALL = 'redis-server is not installed: apt-get install redis-server';
-/** Characters of its log that are remembered for the message when it does not start. */
+/** Number of characters of its log that are kept for the error if it does not start. */
 const SAID_KEPT = 2_000;
 
-/** A redis-server of its own for a test, on a free port, with nothing in it. */
+/** Separate, empty redis-server for a test, on a free port. */
 export interface TestRedis {
   readonly url: string;
   readonly port: number;
-  /** Ends the server as an operator would. `start` brings it back with the data it had. */
+  /** Stops the server like an operator. `start` restarts it with its data. */
   stop(): Promise<void>;
-  /** After `stop` or `kill`, on the same port. */
+  /** Starts the server again on the same port, after `stop` or `kill`. */
   start(): Promise<void>;
   restart(options?: { empty?: boolean }): Promise<void>;
-  /** SIGKILL: everything in it is gone. */
+  /** Kills the server with SIGKILL: its data is lost. */
   kill(): Promise<void>;
-  /** SIGSTOP and SIGCONT: connections stay open and nothing answers. */
+  /** Stops and continues the server with SIGSTOP and SIGCONT: connections stay open, but nothing answers. */
   pause(): void;
   resume(): void;
-  /** What `redis-cli` would answer. */
+  /** Runs a command and returns its reply, like `redis-cli`. */
   call(command: string, ...args: string[]): Promise<unknown>;
-  /** Ends the server and removes its files. */
+  /** Stops the server and removes its files. */
   close(): Promise<void>;
 }
 
-/** Further options go to the server's command line, e.g. `['--cluster-enabled', 'yes']`. */
+/** Starts a server; `options` are added to its command line, for example `['--cluster-enabled', 'yes']`. */
 export async function startRedis(options: readonly string[] = []): Promise<TestRedis> {
   if (spawnSync('redis-server', ['--version']).status !== 0) throw new Error(INSTALL);
   const port = await serverPort();
@@ -114,12 +114,12 @@ export async function startRedis(options: readonly string[] = []): Promise<TestR
 const SLOTS = 16_384;
 const MASTERS = 3;
 
-/** What is done to it is done to all its nodes; `call` asks the first. */
+/** Cluster: its methods act on all nodes, except `call`, which uses the first. */
 export interface TestRedisCluster extends TestRedis {
   readonly nodes: readonly TestRedis[];
 }
 
-/** A Redis Cluster of three masters, ready to take keys. */
+/** Starts a Redis Cluster of three masters; resolves when it accepts keys. */
 export async function startRedisCluster(options: readonly string[] = []): Promise<TestRedisCluster> {
   const clustered = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', ...options];
   const starts = await Promise.allSettled(Array.from({ length: MASTERS }, () => startRedis(clustered)));

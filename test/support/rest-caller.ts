@@ -8,14 +8,14 @@ export interface RestAnswer {
   body: any;
 }
 
-/** A user of the REST API: calls any route with one key. */
+/** User of the REST API who calls any route with one key. */
 export class RestCaller {
   constructor(
     private readonly url: string,
     readonly apiKey: string,
   ) {}
 
-  /** A new user with a key of its own. */
+  /** Creates a new user with a key. */
   static async of(app: TestApp, userId: string, fields: Parameters<TestApp['key']>[0] = {}): Promise<RestCaller> {
     return new RestCaller(app.url, await app.key({ userId, ...fields }));
   }
@@ -43,7 +43,7 @@ export class RestCaller {
     return this.call('POST', path, body, more);
   }
 
-  /** A rule that is made and evaluated from now on. */
+  /** Creates a rule and waits until it is evaluated. */
   async rule(body: object): Promise<string> {
     const made = await this.post('/v1/alerts/rules', body);
     if (made.status !== 201) throw new Error(`no rule: ${made.status} ${made.text}`);

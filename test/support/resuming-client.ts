@@ -1,11 +1,11 @@
-/** One event as a client keeps it: enough to compare with what writers committed. */
+/** Event as a client stores it: enough to compare it with committed changes. */
 export interface SeenEvent {
   cursor: string;
   type: string;
   key: string;
   previous: number | null;
   current: number | null;
-  /** When the value was observed, Unix milliseconds. */
+  /** Time of observation of the value, Unix milliseconds. */
   at: number;
 }
 
@@ -29,24 +29,27 @@ export function seen(type: string, body: Body, cursor: unknown): SeenEvent {
 }
 
 /**
- * A client that follows the resume rules of the contract and nothing else: its position is the newest cursor it saw; while
- * a replay has not been answered the position stays where it was, and what came meanwhile is kept only once it is answered.
+ * Client that follows only the resume rules of the contract. Its position is the newest cursor that it received. Until a
+ * replay is answered, the position does not change, and events received meanwhile count only after the answer.
  */
 export abstract class ResumingClient {
   readonly events: SeenEvent[] = [];
   position: string | undefined;
   reconnects = 0;
-  /** The `reconnectAfterMs` of every `server_draining`. */
+  /** Values of `reconnectAfterMs` in all `server_draining` messages. */
   readonly farewells: number[] = [];
-  /** Answers that were no success, and frames that the AsyncAPI document does not describe. */
+  /** Answers that report a failure, and frames that violate the AsyncAPI document. */
   readonly refusals: string[] = [];
-  /** Where each event goes once it counts as received. */
+  /** Called with each event when it counts as received. */
   record: (event: SeenEvent) => void = (event) => this.events.push(event);
-  /** How often in a row the server said that it cannot hear its database. */
+  /** Number of consecutive heartbeats in which the server reported that it cannot read its database. */
   staleBeats = 0;
-  /** How long each return after `leave` took, from the first attempt to connect until everything missed was there, ms. */
+  /** Duration of each return after `leave`, from the first connection attempt until all missed events had arrived, ms. */
   readonly returns: number[] = [];
-  /** What is wrong with a frame in words. `described-frames.ts` makes this the AsyncAPI document; by itself it is nothing. */
+  /**
+   * Returns the violations by a frame. `described-frames.ts` sets a check against the AsyncAPI document; the default
+   * checks nothing.
+   */
   static faultsOf: (transport: Transport, name: string, body: unknown) => string[] = () => [];
   protected closed = false;
   private pending: SeenEvent[] | undefined;
@@ -55,12 +58,12 @@ export abstract class ResumingClient {
   private returnedAt: number | undefined;
 
   abstract connect(): void;
-  /** Cuts the connection without a goodbye; the client comes back at once. */
+  /** Cuts the connection without closing it properly; the client reconnects at once. */
   abstract drop(): void;
-  /** Cuts the connection without a goodbye, and whatever would bring it back. */
+  /** Cuts the connection without closing it properly, and prevents reconnects. */
   protected abstract cut(): void;
 
-  /** Cuts the connection without a goodbye and comes back after a while. */
+  /** Cuts the connection without closing it properly, and reconnects after a while. */
   leave(awayMs: number): void {
     this.cut();
     this.later(awayMs, () => {
@@ -75,7 +78,7 @@ export abstract class ResumingClient {
     this.cut();
   }
 
-  /** Connects again soon, unless something else has been decided by then. */
+  /** Reconnects soon, unless the client was closed or cut in the meantime. */
   protected again(): void {
     this.later(100, () => this.connect());
   }
@@ -110,19 +113,19 @@ export abstract class ResumingClient {
     if (!this.pending) this.advance(cursor);
   }
 
-  /** A refused connection may say so: that is an invitation to come back. */
+  /** Handles `server_draining`, which a refused connection may receive, too: the client should reconnect. */
   protected drained(body: Body): void {
     if (typeof body['reconnectAfterMs'] === 'number') this.farewells.push(body['reconnectAfterMs']);
     if (typeof body['cursor'] !== 'string') this.refusals.push('server_draining without a cursor');
   }
 
-  /** What may be tried again is tried again, from the same position. */
+  /** Reconnects after a retryable refusal, from the same position. */
   protected refused(error: unknown): void {
     if ((error as Body | undefined)?.['retryable'] === true) this.drop();
     else this.refusals.push(JSON.stringify(error));
   }
 
-  /** All of the first frames and some of the others: a client that validates everything is a slow one. */
+  /** Checks all of the first frames and some of the later ones, because checking all frames makes a client slow. */
   protected check(transport: Transport, name: string, body: unknown): void {
     this.checked += 1;
     if (this.checked > 500 && this.checked % 50 !== 0) return;

@@ -6,7 +6,7 @@ import { ResumingClient, seen, text, type Body } from './resuming-client.js';
 export class SocketIoClient extends ResumingClient {
   private socket: Socket | undefined;
 
-  /** `bodies` are subscribe bodies; they go out as one array, so that their replays are merged. */
+  /** @param bodies subscribe bodies, sent as one array so that their replays are merged */
   constructor(
     private readonly url: string,
     private readonly apiKey: string,
@@ -62,7 +62,7 @@ export class SocketIoClient extends ResumingClient {
     const { socket } = this;
     this.socket = undefined;
     socket?.io.engine?.close();
-    // No packet goes out any more: this ends the library's own attempts to come back.
+    // Sends no packet any more, but ends the library's own reconnect attempts.
     socket?.disconnect();
   }
 }
@@ -138,7 +138,7 @@ export class SseClient extends ResumingClient {
     super();
   }
 
-  /** Reconnects by hand with `since`, as a client in another language would; browsers do it through Last-Event-ID. */
+  /** Reconnects explicitly with `since`, like a client in another language; browsers use Last-Event-ID. */
   connect(): void {
     const since = this.position === undefined ? '' : `&since=${this.position}`;
     const source = new EventSource(`${this.url}/v1/stream?${this.query}&apiKey=${this.apiKey}${since}`);

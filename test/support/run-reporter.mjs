@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 
 /**
- * Writes what became of each test file in each suite, and how long it took, in seconds, loading and hooks included.
- * Vitest's own JSON report does not name the suite, and counts the time inside tests only, although a suite that boots the
- * app spends most of it in hooks.
+ * Writes the result of each test file in each suite, and its duration in seconds, including loading and hooks. Vitest's
+ * own JSON report does not contain the suite, and counts only the time inside tests, although a suite that starts the app
+ * spends most of its time in hooks.
  */
 export default class RunReporter {
   files = [];

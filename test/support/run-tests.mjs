@@ -1,6 +1,6 @@
 /**
- * `npm test [-- <suite> …]`: installs missing tools, builds what is stale, checks, runs the suites with coverage, and says
- * at the end what took how long. Ends by itself, whatever a test leaves behind, and then names what was left.
+ * `npm test [-- <suite> …]`: installs missing tools, builds if necessary, runs the checks and the suites with coverage,
+ * and prints the duration of each step. It ends even if a test leaves processes behind, and prints these.
  */
 import { spawn } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
@@ -14,9 +14,9 @@ const ROOT = join(import.meta.dirname, '../..');
 const BIN = join(ROOT, 'node_modules/.bin');
 const SUITES = ['unit', 'contract', 'integration', 'postgres-15', 'e2e', 'cluster', 'fault', 'security', 'browser'];
 const LONG = process.env.TEST_LONG === '1';
-/** All suites together should stay below this; a slower run is told, not failed, for machines differ. */
+/** Target for the duration of all suites. A slower run is reported but does not fail, because machines differ. */
 const BUDGET_SECONDS = 900;
-/** After the report is written the run has this long to add up coverage and to end; afterwards it counts as hanging. */
+/** Time for coverage and exit after the report is written, ms; after that, the run counts as hanging. */
 const EXIT_GRACE_MS = 60_000;
 const LIMIT_MS = (LONG ? 240 : 45) * 60_000;
 
@@ -33,7 +33,7 @@ const runId = randomUUID();
 const seed = process.env.TEST_SEED ?? String(randomInt(2 ** 31));
 const environment = {
   ...process.env,
-  // Scripts run on the Node of package.json, also where this file was started with an older one.
+  // Scripts run on the Node version of package.json, even if this file was started with an older one.
   PATH: `${BIN}:${process.env.PATH}`,
   TEST_SEED: seed,
   DEFI_REALTIME_TEST_RUN: runId,
@@ -42,7 +42,7 @@ const environment = {
 const problems = [];
 const steps = [];
 
-/** Runs a command to its end; the step shows up in the table. */
+/** Runs a command to its end and adds the step to the table. */
 async function step(name, command, args) {
   const started = Date.now();
   const code = await new Promise((resolve) => {
@@ -68,7 +68,7 @@ function buildIsStale() {
   return Math.max(...inputs.map((name) => newestChange(join(ROOT, name)))) > statSync(entry).mtimeMs;
 }
 
-/** Processes that descend from this run, found by the mark in their environment. */
+/** Returns the processes started by this run, which have its id in their environment. */
 function leftovers() {
   const found = [];
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
@@ -77,7 +77,7 @@ function leftovers() {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
       if (command) found.push({ pid: Number(pid), command: command.slice(0, 160) });
     } catch {
-      // It ended while we looked, or is none of ours.
+      // The process ended while it was inspected, or belongs to another user.
     }
   }
   return found;
@@ -89,7 +89,7 @@ function endLeftovers() {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // Already gone.
+      // The process has already ended.
     }
   }
   return left.map(({ pid, command }) => `${pid} ${command}`);
@@ -120,7 +120,7 @@ async function vitest(reportFile) {
   if (result !== 0) problems.push(`Vitest ended with ${result}`);
 }
 
-/** Counts per suite; a file that failed outside its tests, or could not be loaded, counts as one failure. */
+/** Returns counts by suite; a file that failed outside its tests, or could not be loaded, counts as one failure. */
 function summarise(files) {
   const bySuite = new Map(
     suites.map((name) => [name, { files: 0, passed: 0, failed: 0, skipped: 0, seconds: 0, slowest: '', longest: 0 }]),
@@ -175,8 +175,8 @@ async function main() {
     problems.push('The build failed');
     return { passed: 0, failed: 1, skipped: 0 };
   }
-  // A finding of the linter should not hide a red test: go on, and fail at the end.
-  // The parts of `npm run check`, each for itself, so that one does not hide the next either.
+  // A linter error must not hide a failed test: the run continues, and fails at the end.
+  // The parts of `npm run check` run separately, so that one failure does not hide the next.
   for (const check of complete ? ['check:lint', 'check:format', 'check:types', 'check:imports'] : []) {
     if (!(await step(check, 'npm', ['run', '--silent', check]))) problems.push(`npm run ${check} failed`);
   }

@@ -3,16 +3,19 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Below 32,768, where Linux begins to give ports to connections: one of those would sooner or later take the port of a
- * server that is not up yet, or that a test has stopped. Nodes of a Redis Cluster talk to each other 10,000 above their
- * port (Redis' documentation of `cluster-port`); no server gets one of those either.
+ * Range of server ports. It is below 32,768, from where Linux assigns ports to connections: such a connection could take
+ * the port of a server that is not started or that a test has stopped. Nodes of a Redis Cluster also use the port 10,000
+ * above their own (Redis' documentation of `cluster-port`); no server gets such a port.
  */
 const [FIRST, END, BUS] = [12_000, 22_000, 10_000];
 const ATTEMPTS = 1_000;
 
 const given = new Set<number>();
 
-/** A port of 127.0.0.1 for a server of a test, never the same twice in a process; so is the one 10,000 above it. */
+/**
+ * Returns a free port of 127.0.0.1 for a test server, never the same twice in a process; the port 10,000 above it is
+ * free, too.
+ */
 export async function serverPort(): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = randomInt(FIRST, END);

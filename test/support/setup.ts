@@ -2,5 +2,5 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import './open-handles.js';
 
-// What parts without an application log while they are made to fail is noise; TEST_LOG=1 shows it.
+// Logs of parts without an application are noise while tests make them fail; TEST_LOG=1 shows them.
 if (!process.env['TEST_LOG']) Logger.overrideLogger(false);

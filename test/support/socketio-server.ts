@@ -24,7 +24,7 @@ import { caller, MemoryLog, NOTHING_PUBLISHED } from './realtime-parts.js';
 
 export const KEY = 'rta_test_key';
 
-/** What the limits allow from now on. */
+/** Numbers that the limits permit from now on. */
 export interface Allowance {
   messages: number;
   changes: number;
@@ -37,18 +37,18 @@ export interface SocketIoServer {
   readonly hub: RealtimeHub;
   readonly log: MemoryLog;
   readonly allowance: Allowance;
-  /** What the AsyncAPI document does not allow of the frames that clients got. */
+  /** Violations of the AsyncAPI document in frames that clients received. */
   readonly faults: readonly string[];
-  /** From now on nobody gets in. */
+  /** Refuses all clients from now on. */
   drain(): void;
-  /** The next `times` keys that are shown are answered so. */
+  /** Refuses the next `times` keys with this error. */
   refuseWith(error: () => Error, times: number): void;
-  /** A client with the printed defaults; it is ended with the server. */
+  /** Connects a client with the documented defaults; the server's end also closes it. */
   connect(options?: Partial<ManagerOptions & SocketOptions>, namespace?: string): Socket;
   close(): Promise<void>;
 }
 
-/** The real Socket.IO gateway on a real port, over a log in memory; only keys and limits are stand-ins. */
+/** Starts the real Socket.IO gateway on a real port, over a log in memory; only keys and limits are replaced. */
 export async function startSocketIoServer(
   parts: Partial<HubParts> = {},
   as: Partial<Caller> = {},
@@ -151,7 +151,7 @@ export async function startSocketIoServer(
   };
 }
 
-/** The next event of that name. */
+/** Returns the next event with that name. */
 export function next<T = Record<string, unknown>>(socket: Socket, name: string): Promise<T> {
   return new Promise((resolve) => socket.once(name, resolve as (body: unknown) => void));
 }

@@ -2,16 +2,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import ts from 'typescript';
 
-/** A regular expression as it stands in the source. */
+/** Regular expression in the source code. */
 export interface SourceRegex {
-  /** `path:line`. */
+  /** Place as `path:line`. */
   readonly place: string;
   readonly file: string;
   readonly source: string;
   readonly flags: string;
 }
 
-/** A `RegExp` call whose pattern is put together at run time. */
+/** `RegExp` call whose pattern is composed at run time. */
 export interface ComposedRegex {
   readonly place: string;
   readonly file: string;
@@ -23,7 +23,7 @@ export interface SourceRegexes {
   readonly composed: ComposedRegex[];
 }
 
-/** Every regular expression below a folder, in TypeScript and JavaScript, tests left out. */
+/** Returns all regular expressions in a folder's TypeScript and JavaScript files, except tests. */
 export function sourceRegexes(root: string): SourceRegexes {
   const found: SourceRegexes = { literals: [], composed: [] };
   for (const entry of readdirSync(root, { recursive: true, encoding: 'utf8' })) {

@@ -8,13 +8,13 @@ import { createCluster, SUPERUSER } from '../../src/platform/database/embedded/p
 import { PostgresServer } from '../../src/platform/database/embedded/postgres-server.js';
 import { chooseAccount, handOver } from '../../src/platform/database/embedded/server-account.js';
 
-/** The migrated database that every test database is a copy of. */
+/** Migrated database from which every test database is copied. */
 export const TEMPLATE = 'template_defi';
 
 const DEBIAN_15 = '/usr/lib/postgresql/15/bin';
 const PASSWORD = 'test';
 
-/** Fast and forgetful: a test database need not survive a power cut. */
+/** Fast but not durable: a test database need not survive a power failure. */
 const PARAMETERS = {
   fsync: 'off',
   full_page_writes: 'off',
@@ -23,31 +23,34 @@ const PARAMETERS = {
   max_wal_size: '4GB',
   autovacuum_naptime: '10s',
   jit: 'off',
-  // Only read when a test restores a backup: the archive has nothing to add.
+  // Used only when a test restores a backup: the archive has no further files.
   restore_command: 'false',
   TimeZone: 'UTC',
 };
 
-/** Why tests against PostgreSQL 15 cannot run here; undefined when they can. */
+/** Reason why tests against PostgreSQL 15 cannot run here; undefined if they can. */
 export const NO_POSTGRES_15 = existsSync(join(DEBIAN_15, 'postgres'))
   ? undefined
   : 'PostgreSQL 15 is not installed: apt-get install postgresql-15';
 
 export interface TestCluster {
-  /** Address of a database of the cluster, as its superuser. */
+  /** Returns the address of a database of the cluster, as its superuser. */
   address(database: string): string;
-  /** Ends the server as an operator would; `begin` brings it back on the same port with all that was committed. */
+  /** Stops the server like an operator; `begin` restarts it on the same port with all committed data. */
   end(): Promise<void>;
   begin(): Promise<void>;
-  /** While ended: keeps a physical copy of all files, as a backup does. */
+  /** Makes a physical copy of all files, like a backup; the server must be stopped. */
   copyFiles(): void;
-  /** While ended: puts the copy back. One recovered as from an archive goes on in a new timeline. */
+  /**
+   * Restores that copy; the server must be stopped. `newTimeline`: as after a recovery from an archive, which starts a
+   * new timeline.
+   */
   restoreFiles(options: { newTimeline: boolean }): void;
-  /** Ends the server and removes its files. */
+  /** Stops the server and removes its files. */
   stop(): Promise<void>;
 }
 
-/** Starts a cluster of its own for tests; it ends with this process at the latest. */
+/** Starts a separate cluster for tests; it ends with this process at the latest. */
 export async function startTestCluster(version: '18' | '15' = '18'): Promise<TestCluster> {
   if (version === '15' && NO_POSTGRES_15) throw new Error(NO_POSTGRES_15);
   const home = mkdtempSync(join(tmpdir(), 'defi-test-'));
@@ -82,7 +85,7 @@ export async function startTestCluster(version: '18' | '15' = '18'): Promise<Tes
   };
 }
 
-/** With owners, modes and times, as the server insists on them. */
+/** Copies with owners, modes and times, which the server requires. */
 function replaceFiles(from: string, to: string): void {
   rmSync(to, { recursive: true, force: true });
   execFileSync('cp', ['-a', from, to]);

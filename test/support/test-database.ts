@@ -5,15 +5,15 @@ import { TEMPLATE } from './test-cluster.js';
 import { openTestPool } from './test-pool.js';
 
 export interface TestDatabase {
-  /** Address as the superuser that owns the schema. */
+  /** Address as the superuser who owns the schema. */
   readonly url: string;
   /** Connections as that superuser. */
   readonly pool: pg.Pool;
-  /** Ends the pool and removes the database, whoever else is still connected. */
+  /** Ends the pool and drops the database, even if others are still connected. */
   drop(): Promise<void>;
 }
 
-/** A database of its own: a copy of the migrated template, or an empty one. About 25 ms. */
+/** Creates a separate database: a copy of the migrated template, or an empty one. Takes about 25 ms. */
 export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`;
   await administer(`CREATE DATABASE ${name} TEMPLATE ${options.empty ? 'template0' : TEMPLATE}`);
@@ -30,7 +30,7 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
   };
 }
 
-/** Runs one statement on the cluster, outside any test database. */
+/** Runs one statement on the cluster, outside of test databases. */
 async function administer(sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: inject('clusterUrl') });
   await client.connect();

@@ -1,7 +1,7 @@
 /**
- * Lets Node run benches, and worker threads under the test runner, straight from TypeScript: an import of `./x.js` that does
- * not exist is the file `./x.ts`.
- * Used with --import, together with --experimental-transform-types; child processes inherit both.
+ * Lets Node run benches, and worker threads of the test runner, directly from TypeScript: an import of a missing `./x.js`
+ * is resolved to `./x.ts`. Used with --import, together with --experimental-transform-types; child processes inherit
+ * both.
  */
 import { existsSync } from 'node:fs';
 import { registerHooks } from 'node:module';

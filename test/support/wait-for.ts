@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Resolves with what `probe` gives once that is neither undefined, null, false nor an error; fails with the last reason
- * after the timeout. For what happens soon, but nobody announces.
+ * Resolves with the result of `probe` when it is neither undefined, null or false and `probe` does not throw; after the
+ * timeout, fails with the last reason. For events that happen soon but are not announced.
  */
 export async function waitFor<T>(
   probe: () => T | Promise<T>,

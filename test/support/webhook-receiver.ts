@@ -5,9 +5,9 @@ import { waitFor } from './wait-for.js';
 export interface ReceivedHook {
   path: string;
   headers: IncomingHttpHeaders;
-  /** The exact text that was signed. */
+  /** Exact text that was signed. */
   body: string;
-  /** When it had come, by `performance.now()`. */
+  /** Time of arrival, by `performance.now()`. */
   at: number;
   json: { type: string; timestamp: string; data: Record<string, unknown> };
 }
@@ -16,14 +16,14 @@ export interface HookAnswer {
   status?: number;
   headers?: Record<string, string | undefined>;
   body?: string;
-  /** Answers nothing, ever. */
+  /** Whether the receiver never answers. */
   silent?: boolean;
 }
 
-/** A real HTTP server that takes webhooks. It echoes challenges unless told otherwise. */
+/** A real HTTP server that receives webhooks. It echoes challenges unless `echoes` is false. */
 export class WebhookReceiver {
   readonly received: ReceivedHook[] = [];
-  /** What the next requests are answered with; undefined: 200. Challenges are answered apart. */
+  /** Returns the answer to the next requests; undefined: 200. Challenges are answered separately. */
   answer: (hook: ReceivedHook) => HookAnswer | undefined = () => undefined;
   echoes = true;
 
@@ -61,12 +61,12 @@ export class WebhookReceiver {
     return `http://127.0.0.1:${this.port}${path}`;
   }
 
-  /** What came of a type, oldest first. */
+  /** Returns the received webhooks of a type, oldest first. */
   of(type: string): ReceivedHook[] {
     return this.received.filter(({ json }) => json.type === type);
   }
 
-  /** Waits until so many of a type have come. */
+  /** Waits until `count` webhooks of a type have arrived. */
   next(type: string, count = 1): Promise<ReceivedHook[]> {
     const what = `${count} × ${type}`;
     return waitFor(() => (this.of(type).length >= count ? this.of(type) : undefined), { what, timeoutMs: 20_000 });

@@ -1,9 +1,9 @@
 import { byId, el, setText } from './dom.js';
 import { moment } from './format.js';
 
-/** Maximum number of alerts in the page; older ones are in the history. */
+/** Maximum number of alerts on the page; older ones are only in the history. */
 const ROWS = 20;
-/** Interval at which new alerts are added together, ms: one rule about every protocol may fire for many at once. */
+/** Interval at which new alerts are added together, ms: one rule about all protocols may fire for many at once. */
 const FLUSH_MS = 500;
 const MARKS = { fired: '●', resolved: '✓', summary: '…' };
 const STATES = { fired: 'Fired', resolved: 'Resolved', summary: 'Summary' };
@@ -21,7 +21,7 @@ export class Alerts {
     this.#message('Loading …');
   }
 
-  /** Loads the history after every (re)connection: it has the alerts sent in between. */
+  /** Loads the history after every (re)connection, because it contains the alerts sent in between. */
   async load() {
     try {
       const told = await this.api.alerts(ROWS);
@@ -40,7 +40,7 @@ export class Alerts {
     this.#timer ??= setTimeout(() => this.#draw(), FLUSH_MS);
   }
 
-  /** Shows the reason for which live alerts are refused; those of the history stay. */
+  /** Shows the reason why live alerts are refused; the alerts from the history stay. */
   refused(reason) {
     setText(byId('alerts-note'), reason);
   }

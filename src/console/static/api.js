@@ -13,7 +13,7 @@ export class Api {
     return body;
   }
 
-  /** Queries the data once. Faults are in the error's `errors`, each with its place. */
+  /** Runs a query once. If it is invalid, the error's `errors` has each fault with its place. */
   async ask(query, signal) {
     const answer = await fetch('/v1/query/advanced', {
       method: 'POST',
@@ -36,8 +36,8 @@ export class Api {
   }
 
   /**
-   * Returns the value that a subject had an hour, a day or a week ago, null if it had none: the first point of its history may
-   * be later. Undefined for other times.
+   * Returns the value that a subject had an hour, a day or a week ago; null if it had none; undefined for other times.
+   * The first point of its history is not used, because it may be later than that time.
    */
   async valueBefore({ metric, id }, hours, signal) {
     const change = { 1: 'change1h', 24: 'change24h', 168: 'change7d' }[hours];
@@ -62,7 +62,7 @@ export class Api {
 
   /** Returns the largest moves in one direction, `up` or `down`. */
   async movers(metric, window, direction, limit, signal) {
-    // Without a minimum, the largest relative moves are those of the smallest, least known protocols.
+    // Without a minimum value, the largest relative moves would be those of the smallest protocols.
     const minValue = metric === 'tvl' ? 1_000_000 : undefined;
     const { data } = await this.get('/v1/movers', { metric, window, direction, minValue, limit }, signal);
     return data.map((mover) => ({

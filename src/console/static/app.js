@@ -23,7 +23,7 @@ const REASONS = {
 let chart;
 let query;
 
-/** Reads `#tvl=lido` or `#price=bitcoin`: an address of the charted subject. */
+/** Returns the subject that the URL selects: `#tvl=lido` or `#price=bitcoin`. */
 function subjectOfAddress() {
   const [[metric, id] = []] = new URLSearchParams(location.hash.slice(1));
   return id && (metric === 'tvl' || metric === 'price') ? { metric, id } : undefined;
@@ -74,7 +74,7 @@ function openDesk(key) {
   stream.addEventListener('ready', ({ detail: { fresh } }) => {
     figures.show();
     query.resume();
-    // Resumed pages are complete: the replay went through the same handlers as live changes.
+    // A resumed page is complete, because the replayed events were handled like live ones.
     if (!fresh) return;
     movers.start();
     const first = chart.subject ?? subjectOfAddress() ?? store.largestProtocol();
@@ -85,7 +85,7 @@ function openDesk(key) {
     tape.add(name, event);
     const now = Date.now();
     rates.add(now);
-    // Replayed events were delayed by the interruption, not by the service.
+    // Replayed events are excluded: the interruption delayed them, not the service.
     if (live) lags.add(now, Math.max(0, now + stream.clockOffset - loggedAt(event.eventId)));
     follow(store, name, event);
   });
@@ -127,11 +127,11 @@ byId('key-form').addEventListener('submit', (event) => {
   const key = byId('key-input').value.trim();
   if (!key) return;
   keepKey(key);
-  // Reloads the page: nothing of an earlier connection is kept.
+  // Reloads the page, so that nothing of the previous connection is kept.
   location.reload();
 });
 
-// Pasting the printed address into an open page only changes the part after the #.
+// Pasting the printed URL into an open page changes only the part after the #, which does not reload the page.
 window.addEventListener('hashchange', () => hasKey() && location.reload());
 
 startColorScheme(() => {

@@ -3,19 +3,19 @@ import { byId, el, segmented, setText } from './dom.js';
 import { chainName, direction, moment, money, percent, price } from './format.js';
 import { largestChains, totalOf } from './store.js';
 
-/** Interval in which the value at the start of the range is read again: the range moves on with time. */
+/** Interval at which the value at the start of the range is read again, ms: the range moves with time. */
 const REFRESH_MS = 60_000;
 
 export const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** Value of one protocol or token over time: history from the server, then every published change live. */
+/** Chart of one protocol or token over time: history from the server, followed by every published change. */
 export class Chart {
   #plotNode = byId('plot');
   #messageNode = byId('plot-message');
   #subject;
   #hours = 24;
   #data = [[], []];
-  /** Value that changes are measured from: what held at the start of the range, null if nothing did. */
+  /** Value at the start of the range, from which changes are measured; null if there was none. */
   #base = null;
   #loaded = false;
   #plot;
@@ -42,7 +42,7 @@ export class Chart {
     void this.#load();
   }
 
-  /** Redraws after a change of scheme, since colours are part of the canvas. */
+  /** Redraws after a change of the colour scheme, because the canvas contains colours. */
   repaint() {
     if (this.#data[0].length > 0) this.#draw();
   }
@@ -122,7 +122,7 @@ export class Chart {
     }
   }
 
-  /** Undefined: not known. */
+  /** Returns undefined if the value is unknown. */
   #readBase(signal) {
     return this.api.valueBefore(this.#subject, this.#hours, signal).catch(() => undefined);
   }
@@ -178,7 +178,7 @@ export class Chart {
     this.#read(null);
   }
 
-  /** Shows the figures above the plot: of the point under the pointer, else the present ones. */
+  /** Shows the figures above the plot: of the point under the pointer, or else of the newest point. */
   #read(index) {
     const [times, values] = this.#data;
     if (values.length === 0) return;
@@ -207,7 +207,7 @@ export class Chart {
   }
 }
 
-/** Adds room above and below; a flat line is in the middle. */
+/** Adds space above and below the values; a flat line is drawn in the middle. */
 export function padded(low, high) {
   if (low === null || high === null) return [0, 1];
   const space = (high - low || Math.abs(high) * 0.01 || 1) * 0.12;
@@ -243,7 +243,7 @@ export function timeLabels(hours) {
   return (_plot, splits) => splits.map((at) => format.format(at * 1000));
 }
 
-/** Formats labels with as many places as distinguish neighbouring ones. */
+/** Formats labels with as many decimals as are needed to distinguish neighbouring ones. */
 export function axisLabels(splits, metric) {
   const step = Math.abs((splits[1] ?? 1) - (splits[0] ?? 0));
   const largest = Math.max(...splits.map(Math.abs));

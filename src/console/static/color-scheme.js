@@ -3,7 +3,7 @@ import { byId } from './dom.js';
 const NAME = 'defi-realtime-scheme';
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
-/** Follows the system until the reader chooses. */
+/** Uses the system's colour scheme until the reader chooses one. */
 export function startColorScheme(changed) {
   const apply = () => {
     const scheme = localStorage.getItem(NAME) ?? (dark.matches ? 'dark' : 'light');

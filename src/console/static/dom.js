@@ -1,6 +1,6 @@
 export const byId = (id) => document.getElementById(id);
 
-/** Builds an element. Children that are strings become text nodes, never markup: text of the server is shown, not run. */
+/** Builds an element. String children become text nodes, never markup, so that text from the server cannot run as code. */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -11,12 +11,12 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Writes only changed text, so that screen readers and the layout are not disturbed. */
+/** Writes the text only if it has changed, so that screen readers and the layout are not disturbed. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Makes a group of buttons of which one is pressed; `change` gets its data value. */
+/** Makes a group of buttons of which one is pressed; `change` is called with the pressed button's data value. */
 export function segmented(group, attribute, change) {
   const buttons = [...group.querySelectorAll('button')];
   group.addEventListener('click', ({ target }) => {

@@ -15,7 +15,7 @@ const STATES = {
   refused: 'Refused',
 };
 
-/** Totals and figures of the connection, once a second. */
+/** Totals and connection figures, updated once a second. */
 export class Figures {
   #canvas = byId('pulse');
 

@@ -5,7 +5,7 @@ const compact = [
   [1e3, 'K'],
 ];
 
-/** Formats US dollars in four significant places: $1.234B, $56.70M, $812.40. */
+/** Formats US dollars with four significant digits: $1.234B, $56.70M, $812.40. */
 export function money(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const magnitude = Math.abs(value);
@@ -15,7 +15,7 @@ export function money(value) {
   return `${value < 0 ? '−' : ''}$${scaled.toFixed(digits)}${suffix}`;
 }
 
-/** Formats a price with as many places as it needs: $67,512.30, $1.0002, $0.00001234. */
+/** Formats a price with as many digits as it needs: $67,512.30, $1.0002, $0.00001234. */
 export function price(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const magnitude = Math.abs(value);
@@ -24,7 +24,7 @@ export function price(value) {
   return `$${value.toLocaleString('en-US', { minimumFractionDigits: places, maximumFractionDigits: places })}`;
 }
 
-/** Formats percent with an arrow as its sign, so that direction never depends on colour alone. */
+/** Formats percent with an arrow as its sign, so that the direction is not shown by colour alone. */
 export function percent(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return 'new';
   const magnitude = Math.abs(value);

@@ -28,7 +28,7 @@ export class RateWindow {
     this.#counts.set(second, (this.#counts.get(second) ?? 0) + 1);
   }
 
-  /** Returns the counts, oldest first; the running second is left out, since it is not over. */
+  /** Returns the counts, oldest first, without the current second, which is not complete. */
   perSecond(now, seconds = 60) {
     const last = Math.floor(now / 1000) - 1;
     for (const second of this.#counts.keys()) if (second < last - 60) this.#counts.delete(second);
@@ -41,7 +41,7 @@ export class RateWindow {
   }
 }
 
-/** Returns when the log numbered an event: the first 48 bits of its UUIDv7 are Unix milliseconds. */
+/** Returns the time at which the log numbered an event: the first 48 bits of its UUIDv7 are Unix milliseconds. */
 export function loggedAt(eventId) {
   const text = String(eventId);
   return parseInt(text.slice(0, 8) + text.slice(9, 13), 16);

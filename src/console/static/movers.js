@@ -4,7 +4,7 @@ import { direction, money, percent, price } from './format.js';
 const REFRESH_MS = 30_000;
 const ROWS = 7;
 
-/** Largest rises and falls, side by side; read again every half minute while the page is visible. */
+/** Largest rises and falls, side by side; read again every 30 s while the page is visible. */
 export class Movers {
   #root = byId('movers');
   #metric = 'tvl';

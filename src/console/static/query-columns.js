@@ -1,6 +1,6 @@
 import { count, moment, money, percent, price } from './format.js';
 
-/** Columns shown first: those of a row's subject; its numbers and the rest follow. */
+/** Columns shown first: those of a row's subject. Numbers and other columns follow. */
 const LEADING = ['time', 'name', 'token', 'symbol', 'protocol', 'chain'];
 const PLAIN = new Set(['confidence', 'seq']);
 
@@ -11,7 +11,7 @@ export const columnOf = ({ as, operation, field }) => as ?? (field ? `${operatio
 export const groupsOf = ({ aggregations }) =>
   Array.isArray(aggregations) ? [aggregations[0]?.group_by ?? []].flat() : [];
 
-/** Returns the columns of an answer in reading order; those without any value are left out. */
+/** Returns the columns of an answer in display order, without columns that have no value. */
 export function columnsOf(rows, query) {
   const names = new Set();
   const numbers = new Set();
@@ -23,7 +23,7 @@ export function columnsOf(rows, query) {
     }
   }
   const groups = groupsOf(query);
-  // With a name for people, the name for requests moves back.
+  // If there is a display name, the id follows later.
   const late = names.has('name') ? ['protocol', 'symbol'] : [];
   const place = (name) => {
     if (groups.includes(name)) return 10 + groups.indexOf(name);
@@ -35,7 +35,7 @@ export function columnsOf(rows, query) {
     .map((name) => ({ name, isNumber: numbers.has(name), format: formatOf(name, query) }));
 }
 
-/** Returns the format of a column's values: that of the same figures elsewhere on the page. */
+/** Returns the format of a column's values, the same as elsewhere on the page. */
 export function formatOf(name, query) {
   const aggregations = Array.isArray(query.aggregations) ? query.aggregations : [];
   const aggregate = aggregations.find((one) => columnOf(one) === name);
@@ -43,7 +43,7 @@ export function formatOf(name, query) {
   if (operation.startsWith('count')) return number(count);
   const field = aggregate?.field ?? name;
   if (field.startsWith('change')) return number((value) => percent(value * 100));
-  // Distance without direction.
+  // A distance, which has no direction.
   if (field === 'moved') return number((value) => `${(value * 100).toFixed(2)} %`);
   if (/^(tvl|market_cap|volume_24h)$/.test(field)) return number(money);
   if (field === 'price') return number(price);
@@ -60,7 +60,10 @@ function plain(value) {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-/** Compares rows as the server orders them, since changes arrive without their place. Missing values come last. */
+/**
+ * Compares rows in the order of the server, because live changes do not include a row's position. Missing values are
+ * last.
+ */
 export function orderOf(query, columns) {
   const keys = sortKeys(query, new Set(columns.map(({ name }) => name)));
   return (a, b) => {
@@ -76,7 +79,7 @@ export function orderOf(query, columns) {
 }
 
 function sortKeys({ sort, dataset, time, ...query }, names) {
-  // Null from the server means that the member was left out.
+  // The server's answer has null for members that the query omits.
   const aggregations = query.aggregations ?? [];
   const [first] = aggregations;
   if (sort) {
@@ -91,7 +94,7 @@ function sortKeys({ sort, dataset, time, ...query }, names) {
   return [{ field: { prices: 'market_cap', events: 'seq' }[dataset] ?? 'tvl', order: 'desc' }];
 }
 
-/** Returns the first aggregate of a field, for a sort that names the aggregated field. */
+/** Returns the column of a field's first aggregate, for a sort by the aggregated field. */
 function firstOf(aggregations, field) {
   const named = aggregations.find((one) => one.field === field);
   return named ? columnOf(named) : field;

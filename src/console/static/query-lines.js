@@ -4,12 +4,12 @@ import { byId, el, setText } from './dom.js';
 import { moment } from './format.js';
 import { columnOf, formatOf, groupsOf } from './query-columns.js';
 
-/** Maximum number of lines; more cannot be distinguished in a small picture. */
+/** Maximum number of lines; more could not be distinguished in a small chart. */
 const LINES = 5;
 
 /**
- * Buckets of time as lines. One line shows its values; several, which may differ a thousandfold, how much each has changed
- * since the first bucket: on one scale of values all but the largest would be flat.
+ * Time buckets as lines. A single line shows values. Several lines, whose values may differ a thousandfold, show the
+ * change since the first bucket, because on a common scale all but the largest would look flat.
  */
 export class QueryLines {
   #figure = byId('query-lines');
@@ -37,7 +37,7 @@ export class QueryLines {
     this.#describe(lines, total, times, formatOf(column, query), data);
   }
 
-  /** Redraws, since colours are part of the canvas. */
+  /** Redraws after a change of the colour scheme, because the canvas contains colours. */
   repaint() {
     this.#drawn = '';
     if (this.#plot) this.show(this.#last.rows, this.#last.query);
@@ -118,7 +118,7 @@ export class QueryLines {
   }
 }
 
-/** Returns the lines of an answer; undefined without values that lines could show. */
+/** Returns the lines of an answer; undefined if the answer has no values for lines. */
 function seriesOf(rows, { time, aggregations }) {
   const [first] = Array.isArray(aggregations) ? aggregations : [];
   if (!time?.bucket || !first) return undefined;
@@ -143,7 +143,7 @@ function seriesOf(rows, { time, aggregations }) {
   return { times, column, total: lines.length, lines: lines.slice(0, LINES) };
 }
 
-/** Returns per cent of the first value that is not zero. */
+/** Returns percent of the first value that is not zero. */
 function relative(values) {
   const base = values.find((value) => value);
   return values.map((value) => (value === null || !base ? null : (value / base - 1) * 100));

@@ -5,7 +5,7 @@ export const QUESTIONS = {
       { field: 'tvl', operation: 'sum', group_by: 'chain', as: 'tvl' },
       { field: 'protocol', operation: 'count_distinct', group_by: 'chain', as: 'protocols' },
     ],
-    // Leaves out those of which a source knows only the total.
+    // Excludes protocols of which a source knows only the total.
     having: { field: 'chain', op: 'ne', value: 'all' },
     limit: 200,
   },
@@ -37,7 +37,7 @@ export const QUESTIONS = {
 
 const WIDTH = 40;
 
-/** Formats JSON as a person writes it: short objects on one line, lists filling their lines. */
+/** Formats JSON for people: short objects on one line, and several list items per line. */
 export function written(value, indent = '') {
   const flat = spaced(value);
   const isNested = typeof value === 'object' && value !== null;
@@ -65,7 +65,7 @@ function spaced(value) {
     .join(', ')} }`;
 }
 
-/** Returns the same query for a shell. The key is left out: copied text is pasted into chats, too. */
+/** Returns the same query as a shell command. The key is omitted, because copied text may be pasted into chats. */
 export function asCurl(query, accept) {
   const quoted = JSON.stringify(query).replaceAll("'", String.raw`'\''`);
   return [

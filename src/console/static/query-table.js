@@ -2,7 +2,7 @@ import { byId, el, setText } from './dom.js';
 import { count } from './format.js';
 import { columnsOf, orderOf } from './query-columns.js';
 
-/** Maximum number of rows in the page; CSV has all. */
+/** Maximum number of rows on the page; the CSV has all rows. */
 const ROWS = 50;
 
 /** Rows of a live query: the result, then its changes. New and changed rows are highlighted for a moment. */
@@ -12,7 +12,7 @@ export class QueryTable {
   #query = {};
   #rows = new Map();
   #lines = new Map();
-  /** Columns; undefined: the table shows an earlier query. */
+  /** Columns; undefined: the table still shows the previous query. */
   #columns;
 
   constructor(choose) {
@@ -23,7 +23,7 @@ export class QueryTable {
     return [...this.#rows.values()];
   }
 
-  /** Begins another query: its rows are not compared with the earlier ones. */
+  /** Begins another query, whose rows are not compared with those of the previous query. */
   begin(query) {
     this.#query = query;
     this.#rows = new Map();
@@ -38,7 +38,7 @@ export class QueryTable {
     setText(byId('query-more'), '');
   }
 
-  /** Shows a whole result. After an interruption it is compared with the rows shown. */
+  /** Shows a complete result. After an interruption it is compared with the rows that are shown. */
   replace(rows) {
     const before = this.#rows;
     this.#rows = new Map(rows.map((row) => [row._key, row]));
@@ -65,7 +65,7 @@ export class QueryTable {
     this.#lines = lines;
     for (const [index, line] of [...lines.values()].entries()) {
       if (this.#body.children[index] === line) continue;
-      // Moving a line would highlight it again.
+      // Without the class, moving the line does not highlight it again.
       if (line.isConnected) line.className = '';
       this.#body.insertBefore(line, this.#body.children[index] ?? null);
     }

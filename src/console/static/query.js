@@ -7,17 +7,20 @@ import { QueryTable } from './query-table.js';
 /** Default wait after a retryable refusal, ms. */
 const RETRY_MS = 3_000;
 
-/** Query of the data, followed live over the page's connection: its result, and every change of it. */
+/** Query of the data: shows its result and follows every change over the page's connection. */
 export class Query {
   #panel = byId('query-panel');
   #text = byId('query-text');
   #query;
-  /** Number of the newest request: answers to earlier ones are ignored. */
+  /** Number of the newest request: answers to older requests are ignored. */
   #asked = 0;
-  /** Subscription that is followed, and messages that arrived before its id was known. */
+  /** Subscription id of the followed query, and messages that arrived before the id was known. */
   #id;
   #early;
-  /** Requests run one after the other: an equal query has the same id, which must not be ended after it began. */
+  /**
+   * Requests run one after the other: equal queries have the same subscription id, so the end of one must not end the
+   * next.
+   */
   #turn = Promise.resolve();
   #abort = new AbortController();
   #retry;
@@ -35,7 +38,7 @@ export class Query {
     this.lines.repaint();
   }
 
-  /** Begins when the panel is visible; after an interruption the query is followed again. */
+  /** Begins when the panel is visible; after an interruption it follows the query again. */
   resume() {
     if (['lost', 'running'].includes(this.#panel.dataset.state)) this.#begin(this.#query);
     else if (this.#asked === 0) this.#whenSeen();
@@ -91,7 +94,7 @@ export class Query {
     this.#begin(query);
   }
 
-  /** Returns the text of the editor as a request, if it is one. */
+  /** Returns the text of the editor as a request; undefined if it is not one. */
   #read() {
     try {
       const query = JSON.parse(this.#text.value);
@@ -112,7 +115,7 @@ export class Query {
     this.#turn = this.#turn.then(() => asked === this.#asked && this.#follow(query, asked));
   }
 
-  /** Ends the followed query, and requests in progress. */
+  /** Ends the followed query and cancels requests in progress. */
   #leave() {
     this.#asked += 1;
     clearTimeout(this.#retry);
@@ -128,7 +131,7 @@ export class Query {
     try {
       const id = await this.stream.follow(query);
       if (asked !== this.#asked) {
-        // Another query was started meanwhile.
+        // Another query was started in the meantime.
         if (id) await this.stream.unfollow(id);
         return;
       }
@@ -166,7 +169,7 @@ export class Query {
     setText(byId('query-size'), `${size} · updated ${clock(Date.now())}`);
   }
 
-  /** Shows how the rows were found: messages of a live query carry rows only, so the same query is run once. */
+  /** Shows how the rows were found. Messages of a live query contain only rows, so the same query is also run once. */
   async #tellHow() {
     const { signal } = this.#abort;
     try {
@@ -176,11 +179,11 @@ export class Query {
       setText(byId('query-meta'), described(meta));
       this.#show();
     } catch {
-      // Optional: the rows are already shown.
+      // Ignored, because the rows are already shown.
     }
   }
 
-  /** Runs the query once for a key that may query but not follow, and for queries that make sense only once. */
+  /** Runs the query once, for a key that may query but not follow, and for queries that cannot be followed. */
   async #askOnce(query, refusal) {
     if (refusal.retryable) {
       this.#fail(refusal);
@@ -197,12 +200,12 @@ export class Query {
       setText(byId('query-meta'), described(meta));
       this.#show(page);
     } catch (error) {
-      // Refusals name the first of several faults; this error has all.
+      // A refusal contains only the first of several faults; this error contains all of them.
       if (!signal.aborted) this.#fail(error.errors ? error : refusal);
     }
   }
 
-  /** Ends a query that can no longer be answered as it stands. */
+  /** Ends a query that failed and that the server has ended. */
   #end(error) {
     if (error.subscriptionId !== this.#id) return;
     this.#id = undefined;
@@ -211,7 +214,7 @@ export class Query {
 
   #lose() {
     if (!['live', 'running'].includes(this.#panel.dataset.state)) return;
-    // Ended with the connection.
+    // The query ended with the connection.
     this.#id = undefined;
     this.#tell('lost', 'Connection lost, last rows kept');
   }
@@ -243,13 +246,13 @@ export class Query {
     const query = this.#read();
     if (!query) return;
     const label = button.textContent;
-    // Keeps its width, so that its neighbours do not move.
+    // Keeps the button's width, so that neighbouring elements do not move.
     button.style.minWidth = `${button.offsetWidth}px`;
     try {
       await navigator.clipboard.writeText(asCurl(query, accept));
       setText(button, 'Copied');
     } catch {
-      // Clipboards are available only on https and localhost.
+      // The clipboard is available only on https and localhost.
       setText(button, 'No clipboard');
     }
     setTimeout(() => setText(button, label), 1_500);

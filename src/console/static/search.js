@@ -1,9 +1,7 @@
 import { byId, el } from './dom.js';
 import { money, price } from './format.js';
 
-/**
- * Searches while the reader types, over the data of the page: no request, no waiting. `/` moves the focus there from anywhere.
- */
+/** Searches the data of the page while the reader types, without requests. The key `/` moves the focus to the field. */
 export function startSearch(store, choose) {
   return new Search(store, choose);
 }
@@ -21,7 +19,7 @@ class Search {
     this.#input.addEventListener('focus', () => this.#update());
     this.#input.addEventListener('blur', () => this.#close());
     this.#input.addEventListener('keydown', (event) => this.#key(event));
-    // Keeps the focus in the field: a press on the list must not take it before the click arrives.
+    // Keeps the focus in the field: pressing the list would otherwise close it before the click event arrives.
     this.#list.addEventListener('pointerdown', (event) => event.preventDefault());
     document.addEventListener('keydown', (event) => {
       const typing = event.target.matches('input, select, textarea');

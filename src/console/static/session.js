@@ -1,8 +1,8 @@
 const NAME = 'defi-realtime-key';
 
 /**
- * Takes the API key from the address (`#key=…`), from which it is removed at once so that it is neither seen, shared nor kept
- * in the browser's history, else from this tab's storage.
+ * Returns the API key from the URL (`#key=…`) or else from this tab's storage. It is removed from the URL at once, so
+ * that it is not visible, shared or stored in the browser's history.
  */
 export function takeKey() {
   const fragment = new URLSearchParams(location.hash.slice(1));
@@ -16,7 +16,7 @@ export function takeKey() {
   return sessionStorage.getItem(NAME) ?? '';
 }
 
-/** Whether the address has a key. */
+/** Whether the URL contains a key. */
 export const hasKey = () => new URLSearchParams(location.hash.slice(1)).has('key');
 export const keepKey = (key) => sessionStorage.setItem(NAME, key);
 export const forgetKey = () => sessionStorage.removeItem(NAME);

@@ -1,22 +1,22 @@
 const PSEUDO = new Set(['staking', 'pool2', 'borrowed', 'vesting', 'treasury', 'owntokens', 'offers']);
 
 /**
- * Published state of this page: a snapshot, then every change after it. Cursors compare as strings, so a value is only ever
- * replaced by a newer one, in whatever order a snapshot and live changes arrive.
+ * Published values known to this page: a snapshot, then every later change. Cursors can be compared as strings, so a
+ * value is only replaced by a newer one, in whatever order the snapshot and live changes arrive.
  */
 export class Store {
   protocols = new Map();
   tokens = new Map();
-  /** Whether the values are a replayed recording instead of today's. */
+  /** Whether the values are a replayed recording instead of current ones. */
   recorded = false;
 
-  /** Accepts any next value as newer; the present ones stay until then. */
+  /** Accepts any following value as newer; the current values stay until then. */
   restart() {
     for (const { chains } of this.protocols.values()) for (const known of chains.values()) known.cursor = '';
     for (const token of this.tokens.values()) token.cursor = '';
   }
 
-  /** Applies an item of a snapshot, or an event; both have the same names. */
+  /** Applies an item of a snapshot or an event; both use the same member names. */
   apply(item) {
     if (item.tags?.includes('sample')) this.recorded = true;
     if (item.token && (item.price !== undefined || item.currentPrice !== undefined)) this.#price(item);
@@ -37,7 +37,7 @@ export class Store {
     protocol.chains.set(item.chain, { value: item.currentTvl ?? item.tvl, cursor: item.cursor });
   }
 
-  /** Takes over what a protocol is called since its change; its values come by their own events. */
+  /** Updates names and category of a protocol after a change; its values arrive in separate events. */
   #name(item) {
     const known = this.protocols.get(item.protocol);
     if (!known) return;
@@ -84,7 +84,7 @@ export class Store {
     return { tvl, protocols: this.protocols.size, chains: chains.size, tokens: this.tokens.size };
   }
 
-  /** Finds subjects: names that begin with the words rank before names that contain them; the larger first. */
+  /** Finds subjects: names that begin with the words first, then names that contain them; larger subjects first. */
   search(text, limit = 8) {
     const words = text.trim().toLowerCase();
     if (!words) return [];
@@ -101,7 +101,7 @@ export class Store {
 const rank = (name, words) => (name === words ? 0 : name.startsWith(words) ? 1 : name.includes(words) ? 2 : 3);
 const isReal = (chain) => chain !== 'all' && !PSEUDO.has(chain);
 
-/** Returns the sum over real chains; `all` counts for a protocol that has no other. */
+/** Returns the sum over real chains; `all` counts only if the protocol has no real chain. */
 export function totalOf(protocol) {
   let sum = 0;
   let real = false;

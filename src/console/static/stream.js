@@ -1,16 +1,16 @@
 import { io } from './vendor/socket.io.js';
 
 const WANTED = [{ type: 'tvl_changes' }, { type: 'price_changes' }, { type: 'protocol_updates' }];
-/** Shortest interval between changes of a query, ms: a table that changes faster cannot be read. */
+/** Minimum interval between changes of a query, ms: a table that changes more often cannot be read. */
 const QUERY_INTERVAL_MS = 1_000;
-/** Silence after which figures are no longer live, ms: heartbeats come every 15 s, and two were missed. */
+/** Time without a message after which figures are no longer live, ms: heartbeats arrive every 15 s, so two were missed. */
 const SILENCE_MS = 35_000;
 
 /**
- * Connection: a snapshot first, then every change; after an interruption it continues from the newest cursor it saw, so nothing
- * is missed and nothing shown twice. Fires `state`, `change`, `snapshot`, `restart`, `resumed`, `refused`, `announcement`; of
- * alerts `alerts` when they are followed, `alert` and `alertsRefused`; of live queries `queryResult`, `queryChange`,
- * `queryError`.
+ * Connection to the server: a snapshot first, then every change. After an interruption it continues from the newest
+ * cursor that it received, so that no event is missed or shown twice. Fires `state`, `change`, `snapshot`, `restart`,
+ * `resumed`, `refused`, `announcement`; for alerts `alerts` (when they are followed), `alert` and `alertsRefused`; for
+ * live queries `queryResult`, `queryChange`, `queryError`.
  */
 export class Stream extends EventTarget {
   state = 'waiting';
@@ -18,19 +18,19 @@ export class Stream extends EventTarget {
   reconnects = 0;
   recovered = 0;
   heartbeatAt = 0;
-  /** Difference between the server's clock and this one, ms. */
+  /** Difference between the server's clock and the browser's clock, ms. */
   clockOffset = 0;
   #socket;
   #live = false;
   #open = true;
-  /** Ids of events that arrived before the answer. */
+  /** Ids of events that arrived before the answer to `subscribe`. */
   #early = new Set();
   #wait;
   #timer;
 
   connect(key) {
     this.#socket = io('/v1/realtime', {
-      // Positions and live queries are restored here, not by the server.
+      // The page restores its position and live queries itself, not through the server.
       auth: { apiKey: key, resume: false },
       transports: ['websocket', 'polling'],
       tryAllTransports: true,
@@ -52,7 +52,7 @@ export class Stream extends EventTarget {
     socket.on('query_result', (result) => this.#fire('queryResult', result));
     socket.on('query_change', (change) => this.#fire('queryChange', change));
     socket.on('error', (error) => error.subscriptionId && this.#fire('queryError', error));
-    // Events carry their type; alerts are handled separately.
+    // `eventType` distinguishes events from other messages; alerts are handled separately.
     socket.onAny((name, event) => event?.eventType === name && name !== 'alert' && this.#event(name, event));
     this.#timer = setInterval(() => this.#checkSilence(), 1_000);
   }
@@ -75,7 +75,7 @@ export class Stream extends EventTarget {
     }
     const fresh = !since || answer.recovered === false;
     if (since && fresh) {
-      // Missed events can no longer be replayed: start over from a snapshot.
+      // The missed events can no longer be replayed, so the page starts again from a snapshot.
       this.#forget();
       await this.#subscribe();
       return;
@@ -90,7 +90,10 @@ export class Stream extends EventTarget {
     void this.#followAlerts();
   }
 
-  /** Follows a query and returns its id. Throws the server's refusal; undefined: the connection was lost meanwhile. */
+  /**
+   * Follows a query and returns its id; undefined if the connection was lost in the meantime. Throws the server's
+   * refusal.
+   */
   async follow(query) {
     const answer = await this.#answerTo('subscribe', { type: 'query', query, intervalMs: QUERY_INTERVAL_MS });
     if (!answer || answer.ok) return answer?.subscription.id;
@@ -106,14 +109,14 @@ export class Stream extends EventTarget {
     try {
       return await this.#socket.timeout(60_000).emitWithAck(name, body);
     } catch {
-      // Connection lost meanwhile, and with it the followed query.
+      // The connection was lost in the meantime; its end also ended the followed query.
       return undefined;
     }
   }
 
   /**
-   * Follows alerts separately: a key that may see changes only must not make the page fail. Nothing is replayed: the history
-   * has it.
+   * Follows alerts in a separate request, so that the page also works with a key that may only see changes. Nothing is
+   * replayed, because the history contains the missed alerts.
    */
   async #followAlerts() {
     try {
@@ -121,7 +124,7 @@ export class Stream extends EventTarget {
       if (!answer.ok) this.#fire('alertsRefused', answer.error.message);
       this.#fire('alerts');
     } catch {
-      // Connection lost meanwhile; the next one repeats the request.
+      // The connection was lost in the meantime; the next connection repeats the request.
     }
   }
 
@@ -134,12 +137,12 @@ export class Stream extends EventTarget {
       if (answer.ok) return answer;
       this.#retryOrLeave(answer.error, () => void this.#subscribe());
     } catch {
-      // Connection lost meanwhile; the next one repeats the request.
+      // The connection was lost in the meantime; the next connection repeats the request.
     }
     return undefined;
   }
 
-  /** Compares the clocks by the fastest answer, whose two ways can differ least. */
+  /** Computes the clock difference from the fastest answer, in which the times to and from the server differ least. */
   async #compareClocks() {
     let fastest = Infinity;
     for (let attempt = 0; attempt < 5; attempt += 1) {
@@ -158,8 +161,8 @@ export class Stream extends EventTarget {
   }
 
   /**
-   * Handles an event. Until the answer to `subscribe` the position does not move, so an interrupted replay is repeated from its
-   * beginning: events already shown are recognised by their id.
+   * Handles an event. Until the answer to `subscribe` the position does not change, so that an interrupted replay is
+   * repeated from its beginning; events already shown are recognised by their id.
    */
   #event(name, event) {
     if (this.#live) this.#advance(event.cursor);
@@ -180,7 +183,7 @@ export class Stream extends EventTarget {
     this.#setState(stale ? 'stale' : 'live');
   }
 
-  /** Drops the position: after a new log, earlier cursors say nothing about later ones. */
+  /** Drops the position: in a new log, earlier cursors are not valid. */
   #forget() {
     this.cursor = '';
     this.#fire('restart');
@@ -193,16 +196,16 @@ export class Stream extends EventTarget {
   #lost(reason) {
     this.#live = false;
     this.#setState('waiting');
-    // Socket.IO reconnects by itself unless the server ended the connection; then the page does.
+    // Socket.IO reconnects by itself unless the server ended the connection; in that case the page reconnects.
     if (reason !== 'io server disconnect') return;
     setTimeout(() => this.#open && this.#socket.connect(), this.#wait ?? 500 + Math.random() * 500);
     this.#wait = undefined;
   }
 
   #refused(error) {
-    // Errors without data mean that the server was not reached, and Socket.IO tries again by itself.
+    // An error without data means that the server was not reached; Socket.IO then tries again by itself.
     if (!error.data) this.#setState('waiting');
-    // Refusals in the namespace are final for Socket.IO: the page tries again.
+    // A refusal by the namespace is final for Socket.IO, so the page tries again itself.
     else this.#retryOrLeave({ code: error.message, ...error.data }, () => this.#socket.connect());
   }
 

@@ -1,17 +1,17 @@
 import { byId, el, segmented, setText } from './dom.js';
 import { chainName, clock, direction, money, percent, price } from './format.js';
 
-/** Maximum number of rows in the page; older ones are dropped. */
+/** Maximum number of rows on the page; older rows are dropped. */
 const ROWS = 80;
 /**
- * Interval at which new rows are added together, ms: at hundreds of changes a second a tape that moves for each would be
+ * Interval at which new rows are added together, ms: at hundreds of changes a second a list that moves for each would be
  * unreadable.
  */
 const FLUSH_MS = 700;
-/** Maximum number of rows added at once; the newest of the others follow in the next flush. */
+/** Maximum number of rows added at once; the newest of the remaining rows are added in the next flush. */
 const PER_FLUSH = 12;
 
-/** Live list of changes, newest first. It stands still while the pointer or the focus is on it. */
+/** Live list of changes, newest first. It does not move while the pointer or the focus is on it. */
 export class Tape {
   #list = byId('tape');
   #held = byId('tape-held');

@@ -1,4 +1,4 @@
-/** Holds a million rules and evaluates events, in a process of its own so that its memory is its own. */
+/** Stores a million rules and evaluates events, in a separate process so that its memory can be measured. */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AlertLoad, START } from './alert-load.js';
@@ -7,7 +7,7 @@ import { loadUniverse } from './alert-universe.js';
 export interface AlertTask {
   readonly rules: number;
   readonly crashAt: number;
-  /** The numbers of the rules as they are to be added. */
+  /** Numbers of the rules in the order in which they are added. */
   readonly order: Uint32Array;
 }
 
@@ -39,7 +39,7 @@ const core = (await import(
   pathToFileURL(join(import.meta.dirname, '../../../dist/src/alerts/core/index.js')).href
 )) as typeof import('../../../src/alerts/core/index.js');
 
-/** Rules between two turns of the event loop, and rows of one batch, as a pod reads them. */
+/** Number of rules between two turns of the event loop, and number of rows per batch, as in a pod. */
 const SLICE = 1_000;
 const BATCH = 1_000;
 const COMMIT_EVERY = 500;
@@ -48,7 +48,7 @@ const evaluator = new core.Evaluator();
 let load: AlertLoad;
 let rules = 0;
 
-/** Apart from `build`, which would keep the points for as long as it waits. */
+/** Separate from `build`, which would keep the points in memory while it waits. */
 function loadHistory(): void {
   const points = [...load.history()];
   evaluator.seed(points.slice(-points.length / 4), START);
@@ -62,7 +62,7 @@ async function build(task: AlertTask): Promise<Built> {
   let buildMs = 0;
   while (rules < task.rules) {
     for (const end = Math.min(rules + SLICE, task.rules); rules < end;) {
-      // One by one, so that the load leaves nothing but young garbage.
+      // One at a time, so that loading leaves only young garbage.
       const rule = load.rule(task.order[rules] ?? 0);
       rules += 1;
       const begun = performance.now();
@@ -78,11 +78,11 @@ async function build(task: AlertTask): Promise<Built> {
 }
 
 /**
- * What a pod does with the log: evaluate each row, and take what must be stored every few hundred. Rows are made a batch
- * at a time, as a pod reads them: the load's memory is not the evaluator's, and its time is not counted.
+ * Does what a pod does with the log: evaluates each row, and takes the changes to store every few hundred rows. Rows are
+ * created one batch at a time, as a pod reads them, so that the memory and time of the load are not measured.
  */
 function evaluate(count: number): Evaluated {
-  // A tick comes beside the event that is due with it, so that there may be one row more.
+  // One row more, because the tick that is due with the last event is a separate row.
   const latencies = new Float64Array(count + 1);
   let transitions = 0;
   let milliseconds = 0;

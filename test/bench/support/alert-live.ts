@@ -1,4 +1,7 @@
-/** In the running app: commit acknowledged → the transition it causes can be read, beside 1,000 events a second. */
+/**
+ * In the running app: time from the acknowledged commit until the transition that it causes can be read, with 1,000
+ * events a second.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { BenchApp } from './bench-app.js';
@@ -10,11 +13,11 @@ import { percentile, round } from './percentiles.js';
 const RATE = 1_000;
 const BATCH = 5;
 const KEYS = 1_000;
-/** Every tenth key has a rule that fires with every other change of it. */
+/** Every tenth key has a rule that fires at every second change of the key. */
 const WATCHED_EVERY = 10;
 const BASELINE = 1_000_000;
 const POLL_MS = 2;
-/** Positions are handed out before commits: a lower one may become visible later. */
+/** Numbers are assigned before commits, so a lower number may become visible later. */
 const LOOK_BACK = 1_000;
 
 export interface LiveFigures {
@@ -63,12 +66,12 @@ export async function measureLive(context: BenchContext): Promise<LiveFigures> {
   };
 }
 
-/** Every key goes up in one pass over the keys and down in the next. */
+/** Whether the change moves its key up: all keys move up in one pass over the keys, and down in the next. */
 function isUp(change: number): boolean {
   return Math.floor(change / KEYS) % 2 === 0;
 }
 
-/** Notes when each transition can first be read: the n-th of a rule belongs to the n-th rise of its key. */
+/** Records when each transition can first be read: the n-th transition of a rule belongs to the n-th rise of its key. */
 async function watch(
   client: Client,
   keys: readonly Key[],

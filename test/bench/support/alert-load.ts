@@ -4,19 +4,19 @@ import type { BenchKey, Universe } from './alert-universe.js';
 
 /** Log time at which the events begin, Unix ms. */
 export const START = 1_765_000_000_000;
-/** The log runs at this pace, whatever the pace of evaluation. */
+/** Events per second of log time, regardless of the speed of the evaluation. */
 const EVENTS_PER_SECOND = 1_000;
 const TICK_EVERY_MS = 10_000;
 const WINDOWS = [300, 3_600, 86_400, 604_800];
 const HISTORY_POINTS = 8;
-/** Share of the events. */
+/** Share of events that are prices. */
 const PRICES = 0.1;
-/** Popularity of protocols among rules: the n-th has 1/n of the first's. */
+/** Popularity of protocols among rules: the n-th protocol has 1/n of the first one's share. */
 const RULE_SKEW = 1;
-/** Protocols with much TVL change somewhat more often. */
+/** Protocols with a large TVL change a little more often. */
 const EVENT_SKEW = 0.5;
 
-/** Rules and events in the shape of real use; the same seed gives the same. */
+/** Rules and events like those in production; equal seeds give equal rules and events. */
 export class AlertLoad {
   private readonly keys: BenchKey[];
   private readonly values: Float64Array;
@@ -43,7 +43,7 @@ export class AlertLoad {
     return this.keys.length;
   }
 
-  /** Last values and a week of history of every key. */
+  /** Yields the last values and a week of history of every key. */
   *history(): Generator<HistoryPoint> {
     const random = randomFrom(3);
     for (let n = HISTORY_POINTS; n > 0; n -= 1) {
@@ -58,14 +58,14 @@ export class AlertLoad {
   }
 
   /**
-   * 60 % gt/lt, 20 % change_pct over four windows, 10 % two or three keys, 5 % wildcards, 5 % eq; hysteresis on half. One
-   * threshold in eight is already passed. The same number gives the same rule.
+   * Returns rule `n`: 60 % gt/lt, 20 % change_pct over four windows, 10 % two or three keys, 5 % wildcards, 5 % eq; half
+   * of them with hysteresis. One threshold in eight has already been passed. Equal numbers give equal rules.
    */
   rule(n: number): RuleDefinition {
     const random = randomFrom(Math.imul(n, 0x9e3779b1));
     const kind = random();
     return {
-      // Through a buffer: one flat string, as it comes from a database, and not a tree of its parts.
+      // Through a buffer, so that the id is a flat string, as from a database, and not a rope of its parts.
       ruleId: Buffer.from(`00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`).toString('latin1'),
       version: 1,
       conditions: this.conditions(kind, random),
@@ -77,7 +77,9 @@ export class AlertLoad {
     };
   }
 
-  /** The next rows of the log: random walks of 1 to 3 %, a tick every 10 s, and once everything falls by 30 %. */
+  /**
+   * Returns the next rows of the log: random walks of 1 to 3 %, a tick every 10 s, and once a fall of all values by 30 %.
+   */
   rows(count: number): MarketRow[] {
     const rows: MarketRow[] = [];
     while (rows.length < count) {
@@ -116,7 +118,10 @@ export class AlertLoad {
       : { metric: 'tvl', ...named(key), ...compare, threshold: key.value * factor };
   }
 
-  /** Each chain of a protocol, any protocol's change, any protocol's or token's level. */
+  /**
+   * Returns a wildcard condition: each chain of a protocol, the change of any protocol, or the level of any protocol or
+   * token.
+   */
   private wildcard(random: Random): ValueCondition {
     const kind = random();
     if (kind < 0.6) {
@@ -163,7 +168,10 @@ export class AlertLoad {
     return { ...NOTHING, type: 'price_change', token, previous, current, observedAt: this.now, loggedAt: this.now };
   }
 
-  /** One to three times the dead band, rather back to where it began: thresholds are passed again and again. */
+  /**
+   * Returns a factor of one to three times the dead band, more often back to the start than away, so that thresholds are
+   * passed repeatedly.
+   */
   private step(away: number, deadBand: number): number {
     const size = deadBand * (1 + 2 * this.eventRandom());
     return this.eventRandom() < (away > 1 ? 0.4 : 0.6) ? 1 + size : 1 - size;

@@ -1,7 +1,10 @@
 import { isComparison } from '../../../src/alerts/core/index.js';
 import type { AlertLoad } from './alert-load.js';
 
-/** The numbers of so many rules in the order in which the service loads them: by what their first condition looks at. */
+/**
+ * Returns the numbers of the rules in the order in which the service loads them: by the subject and threshold of their
+ * first condition.
+ */
 export function loadOrder(load: AlertLoad, rules: number): Uint32Array {
   const names: string[] = [];
   const numbers = new Map<string, number>();
@@ -10,7 +13,7 @@ export function loadOrder(load: AlertLoad, rules: number): Uint32Array {
   for (let n = 0; n < rules; n += 1) {
     const [first] = load.rule(n + 1).conditions;
     if (first === undefined || !isComparison(first)) continue;
-    // What is missing comes last, as in the database.
+    // Absent members are sorted last, as in the database.
     const name = [first.protocol, first.chain, first.token, first.metric, first.timeWindow?.toString().padStart(9)]
       .map((part) => part ?? '~')
       .join('\u0000');

@@ -1,7 +1,7 @@
-/** Uniform in [0, 1). */
+/** Returns a random number, uniform in [0, 1). */
 export type Random = () => number;
 
-/** mulberry32: small, fast, the same everywhere. */
+/** mulberry32: small, fast, and equal on all machines. */
 export function randomFrom(seed: number): Random {
   let state = seed;
   return () => {

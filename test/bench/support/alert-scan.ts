@@ -1,4 +1,4 @@
-/** The peer: looks at every rule of the event's key, as the plain form of an alert engine does. Judges truth only. */
+/** Peer: tests every rule of the event's key, as a simple alert engine does. Computes only whether rules are true. */
 import {
   isComparison,
   type ConditionSubject,
@@ -13,13 +13,13 @@ export interface Scanned {
   readonly type: 'scanned';
   readonly seconds: number;
   readonly events: number;
-  /** Rules that held at the end. */
+  /** Number of rules that held at the end. */
   readonly held: number;
 }
 
 const byKey = new Map<string, RuleDefinition[]>();
 const held = new Set<RuleDefinition>();
-/** What each key is worth, and what it was worth when the windows began. */
+/** Current value of each key, and its value at the start of the windows. */
 const values = new Map<string, number>();
 const references = new Map<string, number>();
 let load: AlertLoad;
@@ -44,7 +44,7 @@ function keyOf({ protocol, chain, token }: ConditionSubject): string {
   return token ?? (protocol === undefined ? '*' : `${protocol} ${chain}`);
 }
 
-/** Scans until the time is over or the rows are. */
+/** Scans until the time is over or no rows are left. */
 function scan(count: number, milliseconds: number): Scanned {
   const rows = load.rows(count);
   const begun = performance.now();

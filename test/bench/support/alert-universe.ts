@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 
 const ROOT = join(import.meta.dirname, '../../..');
 
-/** One TVL series: a protocol on a chain, and what it is worth in US dollars. */
+/** One TVL series: a protocol on a chain, and its TVL in US dollars. */
 export interface BenchKey {
   readonly protocol: string;
   readonly chain: string;
@@ -13,7 +13,7 @@ export interface BenchKey {
 
 export interface Universe {
   readonly source: string;
-  /** Protocols by falling TVL, each with its keys. */
+  /** Protocols by descending TVL, each with its keys. */
   readonly protocols: readonly (readonly BenchKey[])[];
 }
 
@@ -32,7 +32,10 @@ type SampleProtocol = [
   values: number[],
 ];
 
-/** Real protocols: a full recorded snapshot where there is one beside the project, else the recorded sample in it. */
+/**
+ * Returns real protocols: from a complete recorded snapshot if one exists beside the project, otherwise from the sample
+ * in the project.
+ */
 export function loadUniverse(): Universe {
   const [snapshot] = globSync(join(ROOT, '../shared/data/protocols/llama_lite_protocols2_*.json')).sort().reverse();
   return snapshot && existsSync(snapshot) ? fromSnapshot(snapshot) : fromSample();
@@ -62,7 +65,8 @@ function universe(source: string, listed: { slug: string; tvl: number; chains: s
     .filter(({ tvl, chains }) => tvl > 0 && chains.length > 0)
     .sort((a, b) => b.tvl - a.tvl)
     .map(({ slug, tvl, chains }) => {
-      // The parts are not recorded: the first chain has half of all, the next half of the rest, and so on.
+      // The snapshot has no values per chain: the first chain gets half of the total, the next half of the rest, and so
+      // on.
       const shares = chains.map((_, n) => 2 ** -Math.min(n + 1, chains.length - 1 || 1));
       const all = shares.reduce((sum, share) => sum + share, 0);
       return chains.map((chain, n) => ({ protocol: slug, chain, value: (tvl * (shares[n] ?? 0)) / all }));

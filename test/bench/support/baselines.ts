@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import type { Key } from './latency-load.js';
 
-/** Gives every key its first value, US dollars; nobody is told of those. */
+/** Gives every key its first value, US dollars; first values are not sent to subscribers. */
 export async function insertBaselines(databaseUrl: string, keys: readonly Key[], baseline: number): Promise<void> {
   const client = new Client({ connectionString: databaseUrl });
   await client.connect();

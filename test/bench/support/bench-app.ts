@@ -7,22 +7,22 @@ import { serverPort } from '../../support/server-port.js';
 import { AppProcess } from '../../support/app-process.js';
 
 export interface BenchAppOptions {
-  /** Settings on top of the bench's own: no source, no limits, warnings only. */
+  /** Settings in addition to those of the bench: no source, no limits, log level warn. */
   readonly env?: Record<string, string>;
-  /** Kept afterwards; without one a folder of its own is used and removed. */
+  /** Data folder, kept afterwards; without it a temporary one is used and removed. */
   readonly dataDir?: string;
 }
 
 export interface BenchApp {
   readonly url: string;
   readonly port: number;
-  /** Role admin, tier enterprise. */
+  /** Key with role admin and tier enterprise. */
   readonly adminKey: string;
   readonly databaseUrl: string;
   readonly databaseVersion: string;
   readonly dataDir: string;
   readonly pid: number;
-  /** The embedded PostgreSQL's first process; its backends are its children. */
+  /** Main process of the embedded PostgreSQL; its backends are child processes. */
   readonly databasePid: number;
   stop(): Promise<void>;
 }

@@ -8,18 +8,18 @@ const ROOT = join(import.meta.dirname, '../../..');
 
 export type Figures = Record<string, unknown>;
 
-/** What a bench exports: `run` measures and returns the figures that the last line prints. */
+/** Exports of a bench: `run` measures and returns the figures of the last line of output. */
 export interface Bench {
   run(context: BenchContext): Promise<Figures>;
 }
 
-/** What every bench gets: the app as a process of its own, client processes, progress, and an end that leaves nothing behind. */
+/** Services for every bench: the app in a separate process, client processes, progress output, and a complete clean-up. */
 export class BenchContext {
   readonly name: string;
-  /** A smaller run that ends within 60 s. */
+  /** Whether this is a smaller run that ends within 60 s. */
   readonly quick: boolean;
   private readonly silent: boolean;
-  /** What the machine was busy with before: figures of a run beside other work are no figures. */
+  /** Load of the machine before the bench: figures are not valid if other work was running. */
   private readonly loadBefore = loadavg()[0] ?? 0;
   private readonly cleanUps: (() => Promise<void>)[] = [];
   private readonly versions: Record<string, string> = {
@@ -37,12 +37,12 @@ export class BenchContext {
       this.log(`This machine is busy (load ${this.loadBefore.toFixed(1)}): expect worse figures`);
   }
 
-  /** Progress for people. */
+  /** Prints progress for people. */
   log(text: string): void {
     if (!this.silent) console.log(text);
   }
 
-  /** Columns are taken from the first row. */
+  /** Prints a table; the columns are those of the first row. */
   table(rows: readonly Record<string, string | number>[]): void {
     const names = Object.keys(rows[0] ?? {});
     const lines = [names, ...rows.map((row) => names.map((name) => cell(row[name])))];
@@ -56,12 +56,12 @@ export class BenchContext {
     this.versions[part] = version;
   }
 
-  /** Runs at the end of the bench, also after a failure; the newest first. */
+  /** Registers work for the end of the bench, also after a failure; the work registered last runs first. */
   atEnd(work: () => Promise<void>): void {
     this.cleanUps.push(work);
   }
 
-  /** The built app with an embedded PostgreSQL in a folder of its own, ready to serve. */
+  /** Starts the built app with an embedded PostgreSQL in a temporary folder; resolves when it serves. */
   async startApp(options: BenchAppOptions = {}): Promise<BenchApp> {
     const app = await startBenchApp(options);
     this.atEnd(() => app.stop());
@@ -70,9 +70,10 @@ export class BenchContext {
   }
 
   /**
-   * A process of our own: `file` is a module under test/bench/support, `task` its first message, `flags` are Node's. It has
-   * a session of its own, as the app and each connection of the database have: Linux shares the cores among sessions first
-   * (`sched_autogroup`), and writers and clients, elsewhere in use, must not divide the app's share.
+   * Starts a process: `file` is a module under test/bench/support, `task` its first message, `flags` are Node's. The
+   * process gets its own session, like the app and each database connection: Linux first divides the cores among sessions
+   * (`sched_autogroup`), and writers and clients, which run on other machines in production, must not reduce the app's
+   * share.
    */
   startProcess(file: string, task: unknown, flags: readonly string[] = []): ChildProcess {
     const child = fork(join(import.meta.dirname, file), {
@@ -94,7 +95,7 @@ export class BenchContext {
     }
   }
 
-  /** The last line: everything that is needed to compare this run with another. */
+  /** Prints the last line: all data needed to compare this run with another. */
   print(figures: Figures): void {
     const machine = {
       cpu: cpus()[0]?.model ?? 'unknown',
@@ -114,7 +115,7 @@ export class BenchContext {
   }
 }
 
-/** Resolves with the next message of a child whose `type` is as named; rejects when the child ends before. */
+/** Resolves with the child's next message of this `type`; rejects if the child ends before. */
 export function nextMessage<T>(child: ChildProcess, type: string): Promise<T> {
   return new Promise((resolve, reject) => {
     const onMessage = (message: unknown): void => {

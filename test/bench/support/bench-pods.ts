@@ -8,7 +8,10 @@ import type { BenchContext } from './bench-context.js';
 
 const MIGRATE = join(import.meta.dirname, '../../../dist/src/migrate.js');
 
-/** Three pods behind the shipped nginx, with a Redis and a PostgreSQL (without fsync) of their own; ended with the bench. */
+/**
+ * Starts three pods behind the shipped nginx, with their own Redis and PostgreSQL (without fsync); they are stopped with
+ * the bench.
+ */
 export async function startBenchPods(context: BenchContext, env: Record<string, string> = {}): Promise<TestPods> {
   if (!existsSync(MIGRATE)) throw new Error('Build first: npm run build');
   const cluster = await startTestCluster();

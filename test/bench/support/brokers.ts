@@ -8,11 +8,14 @@ import { serverPort } from '../../support/server-port.js';
 import { mqttPublish, natsPublish } from './raw-load-brokers.js';
 import type { BenchContext } from './bench-context.js';
 
-/** A broker as Debian packages it, and what one publisher must say to it. */
+/** Broker as Debian packages it, and the messages that its publisher must send. */
 export interface BrokerKind {
   readonly name: 'nats-server' | 'mosquitto';
   readonly dialect: 'nats' | 'mqtt';
-  /** WebSocket without TLS for clients, plain TCP for the publisher; no limit that would drop messages. */
+  /**
+   * Returns the configuration: WebSocket without TLS for clients, plain TCP for the publisher, and no limits that would
+   * drop messages.
+   */
   config(ports: { tcp: number; websocket: number }): string;
   versionOf(output: string): string;
   readonly hello: Buffer;
@@ -44,11 +47,11 @@ export const MOSQUITTO: BrokerKind = {
 export interface Broker {
   readonly port: number;
   readonly pid: number;
-  /** Hands so many equal messages to the broker as fast as it reads them. */
+  /** Sends equal messages to the broker as fast as it reads them. */
   publish(messages: number, payload: Buffer): Promise<void>;
 }
 
-/** Starts the broker on one core; undefined, with a word on how to install it, where it is missing. */
+/** Starts the broker on one core; returns undefined, with a hint on its installation, if it is missing. */
 export async function startBroker(context: BenchContext, kind: BrokerKind, core: number): Promise<Broker | undefined> {
   const binary = findBinary(kind.name);
   if (binary === undefined) {
@@ -58,7 +61,7 @@ export async function startBroker(context: BenchContext, kind: BrokerKind, core:
   const folder = mkdtempSync(join(tmpdir(), `bench-${kind.name}-`));
   const ports = { tcp: await serverPort(), websocket: await serverPort() };
   writeFileSync(join(folder, 'config'), kind.config(ports));
-  // Pinned from the start: a Go program takes its number of threads from the cores it sees then.
+  // Pinned at the start, because a Go program then derives its number of threads from the available cores.
   const child = spawn('taskset', ['-c', String(core), binary, '-c', join(folder, 'config')], { stdio: 'ignore' });
   context.atEnd(async () => {
     child.kill('SIGKILL');
@@ -106,7 +109,7 @@ function versionText(binary: string, name: string): string {
       stdio: ['ignore', 'pipe', 'ignore'],
     }).toString();
   } catch (error) {
-    // mosquitto prints its version with its usage, and then calls that a failure.
+    // mosquitto prints its version with its usage text and exits with an error status.
     return String((error as { stdout?: Buffer }).stdout ?? '');
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A second pod of the service, as the built app composes it, that looks keys up in its hot cache and times each look-up
- * by itself: what a look-up costs any part of the product, without HTTP.
+ * Second pod of the service, composed like the built app. It looks keys up in its hot cache and times each look-up: the
+ * cost of a look-up without HTTP.
  */
 import { join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
@@ -12,7 +12,7 @@ export interface CachePodTask {
   readonly env: Readonly<Record<string, string>>;
   readonly databaseUrl: string;
 }
-/** Looks up single keys for so long. */
+/** Looks up single keys for a given time. */
 export interface LookUpRound {
   readonly type: 'look-up';
   readonly keys: readonly string[];
@@ -22,11 +22,11 @@ export interface LookUpRound {
 }
 export interface LookUpReport {
   readonly type: 'looked-up';
-  /** Milliseconds per look-up, in no order. */
+  /** Milliseconds per look-up, unsorted. */
   readonly took: Float64Array;
   readonly hits: number;
   readonly misses: number;
-  /** Keys that nothing is known of: there should be none. */
+  /** Number of keys without a value: should be 0. */
   readonly unknown: number;
 }
 

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 
-/** Benches that speak of one core give it to the server and the other to everybody else. */
+/** Cores of benches that measure one core: one for the server, the other for all other processes. */
 export const SERVER_CORE = 0;
 export const CLIENT_CORE = 1;
 
-/** Keeps all threads of a process on one core. */
+/** Pins all threads of a process to one core. */
 export function pin(pid: number | undefined, core: number): void {
   execFileSync('taskset', ['-a', '-p', '-c', String(core), String(pid)], { stdio: 'ignore' });
 }

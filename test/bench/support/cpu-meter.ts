@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Linux counts processor time in hundredths of a second. */
+/** Resolution of processor times in Linux: hundredths of a second. */
 const TICKS_PER_SECOND = 100;
 
 /**
- * Processor time of named groups of processes, each with all its descendants, from /proc. `stop` gives the share of one core
- * that each used since `start`: 1 is one core fully busy.
+ * Processor time of named groups of processes, each with all its descendants, from /proc. `stop` returns the share of one
+ * core that each group has used since `start`: 1 is one core fully used.
  */
 export class CpuMeter {
   private before = new Map<string, number>();
@@ -43,7 +43,7 @@ interface ProcessTime {
   readonly ticks: number;
 }
 
-/** A descendant that is the root of a group of its own counts there. */
+/** Returns the ticks of a process tree. A descendant that is the root of another group is counted there. */
 function treeTicks(pid: number, processes: ReadonlyMap<number, ProcessTime>, roots: ReadonlySet<number>): number {
   let ticks = processes.get(pid)?.ticks ?? 0;
   for (const [child, { parent }] of processes) {
@@ -58,17 +58,17 @@ function readProcesses(): Map<number, ProcessTime> {
     if (!/^\d+$/.test(name)) continue;
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      // The command, in brackets, may itself hold spaces and brackets: fields count from behind the last one.
+      // The command, in brackets, may contain spaces and brackets, so fields are counted from the last closing bracket.
       const fields = stat
         .slice(stat.lastIndexOf(')') + 2)
         .split(' ')
         .map(Number);
       const [parent = 0] = fields.slice(1);
-      // Own user and system time, and that of children that ended.
+      // User and system time of the process and of its ended children.
       const ticks = fields.slice(11, 15).reduce((sum, value) => sum + value, 0);
       processes.set(Number(name), { parent, ticks });
     } catch {
-      // It ended while we read.
+      // The process ended while its file was read.
     }
   }
   return processes;

@@ -1,15 +1,15 @@
 import type { SubscriptionRequest } from '../../../src/realtime/core/subscription.js';
 import { followers, type BenchFilter, type Key } from './latency-load.js';
 
-/** Steps of a threshold; the smallest matches every published change. */
+/** Steps used as thresholds; the smallest matches every published change. */
 const THRESHOLDS = [0.01, 0.02, 0.05];
 
-/** The filter once more as the product's core takes it. */
+/** Filter, and the same filter in the form of the product's core. */
 export interface DistinctFilter extends BenchFilter {
   readonly request: SubscriptionRequest;
 }
 
-/** Ten protocols each by popularity, one of three thresholds, and a least value that no two have in common. */
+/** Returns filters with ten protocols each by popularity, one of three thresholds, and a minimum value that is unique. */
 export function distinctFilters(count: number, keys: readonly Key[]): DistinctFilter[] {
   return followers(count, keys, 'socketio', 3).map((filter, n) => {
     const threshold = THRESHOLDS[n % THRESHOLDS.length] ?? 0;

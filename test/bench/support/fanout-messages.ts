@@ -1,4 +1,4 @@
-/** What the bench and its servers say to each other, and the message that all of them send. */
+/** Messages between the bench and its servers, and the message that all servers send. */
 export type FanoutKind = 'defi-realtime' | 'socket.io' | 'ws';
 
 export interface FanoutTask {
@@ -9,21 +9,21 @@ export interface FanoutTask {
 export interface PublishCommand {
   readonly type: 'publish';
   readonly events: number;
-  /** Events handed over in one turn of the event loop. */
+  /** Number of events published in one turn of the event loop. */
   readonly perTurn: number;
 }
 export interface PublishedAnswer {
   readonly type: 'published';
-  /** Processor time of the server since the command came, seconds. */
+  /** Processor time of the server since the command arrived, seconds. */
   readonly cpu: number;
 }
 
-/** Bytes of a message's JSON, whoever sends it. */
+/** Length of a message's JSON in bytes, the same for all servers. */
 export const MESSAGE_BYTES = 290;
-/** Fills the product's event up to that length. */
+/** Data that extends the product's event to that length. */
 export const FILLING = { note: 'x'.repeat(62) };
 
-/** A message of the same fields and length as the product's. */
+/** Returns a message with the same fields and length as the product's. */
 export function messageOf(number: number): Record<string, unknown> {
   return {
     eventId: '018bcfe5-6802-7000-8000-025ad0e0478c',

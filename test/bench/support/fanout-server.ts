@@ -1,4 +1,6 @@
-/** A process that sends the same messages to all its clients as fast as it can: this product's delivery, or a peer's. */
+/**
+ * Process that sends the same messages to all its clients at maximum speed, through the product's delivery or a peer's.
+ */
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:http';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
@@ -15,15 +17,15 @@ import {
 } from './fanout-messages.js';
 import { startHubServer } from './hub-server.js';
 
-/** Bytes that may wait for the slowest client before the publisher waits too. */
+/** Maximum number of unsent bytes of the slowest client, above which the publisher waits. */
 const ROOM_BYTES = 128 * 1024;
-/** How often the publisher looks, events. */
+/** Number of events between two checks of the unsent bytes. */
 const LOOK_EVERY = 100;
 
 interface Publisher {
   readonly port: number;
   publish(count: number): void;
-  /** Bytes waiting for the slowest client. */
+  /** Returns the unsent bytes of the slowest client. */
   waiting(): number;
 }
 

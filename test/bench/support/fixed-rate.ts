@@ -1,6 +1,6 @@
 /**
- * Starts `work` at a fixed rate, whether or not earlier ones have ended, and resolves when all have: milliseconds each
- * took. One that could not start in time because this process was behind counts from when it was due.
+ * Starts `work` at a fixed rate, even if earlier work has not ended, and resolves when all work has ended, with the
+ * duration of each in milliseconds. If this process started work late, its duration is counted from the scheduled time.
  */
 export async function repeatAt(perSecond: number, seconds: number, work: () => Promise<void>): Promise<Float64Array> {
   const took = new Float64Array(Math.round(perSecond * seconds));

@@ -4,10 +4,13 @@ import type { TestPods } from '../../support/pods.js';
 import { RecordedWriter, seeded } from '../../support/recorded-writer.js';
 import { waitFor } from '../../support/wait-for.js';
 
-/** One write of five changes every 4 ms: what the log adds to a pause is no more than that. */
+/** Rate for one write of five changes every 4 ms, so that a measured pause is at most 4 ms too long. */
 const RATE = 1_250;
 
-/** Ends the leader of the log under writes and starts it again; the longest time between two rows of the log meanwhile, ms. */
+/**
+ * Stops the leader of the log during writes and starts it again; returns the longest time between two rows of the log,
+ * ms.
+ */
 export async function standstill(pods: TestPods, prefix: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<number> {
   const { pool } = pods.db;
   const writer = new RecordedWriter(pool, prefix, 100, seeded(1));

@@ -1,4 +1,4 @@
-/** Runs one attack after the other, as told, in a process of its own: what it computes is not the bench's. */
+/** Runs attacks one after the other on request, in a separate process, so that their computing does not load the bench. */
 import { ATTACKS, type Victim } from '../../support/attacks/index.js';
 
 export interface AttackOrder {

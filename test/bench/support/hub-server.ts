@@ -1,7 +1,7 @@
 /**
- * The product's delivery as the built app composes it, in the calling process and without a database: ring of recent
- * events, hub with its index and sessions, metrics, the three transports on one port. What is left out: PostgreSQL,
- * sequencer, broker, and the look-up of keys; whoever connects is let in.
+ * The product's delivery, composed like the built app, in the calling process and without a database: ring of recent
+ * events, hub with index and sessions, metrics, and the three transports on one port. Not included: PostgreSQL,
+ * sequencer, broker and the check of keys; every client is admitted.
  */
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -27,9 +27,9 @@ const CALLER = { userId: 'bench', keyId: 'bench', role: 'reader', tier: 'enterpr
 export interface HubServer {
   readonly port: number;
   readonly hub: RealtimeHub;
-  /** Numbers the events and hands them to the hub in one turn. */
+  /** Numbers the events and gives them to the hub in one turn of the event loop. */
   publish(events: readonly Partial<LogEvent>[]): void;
-  /** Connections that read too slowly so far, by what was done. */
+  /** Returns the numbers of slow connections so far, by action. */
   slowConsumers(): Promise<{ latest: number; closed: number }>;
 }
 
@@ -83,7 +83,7 @@ export async function startHubServer(env: Readonly<Record<string, string>> = {})
   };
 }
 
-/** Everybody has a place. */
+/** Admits all clients. */
 const STRANGERS = { connect: async () => true, enter: async () => ({ known() {}, leave() {} }) };
 
 async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<string, string>>): Promise<number> {
@@ -157,7 +157,7 @@ async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<stri
         },
       },
       WriteBatches,
-      // Nobody comes back.
+      // No client resumes a session.
       { provide: SessionKeeper, useValue: { isToken: () => false, newToken: () => 'token' } },
       { provide: Database, useValue: { query: async () => [] } },
       { provide: PodChannel, useValue: { on: () => () => {}, publish: async () => true } },
@@ -177,7 +177,7 @@ async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<stri
   return (app.getHttpServer().address() as AddressInfo).port;
 }
 
-/** A module of the build: it is what runs in production, and decorators are not TypeScript that Node can strip. */
+/** Imports a module of the build, as it runs in production; Node cannot strip the types of a file with decorators. */
 function built<T>(path: string): Promise<T> {
   return import(join(import.meta.dirname, '../../../dist/src', path)) as Promise<T>;
 }

@@ -1,7 +1,7 @@
 import type { BenchFilter } from './latency-load.js';
 import type { SampleLists } from './raw-load-samples.js';
 
-/** What the writer wrote in one round: change `first + i` moved its key by `moved[i]`, undefined when it published nothing. */
+/** Writes of one round: change `first + i` moved its key by `moved[i]`; undefined if it published nothing. */
 export interface RoundRecord {
   readonly first: number;
   readonly keyCount: number;
@@ -11,17 +11,17 @@ export interface RoundRecord {
 }
 
 export interface Verdict {
-  /** Commit acknowledged → client, ms, sorted. */
+  /** Times from the acknowledged commit to the client, ms, sorted. */
   readonly lags: Float64Array;
   readonly lost: number;
   readonly duplicated: number;
-  /** Deliveries of changes that the client did not ask for or that must not have been published. */
+  /** Number of deliveries that the client did not subscribe to or that must not have been published. */
   readonly unexpected: number;
 }
 
-/** How many deliveries a round owes to clients with these filters. */
+/** Returns the number of deliveries that clients with these filters must receive in a round. */
 export function dueDeliveries(filters: readonly BenchFilter[], record: Omit<RoundRecord, 'acknowledgedAt'>): number {
-  // Moves by key, so that a client costs its own keys and not all changes.
+  // Moves by key, so that the cost per client depends only on its own keys.
   const byKey = Array.from({ length: record.keyCount }, (): number[] => []);
   for (const [i, moved] of record.moved.entries()) {
     if (moved !== undefined) byKey[(record.first + i) % record.keyCount]?.push(moved);
@@ -33,7 +33,7 @@ export function dueDeliveries(filters: readonly BenchFilter[], record: Omit<Roun
   return due;
 }
 
-/** Judges what clients received by the writer's own record, never by what the service says it did. */
+/** Checks deliveries against the writer's record, never against data of the service. */
 export function judge(filters: readonly BenchFilter[], received: readonly SampleLists[], record: RoundRecord): Verdict {
   const keysOf = filters.map(({ keys }) => new Set(keys));
   const seen = filters.map(() => new Set<number>());

@@ -6,16 +6,16 @@ export interface Key {
   readonly chain: string;
 }
 
-/** A subscription, and what it must bring, in plain terms for the check. */
+/** Subscription, and the events that it must deliver, in a form for the check. */
 export interface BenchFilter {
   readonly subscribe: Readonly<Record<string, unknown>>;
-  /** Places in the list of keys. */
+  /** Indexes in the list of keys. */
   readonly keys: readonly number[];
-  /** Smallest `moved`; 0: all. */
+  /** Minimum `moved`; 0: all. */
   readonly threshold: number;
 }
 
-/** Clients of one transport; client `n` has filter `n`. */
+/** Clients of one transport; client `n` uses filter `n`. */
 export interface BenchClients {
   readonly transport: DialectName;
   readonly processes: number;
@@ -34,7 +34,7 @@ const CHAINS = [
   'gnosis',
   'scroll',
 ];
-/** Moves relative to the baseline that each key goes through; every neighbour pair differs by at least 1 %. */
+/** Values of each key relative to its baseline; consecutive values differ by at least 1 %. */
 const WALK = [1.015, 0.995, 1.03, 1.07, 1.04, 1.0, 1.12, 1.02, 0.98, 1.0];
 
 export function keysOf(count: number): Key[] {
@@ -44,7 +44,7 @@ export function keysOf(count: number): Key[] {
   }));
 }
 
-/** The values of `count` changes from number `first` on; change `n` belongs to key `n % keys`. */
+/** Returns the values of `count` changes, starting with number `first`; change `n` belongs to key `n % keys`. */
 export function valuesOf(first: number, count: number, keys: number, baseline: number): Float64Array {
   return Float64Array.from({ length: count }, (_, i) => {
     const turn = Math.floor((first + i) / keys);
@@ -52,7 +52,10 @@ export function valuesOf(first: number, count: number, keys: number, baseline: n
   });
 }
 
-/** Of ten clients: one takes everything, four follow 20 protocols, two a chain, two large moves, one a single protocol. */
+/**
+ * Returns filters: of ten clients, one receives everything, four follow 20 protocols, two a chain, two large moves, one a
+ * single protocol.
+ */
 export function mixedFilters(count: number, keys: readonly Key[]): BenchFilter[] {
   const where = (matches: (key: Key) => boolean): number[] => keys.flatMap((key, n) => (matches(key) ? n : []));
   return Array.from({ length: count }, (_, n): BenchFilter => {
@@ -75,7 +78,10 @@ export function mixedFilters(count: number, keys: readonly Key[]): BenchFilter[]
   });
 }
 
-/** Each client follows ten different protocols, popular ones more often than others: the n-th has 1/n of the first's share. */
+/**
+ * Returns filters with ten different protocols per client, popular ones more often: the n-th protocol has 1/n of the
+ * first one's share.
+ */
 export function followers(count: number, keys: readonly Key[], transport: DialectName, seed: number): BenchFilter[] {
   const pick = zipf(keys.length, seed);
   return Array.from({ length: count }, () => {

@@ -9,7 +9,7 @@ import { NaiveDeadBand } from './naive-dead-band.js';
 import { median, percentile, round } from './percentiles.js';
 import { RawLoad } from './raw-load.js';
 
-/** Committed changes per second, and how many of them one transaction holds. */
+/** Committed changes per second, and number of changes per transaction. */
 const RATE = 1_000;
 const BATCH = 5;
 const BASELINE = 1_000_000;
@@ -29,7 +29,7 @@ interface RoundFigures extends Verdict {
   readonly cpu: Record<string, number>;
 }
 
-/** One process writes, the clients of the plan listen, and every delivery is traced to the write that caused it. */
+/** Runs one writer and the clients of the plan; every delivery is traced to the write that caused it. */
 export async function runLatency(context: BenchContext, plan: LatencyPlan): Promise<Figures> {
   const app = await context.startApp();
   const keys = keysOf(plan.keys);
@@ -51,7 +51,7 @@ export async function runLatency(context: BenchContext, plan: LatencyPlan): Prom
     writer: [writer.pid ?? 0],
   });
 
-  /** Writes, waits until the deliveries have come, and compares. */
+  /** Writes, waits until the deliveries have arrived, and compares them. */
   const measure = async (first: number, lasting: number): Promise<RoundFigures> => {
     const values = valuesOf(first, lasting * RATE, plan.keys, BASELINE);
     const moved = Array.from(values, (value, i) => bands[(first + i) % plan.keys]?.write(value));
@@ -64,7 +64,7 @@ export async function runLatency(context: BenchContext, plan: LatencyPlan): Prom
     const { acknowledgedAt, late } = await nextMessage<WriterReport>(writer, 'written');
     const cpu = meter.stop();
     const counts = await Promise.all(loads.map((load, index) => load.untilCounted(due[index] ?? 0)));
-    // What comes twice comes late: leave it a moment.
+    // Repeated deliveries arrive late, so some time is left for them.
     await new Promise((resolve) => setTimeout(resolve, 300));
     const ended = counts.flatMap(({ endings }) => endings);
     if (ended.length > 0) throw new Error(`The server closed connections: ${ended.join(', ')}`);

@@ -1,17 +1,20 @@
 /**
- * One process that commits upserts at a fixed rate and records, per change, when its commit was acknowledged. Every change
- * carries its number in the row's tags, so that a delivery can be traced to the very write that caused it.
+ * Process that commits upserts at a fixed rate and records when the commit of each change was acknowledged. Every change
+ * has its number in the row's tags, so that a delivery can be traced to its write.
  */
 import { Client } from 'pg';
 
 export interface WriterTask {
   readonly databaseUrl: string;
-  /** Changes per second, and how many of them one transaction holds. */
+  /** Changes per second, and number of changes per transaction. */
   readonly rate: number;
   readonly batch: number;
   readonly keys: readonly { protocol: string; chain: string }[];
 }
-/** Change `n` sets key `n % keys` to `values[n - first]`; one key belongs to one connection, so its order is that of `n`. */
+/**
+ * Change `n` sets key `n % keys` to `values[n - first]`. A key is always written through the same connection, so its
+ * changes are in order of `n`.
+ */
 export interface WriterRound {
   readonly type: 'round';
   readonly first: number;
@@ -19,9 +22,9 @@ export interface WriterRound {
 }
 export interface WriterReport {
   readonly type: 'written';
-  /** Unix milliseconds of the acknowledgement, per change of the round. */
+  /** Unix milliseconds of the acknowledgement of each change of the round. */
   readonly acknowledgedAt: Float64Array;
-  /** Transactions that could not start in time because all connections were busy. */
+  /** Number of transactions that started late because all connections were busy. */
   readonly late: number;
 }
 

@@ -2,15 +2,18 @@ import type { Key } from './latency-load.js';
 
 export interface BenchQuery {
   readonly query: Readonly<Record<string, unknown>>;
-  /** What it is about; nobody else is. */
+  /** Keys of the query, which no other query uses. */
   readonly keys: readonly Key[];
-  /** Whether the writer changes its keys. */
+  /** Whether the writer changes the query's keys. */
   readonly isTouched: boolean;
 }
 
 const SHARE_TOUCHED = 10;
 
-/** 100 that filter, sort and limit, 60 that group, 40 with time buckets; every tenth of each is touched. */
+/**
+ * Returns 100 queries that filter, sort and limit, 60 that group, and 40 with time buckets; the writer changes a tenth of
+ * each kind.
+ */
 export function liveQueries(): BenchQuery[] {
   const filters = make(100, 10, 'filter', (n, keys) => ({
     filters: { protocols: protocolsOf(keys), tvl_range: { min: 1 } },

@@ -1,7 +1,10 @@
 import type { Fleet } from '../../support/fleet.js';
 import type { SeenEvent } from '../../support/resuming-client.js';
 
-/** The longest that any client of a fleet waited, ms: until it got an event, or between two events where none could be written. */
+/**
+ * Longest time that a client of a fleet waited, ms: until it received an event, or between two events during which none
+ * could be written.
+ */
 export class LongestWait {
   private longest = 0;
 
@@ -18,7 +21,7 @@ export class LongestWait {
     }
   }
 
-  /** Of the time since the last call. */
+  /** Returns the longest wait since the previous call. */
   take(): number {
     const { longest } = this;
     this.longest = 0;

@@ -11,8 +11,8 @@ const BUILT = join(import.meta.dirname, '../../../dist/src/realtime/core');
 const EVENTS = 20_000;
 
 /**
- * What it costs to find the filters an event belongs to, microseconds per event: by the product's index, and by asking every
- * filter in turn, for which `scanned` events suffice. Fails when the two disagree.
+ * Returns the time to find the filters that match an event, microseconds per event: with the product's index, and by
+ * testing every filter in turn, for which `scanned` events are enough. Fails if the results differ.
  */
 export async function timeMatching(
   filters: readonly DistinctFilter[],
@@ -40,7 +40,7 @@ export async function timeMatching(
     }),
   );
   const some = events.slice(0, scanned);
-  // Also warms the code up.
+  // This also warms up the code.
   const found = some.reduce((sum, event) => sum + index.match(event).length, 0);
   const started = performance.now();
   for (const event of events) index.match(event);

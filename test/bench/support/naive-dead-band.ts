@@ -1,4 +1,4 @@
-/** The steps and the default threshold of TVL as the public contract lists them, written down again on purpose. */
+/** Steps and default threshold of TVL from the public contract, deliberately written down a second time. */
 const STEPS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 const THRESHOLD = 0.01;
 const TOLERANCE = 1e-9;
@@ -7,8 +7,9 @@ const left = (value: number, reference: number, ratio: number): boolean =>
   Math.abs(value - reference) >= (ratio - TOLERANCE) * reference;
 
 /**
- * What the database must publish, computed the slow and obvious way from the writer's own record: per key the last published
- * value and one reference per step. The bench judges deliveries by this, never by the service's log.
+ * Computes what the database must publish, in a slow and simple way, from the writer's own record: the last published
+ * value of each key and one reference per step. The bench checks deliveries against this, never against the service's
+ * log.
  */
 export class NaiveDeadBand {
   private published: number;
@@ -19,7 +20,7 @@ export class NaiveDeadBand {
     this.references = STEPS.map(() => baseline);
   }
 
-  /** The event's `moved`, or undefined when the write publishes nothing. */
+  /** Returns the event's `moved`; undefined if the write publishes nothing. */
   write(value: number): number | undefined {
     if (!left(value, this.published, THRESHOLD)) return undefined;
     this.published = value;

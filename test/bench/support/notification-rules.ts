@@ -6,13 +6,14 @@ import { SecretBox } from '../../../src/platform/secrets/secret-box.js';
 
 export interface BenchRule {
   readonly token: string;
-  /** Where its messages go: a path of the sink, one per rule. */
+  /** Path of the sink to which the rule's messages are sent, one per rule. */
   readonly path: string;
 }
 
 /**
- * Rules as their owners have them: a user, a proven endpoint with a signing secret and one rule "price below 100" each.
- * Written by SQL, because ten thousand requests are not what is measured; the evaluators learn of them as of any edit.
+ * Inserts rules with all that belongs to them: per rule one user, one proven endpoint with a signing secret, and the
+ * condition "price below 100". Written by SQL, because ten thousand requests are not part of the measurement; the
+ * evaluators find the rules like any edit.
  */
 export async function insertRules(
   client: Client,
@@ -63,7 +64,7 @@ export async function insertRules(
   await untilNone(client, 'SELECT count(*) AS n FROM alert_rule_edits');
 }
 
-/** Waits until a count is 0. */
+/** Waits until the SQL count is 0. */
 export async function untilNone(client: Client, sql: string): Promise<void> {
   for (let tries = 0; tries < 1_200; tries++) {
     const { rows } = await client.query<{ n: string }>(sql);

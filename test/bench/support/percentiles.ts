@@ -1,4 +1,4 @@
-/** The value below which a share of a sorted series lies (nearest rank); NaN of an empty one. */
+/** Returns the percentile of a sorted series by nearest rank (`share` 0 to 1); NaN for an empty series. */
 export function percentile(sorted: ArrayLike<number>, share: number): number {
   const rank = Math.max(0, Math.ceil(share * sorted.length) - 1);
   return sorted[rank] ?? Number.NaN;

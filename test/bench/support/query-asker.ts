@@ -3,11 +3,11 @@ import { Agent, request } from 'node:http';
 export interface Answered {
   readonly status: number;
   readonly text: string;
-  /** From the request until the whole answer, milliseconds. */
+  /** Time from the request to the complete answer, milliseconds. */
   readonly ms: number;
 }
 
-/** Asks the query API over connections that stay open. */
+/** Sends queries over connections that stay open. */
 export class QueryAsker {
   private readonly agent: Agent;
   private readonly headers: Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 /**
- * A process of clients that each ask, wait for the answer, and ask again, over a connection that stays open. Seven of ten
- * questions are of those that others ask as well; the rest is new.
+ * Process of clients that each send a query, wait for the answer and send the next, over a connection that stays open.
+ * Seven of ten queries are also sent by others; the rest are new.
  */
 import { QueryAsker } from './query-asker.js';
 import type { Series } from './query-history.js';
@@ -15,28 +15,28 @@ export interface ClientsRound {
   readonly type: 'ask';
   readonly clients: number;
   readonly seconds: number;
-  /** No question of another round is new in this one. */
+  /** Number of the round's first new query; no other round uses the numbers from here on. */
   readonly firstNew: number;
 }
 export interface ClientsReport {
   readonly type: 'asked';
-  /** Milliseconds of every 200, sorted. */
+  /** Milliseconds of all answers with status 200, sorted. */
   readonly ms: Float64Array;
-  /** Of these, those the cache had. */
+  /** Number of these answers that came from the cache. */
   readonly hits: number;
-  /** Answered 503. */
+  /** Number of answers with status 503. */
   readonly shed: number;
-  /** Anything else, and what the first of them was. */
+  /** Number of all other answers, and the content of the first of them. */
   readonly errors: number;
   readonly problem: string | undefined;
-  /** From the first question until the last answer of who began in time. */
+  /** Time from the first query to the last answer of the clients that started in time, seconds. */
   readonly seconds: number;
 }
 
 const REPEATED = 7;
 const repeated = repeatedQuestions().map((question) => JSON.stringify(question));
 
-/** Whoever is turned away waits this long, as a client that reads Retry-After would, though shorter. */
+/** Wait of a client after a 503, like a client that obeys Retry-After, but shorter. */
 const AFTER_SHED_MS = 1_000;
 
 class Round {

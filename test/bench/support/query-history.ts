@@ -7,17 +7,17 @@ import type { BenchContext } from './bench-context.js';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const DAY_MS = 86_400_000;
-/** Recorded days, one value per series every five minutes. */
+/** Number of recorded days, with one value per series every five minutes. */
 export const DAYS = 42;
-/** An older data set would soon lose its first week of single values. */
+/** Age up to which a data set is reused: the app would soon delete the first week of raw values of an older one. */
 const OLDEST_DAYS = 10;
-/** Days of single values the app keeps: all of them. */
+/** Number of days for which the app keeps raw values: all of them. */
 export const RAW_DAYS = DAYS + 2 * OLDEST_DAYS;
 const CHAINS_PER_PROTOCOL = 4;
-/** Twelve: their hours of 30 days are within the groups that one answer may have. */
+/** Twelve chains: their hours in 30 days are within the maximum number of groups of an answer. */
 const CHAINS = 'ethereum polygon arbitrum base optimism bsc avalanche solana gnosis scroll linea blast'.split(' ');
 const CATEGORIES = ['Dexs', 'Lending', 'Liquid Staking', 'Bridge', 'Yield', 'CDP'];
-/** What the printed example asks for. */
+/** Protocols in the example of the documentation. */
 const NAMED = ['uniswap-v3', 'aave-v3'];
 
 export interface Series {
@@ -25,19 +25,19 @@ export interface Series {
   readonly chain: string;
 }
 
-/** `count` series of protocols that are on four chains each. */
+/** Returns `count` series of protocols that are on four chains each. */
 export function seriesOf(count: number): Series[] {
   return Array.from({ length: count }, (_, n) => {
     const protocol = Math.floor(n / CHAINS_PER_PROTOCOL);
-    // The named ones are on the chains of the printed example.
+    // The named protocols are on the chains of the documented example.
     const chain = CHAINS[((n % CHAINS_PER_PROTOCOL) + (protocol < 2 ? 0 : protocol * 3)) % CHAINS.length];
     return { protocol: NAMED[protocol] ?? `protocol-${protocol}`, chain: chain ?? '' };
   });
 }
 
 /**
- * The directory that keeps the data set of so many series between runs, under $XDG_CACHE_HOME. Other tables than those it
- * was made with, or an age at which the app would drop its first weeks, make a new one.
+ * Returns the directory, under $XDG_CACHE_HOME, in which the data set with this many series is kept between runs. A new
+ * data set is created if the tables have changed, or if the app would delete the first weeks of the old one.
  */
 export function historyDirectory(series: number): string {
   const home = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'defi-realtime-bench');
@@ -57,9 +57,9 @@ export function historyDirectory(series: number): string {
 }
 
 /**
- * Fills the running app's history up to now: each series is a random walk that shares the market's moves with the others.
- * What is there already stays, so that an interrupted load goes on where it was and a later run adds what is missing.
- * Answers the number of points.
+ * Fills the running app's history up to now; each series is a random walk that shares the market's moves with the others.
+ * Existing values stay, so that an interrupted load continues, and a later run adds the missing values. Returns the
+ * number of points.
  */
 export async function fillHistory(context: BenchContext, client: Client, series: readonly Series[]): Promise<number> {
   await client.query(`SET synchronous_commit = off`);
@@ -73,7 +73,7 @@ export async function fillHistory(context: BenchContext, client: Client, series:
   while (until < end) {
     const stop = Math.min(end, (Math.floor(until / DAY_MS) + 1) * DAY_MS);
     await client.query('BEGIN');
-    // The app makes aggregates as well: as it does, one at a time.
+    // The app also creates aggregates; the lock lets only one process do so at a time, as in the app.
     await client.query(`SELECT pg_advisory_xact_lock(hashtext('history_rollups'))`);
     await client.query('SELECT bench_walk_on(to_timestamp($1::float8 / 1000))', [stop]);
     await client.query('COMMIT');
@@ -106,7 +106,7 @@ async function progress(client: Client): Promise<number> {
   return rows[0]?.until ?? Date.now();
 }
 
-/** The rows are written as any writer would, and the app makes series and published values of them itself. */
+/** Writes the rows like any writer; the app creates series and published values from them. */
 async function begin(client: Client, series: readonly Series[]): Promise<void> {
   const columns = [series.map(({ protocol }) => protocol), series.map(({ chain }) => chain)];
   await client.query(
@@ -116,7 +116,7 @@ async function begin(client: Client, series: readonly Series[]): Promise<void> {
      ON CONFLICT DO NOTHING`,
     [...columns, CATEGORIES],
   );
-  // From a million to some ten billions, most of them small.
+  // From a million to some ten billion, most of them small.
   await client.query(
     `INSERT INTO protocol_tvl (protocol, chain, tvl, source)
      SELECT protocol, chain, exp(14 + 8 * ((n * 7919 % 1000) / 1000.0) ^ 2), 'bench'
@@ -144,7 +144,7 @@ async function begin(client: Client, series: readonly Series[]): Promise<void> {
   await client.query('COMMIT');
 }
 
-/** Aggregates are those that the app would make of the same points. */
+/** The aggregates are equal to those that the app would create from the same points. */
 const WALK = `
 CREATE TABLE bench_walk (until timestamptz NOT NULL, points bigint NOT NULL, ids integer[] NOT NULL, logs float8[] NOT NULL);
 
@@ -180,7 +180,7 @@ BEGIN
   UPDATE bench_walk SET until = walk.until, points = walk.points, logs = walk.logs;
 END $$`;
 
-/** The rows stand where their walks ended. */
+/** Sets the rows to the values at which their walks ended. */
 const ROWS_FOLLOW = `
 UPDATE protocol_tvl r SET tvl = exp(w.log), observed_at = now()
 FROM (SELECT unnest(ids) AS id, unnest(logs) AS log FROM bench_walk) w JOIN metric_series s ON s.id = w.id

@@ -10,17 +10,20 @@ import { RawLoad } from './raw-load.js';
 const RATE = 1_000;
 const BATCH = 5;
 const BASELINE = 1_000_000;
-/** Whole protocols, so that a change has one follower. */
+/** Only whole protocols, so that each change has one follower. */
 const KEYS_PER_CLIENT = 8;
 
 export interface IngestFigures {
   readonly p50: number;
   readonly p95: number;
-  /** Changes that were committed and did not come. */
+  /** Number of committed changes that did not arrive. */
   readonly lost: number;
 }
 
-/** One process commits 1,000 changes a second; every change has one follower, and its way from commit to client is timed. */
+/**
+ * Commits 1,000 changes a second from one process; each change has one follower, and the time from commit to client is
+ * measured.
+ */
 export class IngestProbe {
   private written = 0;
 
@@ -31,7 +34,7 @@ export class IngestProbe {
   ) {}
 
   static async start(context: BenchContext, app: BenchApp, client: Client, keys: readonly Series[]) {
-    // Twice, so that the last published value of every key is this one whatever it was before.
+    // Twice, so that this is the last published value of every key, whatever it was before.
     for (const value of [2 * BASELINE, BASELINE]) {
       await client.query(
         `UPDATE protocol_tvl r SET tvl = $3 FROM unnest($1::text[], $2::text[]) k (protocol, chain)

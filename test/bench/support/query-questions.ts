@@ -2,7 +2,7 @@ import type { Series } from './query-history.js';
 
 export type Question = Readonly<Record<string, unknown>>;
 
-/** The request printed in the documentation; another `least` TVL makes it another question of the same work. */
+/** Returns the query in the documentation; a different `least` TVL makes it a different query of equal cost. */
 export function printedExample(least = 1_000_000): Question {
   return {
     filters: {
@@ -17,7 +17,7 @@ export function printedExample(least = 1_000_000): Question {
   };
 }
 
-/** Mean TVL by chain and hour of 30 days. `least` as above. */
+/** Returns a query for the mean TVL by chain and hour over 30 days; `least` as for `printedExample`. */
 export function groupByHour(least = 0): Question {
   return {
     where: { field: 'tvl', op: 'gte', value: least },
@@ -27,7 +27,7 @@ export function groupByHour(least = 0): Question {
   };
 }
 
-/** Percentiles of the mean TVL of seven days, by chain. */
+/** Returns a query for percentiles of the mean TVL over seven days, by chain. */
 export function percentiles(least = 0): Question {
   return {
     where: { field: 'tvl', op: 'gte', value: least },
@@ -44,14 +44,14 @@ export function percentiles(least = 0): Question {
   };
 }
 
-/** Every series by hour, oldest first, in pages. */
+/** Query for all series by hour, oldest first, in pages. */
 export const WALK: Question = {
   time: { from: 'now-30d', to: 'now', bucket: '1h' },
   sort: { field: 'time', order: 'asc' },
   limit: 100,
 };
 
-/** What dashboards ask again and again. */
+/** Returns queries that dashboards repeat. */
 export function repeatedQuestions(): Question[] {
   return [
     printedExample(),
@@ -79,7 +79,7 @@ export function repeatedQuestions(): Question[] {
   ];
 }
 
-/** A question that nobody asked before: number `n` of this client. */
+/** Returns query `n` of this client, which no client has sent before. */
 export function newQuestion(series: readonly Series[], n: number): Question {
   const { protocol, chain } = series[(n * 7_919) % series.length] ?? { protocol: '', chain: '' };
   const some = Array.from({ length: 20 }, (_, i) => series[(n * 31 + i * 97) % series.length]?.protocol ?? '');

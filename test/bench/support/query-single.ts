@@ -10,7 +10,7 @@ interface Page {
   readonly meta: { readonly cache: string };
 }
 
-/** One client that asks one question after the other. */
+/** One client that sends one query after the other. */
 export class SingleClient {
   constructor(
     private readonly asker: QueryAsker,
@@ -18,7 +18,7 @@ export class SingleClient {
     private readonly context: BenchContext,
   ) {}
 
-  /** The printed example: as a question nobody asked before, and as one that was asked. */
+  /** Measures the documented example as a new query and as a repeated one. */
   async printed(times: number) {
     await this.ask(printedExample(999_999));
     const cold: number[] = [];
@@ -30,7 +30,7 @@ export class SingleClient {
     return figures;
   }
 
-  /** The heavy questions, in turn with plain SQL that asks the single values the same. */
+  /** Measures the expensive queries, alternating with plain SQL that computes the same from raw values. */
   async heavy(rounds: number) {
     const group: number[] = [];
     const share: number[] = [];
@@ -41,7 +41,7 @@ export class SingleClient {
       share.push((await this.ask(percentiles(n))).ms);
       raw.push(await this.sql(RAW_GROUP));
       postgrest.push(await this.sql(POSTGREST_GROUP));
-      // The first round brings pages into memory, for everyone.
+      // The first round is dropped, because it loads pages into memory for all of them.
       if (n === 0) for (const list of [group, share, raw, postgrest]) list.length = 0;
     }
     const figures = {
@@ -56,7 +56,7 @@ export class SingleClient {
     return figures;
   }
 
-  /** Follows `next_cursor` over so many rows; every row must come after the one before. */
+  /** Follows `next_cursor` over this many rows; every row must sort after the previous one. */
   async walk(rows: number) {
     const pages: number[] = [];
     let [cursor, seen, last, disorder] = [undefined as string | undefined, 0, '', 0];
@@ -92,14 +92,14 @@ function p95(ms: readonly number[]): number {
   return round(percentile(Float64Array.from(ms).sort(), 0.95));
 }
 
-/** What one would write by hand. */
+/** SQL as one would write it by hand. */
 const RAW_GROUP = `
 SELECT s.chain, date_trunc('hour', p.at, 'UTC') AS hour, avg(p.value) AS avg_tvl
 FROM metric_points p JOIN metric_series s ON s.id = p.series_id
 WHERE s.metric = 'tvl' AND p.at >= now() - interval '30 days' AND p.at < now()
 GROUP BY 1, 2 ORDER BY 2, 1`;
 
-/** The same as PostgREST asks a view: aggregates of it, the answer made by the database as JSON. */
+/** The same query as PostgREST sends it to a view: the database aggregates and creates the JSON answer. */
 const POSTGREST_GROUP = `
 WITH pgrst_source AS (
   SELECT v.chain, v.hour, avg(v.tvl) AS avg_tvl

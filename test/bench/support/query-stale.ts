@@ -5,8 +5,8 @@ import type { Series } from './query-history.js';
 const LANES = 8;
 
 /**
- * Writes a value that is published, and asks with the position that ingest answered for what was in the cache until then:
- * how often does the answer lack the write?
+ * Writes a value that is published, and then sends a query that is in the cache, with the cursor from ingest as
+ * `at_least`. Returns how often the answer does not contain the write.
  */
 export async function staleReads(
   context: BenchContext,
@@ -16,7 +16,7 @@ export async function staleReads(
 ): Promise<{ tries: number; stale: number }> {
   let [stale, done] = [0, 0];
   const lane = async (index: number): Promise<void> => {
-    // A lane has a series of its own: nobody else changes it.
+    // Each lane has its own series, which no other lane changes.
     const { protocol = '', chain = '' } = series[index * 4] ?? {};
     const question = { filters: { protocols: [protocol], chains: [chain] } };
     for (let n = 0; done < tries; n += 1) {

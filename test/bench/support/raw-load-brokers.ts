@@ -1,8 +1,8 @@
-/** What raw clients must know of the brokers that fan-out is compared with: MQTT and NATS over WebSocket. */
+/** Protocols of the brokers with which fan-out is compared: MQTT and NATS over WebSocket. */
 import type { Dialect } from './raw-load-dialects.js';
 import type { Framing, MessageSink } from './raw-load-framing.js';
 
-/** The topic and subject of the one stream. */
+/** Name of the stream, as MQTT topic and NATS subject. */
 export const STREAM = 'stream';
 
 const NAME = Buffer.from(STREAM);
@@ -13,7 +13,7 @@ const PUBLISH = 0x30;
 const CLEAN_SESSION = 2;
 const KEEP_ALIVE_SECONDS = [2, 88];
 
-/** MQTT 3.1.1, quality of service 0: what fan-out without acknowledgements costs. Here one frame holds one packet. */
+/** MQTT 3.1.1 with quality of service 0, fan-out without acknowledgements. Here one frame contains one packet. */
 export function mqtt(): Dialect {
   return {
     framing: 'websocket',
@@ -35,7 +35,7 @@ export function mqtt(): Dialect {
   };
 }
 
-/** A message as its publisher writes it, over plain TCP. */
+/** Returns a message in the form in which a publisher writes it over plain TCP. */
 export function mqttPublish(payload: Buffer): Buffer {
   const length = 2 + NAME.length + payload.length;
   return Buffer.from([PUBLISH, (length & 127) | 128, length >> 7, ...LENGTH_OF_NAME, ...NAME, ...payload]);
@@ -66,15 +66,15 @@ export function natsPublish(payload: Buffer): Buffer {
 }
 
 /**
- * NATS packs many messages into one frame and cuts them anywhere, so frames say nothing: what they carry is one stream of
- * text, of which only the line in front of each message is read.
+ * NATS packs many messages into one frame and splits them at any byte, so frame boundaries have no meaning: the content
+ * is one stream of text, of which only the line before each message is parsed.
  */
 export class NatsFraming implements Framing {
   private header: number[] = [];
-  /** Bytes of the present frame that have not come. */
+  /** Number of bytes of the current frame that have not arrived. */
   private frame = 0;
   private line = '';
-  /** Bytes of the present message that have not come. */
+  /** Number of bytes of the current message that have not arrived. */
   private body = 0;
 
   constructor(private readonly sink: MessageSink) {}
@@ -95,7 +95,7 @@ export class NatsFraming implements Framing {
     }
   }
 
-  /** The length of the frame whose header is complete now; 0: not yet, or an empty one. */
+  /** Returns the length of the frame if its header is complete; 0 if the header is incomplete or the frame is empty. */
   private frameLength(): number {
     const { header } = this;
     const short = (header[1] ?? 0) & 127;

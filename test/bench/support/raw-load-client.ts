@@ -10,9 +10,12 @@ import {
 } from './raw-load-framing.js';
 import type { Samples } from './raw-load-samples.js';
 
-/** All clients of a process read into this one buffer: the kernel fills it and the client looks at it in the same turn. */
+/** Read buffer shared by all clients of a process: the kernel fills it, and the client processes it in the same turn. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(256 * 1024);
-/** Clients spread over this many loopback addresses, so that ports do not run out while closed ones wait. */
+/**
+ * Number of loopback addresses over which clients are spread, so that ports do not run out while closed ones are in
+ * TIME_WAIT.
+ */
 const ADDRESSES = 16;
 const HEAD_LIMIT = 16 * 1024;
 
@@ -23,18 +26,18 @@ export interface ClientSettings {
   readonly samples: Samples;
 }
 
-/** One connection on a bare socket: speaks until it is ready, then counts. */
+/** One client on a bare socket: performs the handshake until it is ready, then counts deliveries. */
 export class RawClient implements MessageSink {
   readonly head: number;
   /** Deliveries since the last `reset`. */
   count = 0;
   bytes = 0;
-  /** When the last bytes came, Unix milliseconds. */
+  /** Time at which the last bytes arrived, Unix milliseconds. */
   heardAt = 0;
   isReady = false;
-  /** From the client's last message before it was ready, usually `subscribe`, until the answer, ms. */
+  /** Time from the client's last message before it was ready, usually `subscribe`, to the answer, ms. */
   answerMs = 0;
-  /** Ended although nobody asked for it, and how. */
+  /** Reason of an end that the bench did not request. */
   ended: string | undefined;
   private readonly socket: Socket;
   private framing: Framing | undefined;
@@ -62,7 +65,7 @@ export class RawClient implements MessageSink {
     this.socket.on('close', () => this.end('the server closed the connection'));
   }
 
-  /** Reads nothing from now on, as a client whose network stands still. */
+  /** Stops reading, like a client whose network stands still. */
   stall(): void {
     this.socket.pause();
   }
@@ -71,7 +74,7 @@ export class RawClient implements MessageSink {
     this.socket.resume();
   }
 
-  /** Ends at once and leaves no port waiting. */
+  /** Ends the connection with a reset, so that no port stays in TIME_WAIT. */
   close(): void {
     this.closing = true;
     this.socket.resetAndDestroy();
@@ -112,7 +115,7 @@ export class RawClient implements MessageSink {
     this.socket.write(frame);
   }
 
-  /** A delivery whose number is wanted; one of which not all has come yet comes again as a whole. */
+  /** Samples a delivery. Returns false if it is incomplete; it is then passed again as a whole. */
   private sample(data: Buffer, start: number, end: number, events: number): boolean {
     if (!this.settings.samples.add(this.n, data, start, end)) return false;
     this.count += events;
@@ -179,5 +182,5 @@ export class RawClient implements MessageSink {
 
 const FRAMINGS = { websocket: WebSocketFraming, 'event-stream': EventStreamFraming, nats: NatsFraming };
 
-/** Any 16 bytes: nobody here is behind a cache that the key would have to outwit. */
+/** Any 16 bytes: there is no cache between client and server that would need a random key. */
 const HANDSHAKE_KEY = Buffer.from('defi-realtime-ld').toString('base64');

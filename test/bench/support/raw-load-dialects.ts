@@ -1,26 +1,26 @@
 import { mqtt, nats } from './raw-load-brokers.js';
 
-/** What raw clients must know of a protocol: how to get in, how to subscribe, and which messages are deliveries. */
+/** Protocol of raw clients: how to connect and subscribe, and which messages are deliveries. */
 export interface Dialect {
   readonly framing: 'websocket' | 'event-stream' | 'nats';
-  /** Bytes of a message that `events` must see; the rest of a delivery that nobody samples is skipped unread. */
+  /** Number of bytes of a message that `events` needs; the rest of a delivery that is not sampled is skipped. */
   readonly head: number;
   /** Target and additional header lines of the request that opens client `n`. */
   request(n: number): { target: string; headers: readonly string[] };
-  /** What client `n` says first, where the server waits for it. */
+  /** Returns the first message of client `n`, if the server waits for one. */
   opening?(n: number): Buffer;
-  /** How many deliveries a message holds. Those with none are handed to `converse`. */
+  /** Returns the number of deliveries in a message; messages without any are passed to `converse`. */
   events(data: Buffer, start: number, end: number): number;
-  /** What to do about a message that is no delivery. */
+  /** Returns the reaction to a message that is not a delivery. */
   converse(n: number, message: Buffer): Turn;
 }
 
 export interface Turn {
-  /** Messages to answer with. */
+  /** Messages to send as answer. */
   readonly send?: readonly (string | Buffer)[];
-  /** The client is in and has what it asked for. */
+  /** Whether the client is connected and subscribed. */
   readonly ready?: boolean;
-  /** It never will be. */
+  /** Reason why the client was refused permanently. */
   readonly refused?: string;
 }
 
@@ -28,13 +28,16 @@ export interface DialectOptions {
   readonly name: DialectName;
   /** Client `n` uses key and body `n` modulo their number. */
   readonly apiKeys?: readonly string[];
-  /** Bodies of `subscribe`; for SSE the parameters of the query. Without any, clients are ready once they are let in. */
+  /** Bodies of `subscribe`, or query parameters for SSE. Without bodies, clients are ready when they are admitted. */
   readonly bodies?: readonly Readonly<Record<string, unknown>>[];
-  /** Name of the deliveries where it is not the dialect's for TVL changes. */
+  /** Name of the deliveries, if not the dialect's name for TVL changes. */
   readonly event?: string;
   /** Socket.IO: the namespace, `/v1/realtime` by default. */
   readonly namespace?: string;
-  /** Plain WebSocket and SSE: the path where it is not this product's. Nobody authenticates there: open is ready. */
+  /**
+   * Path for plain WebSocket and SSE on a server other than this product. Such servers need no authentication: clients
+   * are ready when connected.
+   */
   readonly path?: string;
 }
 
@@ -49,7 +52,7 @@ export function dialectOf(options: DialectOptions): Dialect {
   return options.name === 'sse' ? eventStream(options) : plainWebSocket(options);
 }
 
-/** Plain WebSocket: the key goes in the header, so being let in costs no message. */
+/** Plain WebSocket: the key is in a header, so admission needs no message. */
 function plainWebSocket({ apiKeys = [], bodies = [], event = 'tvl_update', path }: DialectOptions): Dialect {
   const isDelivery = startsWith(`{"type":"${event}"`);
   return {
@@ -71,7 +74,7 @@ function plainWebSocket({ apiKeys = [], bodies = [], event = 'tvl_update', path 
   };
 }
 
-/** Socket.IO over WebSocket, engine protocol 4: every message of a namespace carries its name. */
+/** Socket.IO over WebSocket, engine protocol 4: every message of a namespace contains the namespace's name. */
 function socketIo(options: DialectOptions): Dialect {
   const { apiKeys = [], bodies = [], event = 'tvl_change', namespace = '/v1/realtime' } = options;
   const prefix = namespace === '/' ? '' : `${namespace},`;
@@ -96,7 +99,7 @@ function socketIo(options: DialectOptions): Dialect {
   };
 }
 
-/** Server-Sent Events: one request says everything. */
+/** Server-Sent Events: a single request contains key and subscription. */
 function eventStream({ apiKeys = [], bodies = [], event = 'tvl_change', path }: DialectOptions): Dialect {
   const isDelivery = startsWith(`event: ${event}\n`);
   return {
@@ -126,7 +129,7 @@ function at<T>(values: readonly T[], n: number): T | undefined {
   return values[n % values.length];
 }
 
-/** A test of a message's first bytes that makes nothing; it runs once per delivery. */
+/** Returns a test of a message's first bytes that allocates nothing, because it runs once per delivery. */
 function startsWith(text: string): { length: number; of: Dialect['events'] } {
   const bytes = Buffer.from(text);
   const { length } = bytes;

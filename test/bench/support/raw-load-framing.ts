@@ -1,22 +1,22 @@
 import { randomBytes } from 'node:crypto';
 
-/** What a framing hands on; both see the shared read buffer and must copy what they keep. */
+/** Receiver of the messages of a framing. `data` is the shared read buffer, so the receiver must copy what it keeps. */
 export interface MessageSink {
-  /** Bytes of a message that `delivery` must see. */
+  /** Number of bytes of a message that `delivery` needs. */
   readonly head: number;
   /**
-   * A message that begins so. True: done with it, the rest is skipped. False: the whole message is wanted and comes to
-   * `message`. `data` holds at least `head` bytes of it, or all.
+   * Called with the beginning of a message. Returns true if the rest can be skipped, false if the whole message is needed
+   * and must be passed to `message`. `data` contains at least `head` bytes of the message, or all of it.
    */
   delivery(data: Buffer, start: number, end: number): boolean;
   message(message: Buffer): void;
-  /** One more delivery, of which nothing is wanted. */
+  /** Called for one more delivery whose content is not needed. */
   delivered(): void;
-  /** The peer wants to hear this at once. */
+  /** Called with a frame that must be sent to the peer at once. */
   answer(frame: Buffer): void;
 }
 
-/** Cuts a byte stream into messages. */
+/** Splits a byte stream into messages. */
 export interface Framing {
   take(data: Buffer): void;
 }
@@ -26,10 +26,10 @@ const CLOSE = 8;
 const PING = 9;
 const PONG = 10;
 
-/** Frames of a server (RFC 6455): never masked, here never fragmented. */
+/** Frames of a server (RFC 6455): never masked, and here never fragmented. */
 export class WebSocketFraming implements Framing {
   private rest: Buffer | undefined;
-  /** Bytes of a delivery that has been counted already. */
+  /** Number of remaining bytes of a delivery that was already counted. */
   private skip = 0;
 
   constructor(private readonly sink: MessageSink) {}
@@ -44,11 +44,14 @@ export class WebSocketFraming implements Framing {
       offset = Math.min(next, data.length);
       this.skip = next - offset;
     }
-    // The piece lies in a buffer that the next read of any client overwrites.
+    // Copied, because the next read of any client overwrites the buffer.
     this.rest = offset < data.length ? Buffer.from(data.subarray(offset)) : undefined;
   }
 
-  /** Where the next frame begins, maybe behind the data; `offset` itself while too little of this one is there. */
+  /**
+   * Returns the start of the next frame, which may be after the end of the data; `offset` if too few bytes of this frame
+   * have arrived.
+   */
   private frame(data: Buffer, offset: number): number {
     const there = data.length - offset;
     if (there < 2) return offset;
@@ -80,7 +83,7 @@ export class WebSocketFraming implements Framing {
 /** Blocks of an event stream inside the chunks of an HTTP answer. */
 export class EventStreamFraming implements Framing {
   private rest: Buffer | undefined;
-  /** Bytes of the present chunk that have not come. */
+  /** Number of bytes of the current chunk that have not arrived. */
   private chunk = 0;
   private blocks: Buffer | undefined;
 
@@ -92,7 +95,7 @@ export class EventStreamFraming implements Framing {
     let offset = 0;
     while (offset < data.length) {
       if (this.chunk === 0) {
-        // The line end of the chunk before is skipped with the search for the size's own.
+        // The search for the end of the size line skips the line end of the previous chunk.
         const first = data[offset] === 13 ? offset + 2 : offset;
         const end = data.indexOf('\r\n', first);
         if (end < 0) {
@@ -121,7 +124,7 @@ export class EventStreamFraming implements Framing {
   }
 }
 
-/** A whole message of a client: masked, as clients must. */
+/** Returns a complete frame of a client, masked as clients must. */
 export function clientFrame(payload: string | Buffer, opcode = typeof payload === 'string' ? TEXT : 2): Buffer {
   const data = Buffer.from(payload);
   const header = data.length < 126 ? 2 : 4;

@@ -1,4 +1,4 @@
-/** A process that holds thousands of raw clients; `RawLoad` starts it and talks to it. */
+/** Process that runs thousands of raw clients; `RawLoad` starts it and sends it commands. */
 import { dialectOf, type DialectOptions } from './raw-load-dialects.js';
 import { RawClient } from './raw-load-client.js';
 import { Samples, type SampleLists, type SampleOptions } from './raw-load-samples.js';
@@ -14,7 +14,7 @@ export type LoadCommand = { readonly id: number } & (
       readonly type: 'open';
       /** Numbers of the clients to open. */
       readonly clients: Int32Array;
-      /** At most so many are on their way at a time, and at most so many begin per second. */
+      /** Maximum number of connections in progress, and maximum number started per second. */
       readonly atOnce: number;
       readonly perSecond?: number;
     }
@@ -26,21 +26,21 @@ export type LoadCommand = { readonly id: number } & (
   | { readonly type: 'close' }
 );
 export interface OpenAnswer {
-  /** Milliseconds from the start of the connection until ready, of each that made it. */
+  /** Milliseconds from the start of the connection until ready, for each client that became ready. */
   readonly ms: Float64Array;
-  /** Milliseconds from its last message until the answer that made it ready, of each. */
+  /** Milliseconds from the client's last message to the answer that made it ready, for each client. */
   readonly answerMs: Float64Array;
   readonly problems: readonly string[];
 }
 export interface CountsAnswer {
   readonly ready: number;
-  /** Ended although nobody asked for it. */
+  /** Number of connections that ended without a request of the bench. */
   readonly ended: number;
   readonly endings: readonly string[];
   readonly bytes: number;
-  /** When the last bytes came to any of them, Unix milliseconds. */
+  /** Time at which the last bytes arrived at any client, Unix milliseconds. */
   readonly heardAt: number;
-  /** Parallel lists: client and its deliveries since the last reset. */
+  /** Parallel lists: client, and its number of deliveries since the last reset. */
   readonly clients: Int32Array;
   readonly counts: Float64Array;
 }

@@ -1,11 +1,14 @@
 export interface SampleOptions {
-  /** Text in a delivery that stands right before the number of its change, for instance `"tags":["n`. */
+  /** Text in a delivery directly before the number of its change, for example `"tags":["n`. */
   readonly mark: string;
-  /** Every how many deliveries of a client one is noted; 1: all. Clients take turns, so that each change is seen by some. */
+  /**
+   * One in this many deliveries of a client is recorded; 1: all. Clients take turns, so that each change is recorded by
+   * some.
+   */
   readonly every: number;
 }
 
-/** Parallel lists: client, number behind the mark, Unix milliseconds of arrival. */
+/** Parallel lists: client, number after the mark, Unix milliseconds of arrival. */
 export interface SampleLists {
   readonly clients: Int32Array;
   readonly changes: Int32Array;
@@ -15,7 +18,7 @@ export interface SampleLists {
 const FIRST_ROOM = 65_536;
 const ZERO = 48;
 
-/** Which deliveries came when: numbers in arrays that grow by doubling, nothing made per delivery. */
+/** Records arrival times of deliveries: numbers in arrays that grow by doubling, without allocations per delivery. */
 export class Samples {
   private readonly mark: Buffer;
   private readonly every: number;
@@ -29,12 +32,12 @@ export class Samples {
     this.every = options?.every ?? 0;
   }
 
-  /** Whether this delivery of the client is one to note. */
+  /** Whether this delivery of the client is recorded. */
   wants(client: number, count: number): boolean {
     return this.every > 0 && (count + client) % this.every === 0;
   }
 
-  /** False while the mark and the whole number behind it are not there. */
+  /** Returns false if the mark or the complete number after it has not arrived. */
   add(client: number, data: Buffer, start: number, end: number): boolean {
     const found = data.indexOf(this.mark, start);
     let digit = found + this.mark.length;
@@ -54,7 +57,7 @@ export class Samples {
     return true;
   }
 
-  /** All that was noted since the last call. */
+  /** Returns and drops all records since the previous call. */
   take(): SampleLists {
     const { size } = this;
     this.size = 0;

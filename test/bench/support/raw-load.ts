@@ -6,19 +6,19 @@ import type { SampleLists } from './raw-load-samples.js';
 
 export interface RawLoadOptions extends Omit<LoadTask, 'host'> {
   readonly host?: string;
-  /** Processes the clients are spread over; two by default. */
+  /** Number of processes over which the clients are spread; two by default. */
   readonly processes?: number;
 }
 
 export interface LoadCounts {
-  /** Let in, subscribed and still there. */
+  /** Number of clients that are admitted, subscribed and still connected. */
   readonly ready: number;
   readonly ended: number;
   readonly endings: readonly string[];
   /** Deliveries and bytes of all clients since the last reset. */
   readonly deliveries: number;
   readonly bytes: number;
-  /** When the last bytes came to any client, Unix milliseconds. */
+  /** Time at which the last bytes arrived at any client, Unix milliseconds. */
   readonly heardAt: number;
   /** Deliveries by client. */
   readonly byClient: Float64Array;
@@ -29,16 +29,16 @@ export interface OpenedClients {
   readonly ms: Float64Array;
   /** Milliseconds from a client's last message, usually `subscribe`, until the answer that made it ready, sorted. */
   readonly answerMs: Float64Array;
-  /** What all of them took, seconds. */
+  /** Total time until all clients were ready, seconds. */
   readonly seconds: number;
 }
 
-/** Descriptors a process needs beside its clients. */
+/** Number of file descriptors that a process needs in addition to its clients. */
 const SPARE_DESCRIPTORS = 500;
 const AT_ONCE = 200;
 
 /**
- * Thousands of clients on raw sockets, in processes of their own: they authenticate, subscribe, answer pings, and then only
+ * Thousands of clients on raw sockets, in separate processes: they authenticate, subscribe, answer pings, and then only
  * count. Clients are numbered from 0 in the order in which they are opened, over all processes.
  */
 export class RawLoad {
@@ -52,7 +52,7 @@ export class RawLoad {
     const children = Array.from({ length: processes }, () =>
       context.startProcess('raw-load-process.ts', { ...task, host } satisfies LoadTask),
     );
-    // Every open and command listens to its process until it is answered.
+    // Every open and command adds a listener to its process until it is answered.
     for (const child of children) child.setMaxListeners(100);
     await Promise.all(children.map((child) => nextMessage(child, 'ready')));
     return new RawLoad(children);
@@ -67,8 +67,8 @@ export class RawLoad {
   }
 
   /**
-   * Opens so many more clients and resolves when all are ready; fails with what the first one was told that is not.
-   * `atOnce` of them are on their way at a time; `perSecond` spreads them evenly.
+   * Opens more clients and resolves when all are ready; fails with the first refusal. At most `atOnce` connections are in
+   * progress at a time; `perSecond` spreads them evenly.
    */
   async open(count: number, { atOnce = AT_ONCE, perSecond }: OpenOptions = {}): Promise<OpenedClients> {
     assertDescriptors(this.opened + count);
@@ -106,17 +106,17 @@ export class RawLoad {
     };
   }
 
-  /** Forgets counts, bytes and samples. */
+  /** Resets counts, bytes and samples. */
   async reset(): Promise<void> {
     await this.all(() => ({ type: 'reset' }));
   }
 
-  /** What was sampled since the last call, one entry per process. */
+  /** Returns the samples since the previous call, one entry per process. */
   samples(): Promise<SampleLists[]> {
     return this.all<SampleLists>(() => ({ type: 'samples' }));
   }
 
-  /** Lets this share of the clients read nothing from now on, evenly spread; their numbers. */
+  /** Stops reading for this share of the clients, evenly spread; returns their numbers. */
   async stall(share: number): Promise<number[]> {
     const count = Math.round(this.opened * share);
     const stalled = Array.from({ length: count }, (_, i) => Math.floor((i * this.opened) / count));
@@ -127,7 +127,7 @@ export class RawLoad {
     return stalled;
   }
 
-  /** Lets those that were stalled read again. */
+  /** Starts reading again for the stalled clients. */
   async resume(): Promise<void> {
     await this.all(() => ({ type: 'resume' }));
   }
@@ -138,7 +138,7 @@ export class RawLoad {
     this.opened = 0;
   }
 
-  /** Waits until so many deliveries have come since the last reset, or nothing more comes for a while. */
+  /** Waits until this many deliveries have arrived since the last reset, or none has arrived for a while. */
   async untilCounted(deliveries: number, quietMs = 3_000): Promise<LoadCounts> {
     let counts = await this.counts();
     for (let quietSince = Date.now(); counts.deliveries < deliveries && Date.now() - quietSince < quietMs;) {
@@ -179,7 +179,7 @@ export interface OpenOptions {
 
 type DistributedOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-/** Node raises its own limit to the hard one; beyond that only the caller's shell can help. */
+/** Node raises its own limit to the hard limit; a higher one must be set in the caller's shell. */
 function assertDescriptors(clients: number): void {
   const limit = Number(/Max open files\s+\d+\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Infinity);
   const needed = clients + SPARE_DESCRIPTORS;

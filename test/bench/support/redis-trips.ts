@@ -1,19 +1,22 @@
 import { Redis } from 'ioredis';
 
-/** What a Redis server was asked while it was watched. Commands that a script runs inside the server are no round trips. */
+/**
+ * Commands that a Redis server received while it was watched. Commands that a script runs inside the server are not round
+ * trips.
+ */
 export interface RedisTrips {
-  /** Batches of the log that were published. */
+  /** Number of published batches of the log. */
   readonly batches: number;
-  /** Scripts and publications, the two kinds of commands that batches are made of. */
+  /** Number of scripts and publications, the two kinds of commands of which batches consist. */
   readonly scriptsAndPublications: number;
-  /** Everything: also signs of life, comparisons and leases of all processes. */
+  /** Number of all commands, including heartbeats, comparisons and leases of all processes. */
   readonly commands: number;
 }
 
 const KINDS = new Set(['eval', 'evalsha', 'publish']);
 const BATCHES = 'log';
 
-/** Counts in the server itself, with MONITOR, which costs it time: not beside other measurements. */
+/** Counts in the server with MONITOR, which slows the server down: not to be used during other measurements. */
 export async function watchTrips(url: string, seconds: number): Promise<RedisTrips> {
   const client = new Redis(url);
   const monitor = await client.monitor();

@@ -1,4 +1,7 @@
-/** A process that sends numbered events to its clients at a fixed rate and notes when, and what slow ones went through. */
+/**
+ * Process that sends numbered events to its clients at a fixed rate, and records their times and the treatment of slow
+ * clients.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startHubServer, type HubServer } from './hub-server.js';
 
@@ -6,23 +9,23 @@ export interface SlowRound {
   readonly type: 'round';
   readonly events: number;
   readonly perSecond: number;
-  /** Bytes of an event, roughly. */
+  /** Approximate size of an event, bytes. */
   readonly bytes: number;
 }
 export interface SlowReport {
   readonly type: 'sent';
-  /** Unix milliseconds at which each event was handed to the hub. */
+  /** Unix milliseconds at which each event was given to the hub. */
   readonly at: Float64Array;
-  /** Connections that were switched to `latest`, and closed. */
+  /** Number of connections that were switched to `latest`, and number that were closed. */
   readonly switched: number;
   readonly evicted: number;
-  /** The most that ever waited for one connection, bytes. */
+  /** Largest number of unsent bytes of one connection. */
   readonly mostWaiting: number;
   /** Processor time of the round, seconds. */
   readonly cpu: number;
 }
 
-/** The text in front of an event's number. */
+/** Text directly before an event's number. */
 export const NUMBER_MARK = '"data":{"n":';
 const CHECK_INTERVAL_MS = 50;
 

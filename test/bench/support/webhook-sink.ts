@@ -1,10 +1,10 @@
-/** A process that takes webhooks, answers 200 and notes which came when. */
+/** Process that receives webhooks, answers 200 and records their arrival. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface Handed {
   readonly type: 'handed';
-  /** Per message, in the order of arrival: the path it came to, its id, and Unix milliseconds. */
+  /** For each message in order of arrival: its path, its id, and Unix milliseconds. */
   readonly paths: readonly string[];
   readonly ids: readonly string[];
   readonly at: Float64Array;

@@ -1,7 +1,10 @@
-/** Shares no factor with usual numbers of keys: popular places do not lie one right after the other. */
+/** Shares no factor with usual numbers of keys, so that popular indexes are not adjacent. */
 const SCATTER = 1_237;
 
-/** Places from 0 to `count` - 1, popular ones more often than others: the n-th most popular has 1/n of the first's share. */
+/**
+ * Returns a function that returns indexes from 0 to `count` - 1, popular ones more often: the n-th most popular has 1/n
+ * of the first one's share.
+ */
 export function zipf(count: number, seed: number): () => number {
   const random = generator(seed);
   const shares: number[] = [];
@@ -18,7 +21,10 @@ export function zipf(count: number, seed: number): () => number {
   };
 }
 
-/** Numbers from 0 to 1, the same in every run (a linear congruential generator with the constants of Numerical Recipes). */
+/**
+ * Returns numbers from 0 to 1, equal in every run (linear congruential generator with the constants of Numerical
+ * Recipes).
+ */
 function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-/** A key with one open connection. */
+/** Returns the caller of a new key, with one open connection. */
 async function connected(id: string): Promise<Caller> {
   const caller = await access.authenticate({ secret: await app.key(), transport: 'websocket', address: '192.0.2.1' });
   await limits.openConnection(caller, id, { resuming: false });

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** Waits until history holds every value that was published. */
+/** Waits until history contains every published value. */
 async function historyWritten(): Promise<void> {
   const { rows } = await app.db.pool.query<{ head: number }>('SELECT head_seq::float8 AS head FROM event_log_bounds()');
   await waitFor(
@@ -31,7 +31,7 @@ async function historyWritten(): Promise<void> {
   );
 }
 
-/** Adds samples of the hour among the values of a period: what rows held without being published. */
+/** Adds hourly samples among the values of a period: values of rows that were not published. */
 async function sampled(from: string, to: string): Promise<void> {
   await app.db.pool.query(
     `INSERT INTO history_sampled_hours SELECT * FROM generate_series(date_trunc('hour', $1::timestamptz, 'UTC'), $2, '1 hour')
@@ -124,7 +124,7 @@ it(`a backtest reports the same alerts as live rules over the same period (seed 
 
 describe('a backtest over stored history', () => {
   beforeAll(async () => {
-    // 30 days of a price every minute, as published: a slow wave with a fall of 20 % in the middle.
+    // 30 days with a published price every minute: a slow wave with a fall of 20 % in the middle.
     await app.db.pool.query(`
       SELECT prepare_metric_points(now());
       WITH series AS (INSERT INTO metric_series (metric, subject) VALUES ('price', 'ethereum') RETURNING id)
@@ -250,7 +250,7 @@ describe('a backtest over stored history', () => {
 
   it('refuses a rule about more series than it may read values, before it reads any', async () => {
     const rule = { name: 'all', conditions: [{ metric: 'price', operator: 'gt', threshold: 1 }] };
-    // Without values: reading would find nothing and answer 200.
+    // Series without values: if they were read, the answer would be empty with status 200.
     await app.db.pool.query(
       `INSERT INTO metric_series (metric, subject) SELECT 'price', 'crowd-' || n FROM generate_series(1, 150001) n`,
     );

@@ -39,7 +39,7 @@ async function start(): Promise<void> {
   await shardsReady(app);
 }
 
-/** The process ends and another one takes its place; what happens `meanwhile` waits for it. */
+/** Ends the process and starts another in its place; what happens in `meanwhile` waits for the new one. */
 async function restart(meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
   await app.close();
   await meanwhile();
@@ -67,7 +67,7 @@ interface Alert {
   outcome: { messages: number; groupedIn?: string; suppressed?: string };
 }
 
-/** All alerts of the user, oldest first, once there are so many and everything written was evaluated. */
+/** Returns all alerts of the user, oldest first, when there are `count` and everything written has been evaluated. */
 async function alerts(count: number): Promise<Alert[]> {
   await waitFor(async () => (await alice.get('/v1/alerts/history?limit=1000')).body.data.length >= count, {
     what: `${count} alerts`,
@@ -105,7 +105,7 @@ describe('the evaluator', () => {
   it('starts from the last published value, even if two values have the same millisecond', async () => {
     await market.price('bitcoin', 60_000);
     await live(above(70_000));
-    // Numbered together and evaluated as one batch: the position is behind both when the first is told.
+    // Numbered together and evaluated as one batch: the position is after both when the first is notified.
     await db.pool.query(`
       BEGIN;
       UPDATE token_prices SET price = 80000, observed_at = date_trunc('milliseconds', now()) + interval '100 microseconds';
@@ -130,7 +130,8 @@ describe('the evaluator', () => {
     await restart(async () => {
       await market.price('bitcoin', 75_000);
       await market.price('bitcoin', 60_000);
-      // As another process would, with evaluators behind the log: it is numbered with the start only.
+      // Inserted like a rule of another process while evaluators lag behind the log; it is evaluated only after the
+      // restart.
       await db.pool.query(
         `INSERT INTO alert_rules (user_id, name, conditions, mode, throttle_minutes, created_at)
          SELECT user_id, 'made later', conditions, mode, 0, clock_timestamp() + interval '3 seconds' FROM alert_rules`,
@@ -149,7 +150,7 @@ describe('the evaluator', () => {
     const { rows } = await db.pool.query<{ rule: object }>('SELECT to_jsonb(r) AS rule FROM alert_rules r');
     expect(rows).toHaveLength(2);
     await restart(async () => {
-      // As another process would: a changed rule, its version, and the note for the evaluators.
+      // Edited like in another process: the changed rule, its version, and the record for the evaluators.
       await db.pool.query(
         `WITH changed AS (
            UPDATE alert_rules SET conditions = jsonb_set(conditions, '{0,threshold}', '65000'), version = 2
@@ -166,7 +167,7 @@ describe('the evaluator', () => {
 
   it('keeps the state of a rule over a restart, even if the rule has not fired yet', async () => {
     await market.price('bitcoin', 71_000);
-    // Holds from its start, so that only the next crossing counts; its hysteresis goes on until 66,500.
+    // The rule holds when it is created, so only the next crossing counts; because of hysteresis it holds down to 66,500.
     const [ruleId] = await live(above(70_000, { hysteresis: 0.05 }));
     await market.price('bitcoin', 69_000);
     await logEvaluated(db.pool);
@@ -228,7 +229,7 @@ describe('the evaluator', () => {
   it('stores no alert of a rule that was deleted just before the commit', async () => {
     await market.price('bitcoin', 60_000);
     const [ruleId] = await live(above(70_000), above(70_500));
-    // Deleted behind the evaluator's back: it still holds the rule in memory.
+    // Deleted without notice to the evaluator, whose memory still contains the rule.
     await db.pool.query('DELETE FROM alert_rules WHERE rule_id = $1', [ruleId]);
     await market.price('bitcoin', 80_000);
     expect(await alerts(1)).toMatchObject([{ outcome: { messages: 0 } }]);

@@ -50,7 +50,7 @@ describe(`the indexed evaluator (seed ${seed})`, () => {
         }),
         { numRuns: RUNS, seed },
       );
-      // The end of flapping comes in one of some hundred scenarios: src/alerts/core/quiet.spec.ts has it in every run.
+      // Flapping ends in only one of some hundred scenarios; src/alerts/core/quiet.spec.ts tests it in every run.
       const rare = process.env['TEST_LONG'] ? [] : ['after_flapping'];
       const common = ['after_snooze', 'edited', 'first_fire', 'repeat', 'resolved', 'throttle_summary'];
       expect(new Set([...reasons, ...rare])).toEqual(new Set([...common, 'after_flapping']));
@@ -95,7 +95,7 @@ describe(`the indexed evaluator (seed ${seed})`, () => {
     () => {
       fc.assert(
         fc.property(scenarios(), (steps) => {
-          // Stored history knows the present category of a protocol only.
+          // Stored history has only the current category of a protocol.
           const all = steps.flatMap((step) => (step.kind === 'row' ? [step.row] : []));
           const rows = all.filter(({ type }) => type !== 'protocol_update');
           const [rule] = steps.flatMap((step) => (step.kind === 'add' ? [step.rule] : []));
@@ -120,10 +120,10 @@ describe(`the indexed evaluator (seed ${seed})`, () => {
 });
 
 interface Played {
-  /** What each step told. */
+  /** Transitions of each step, by both evaluators. */
   readonly indexed: BareTransition[][];
   readonly naive: BareTransition[][];
-  /** What the database had of each rule at restarts, and what the evaluator had. */
+  /** State of each rule at restarts, in the database and in the evaluator. */
   readonly stored: unknown[];
   readonly held: unknown[];
 }
@@ -175,7 +175,10 @@ function play(steps: readonly Step[]): Played {
   return played;
 }
 
-/** A step with a rule, so that the rule has one condition on a number, a resolution for each firing, and no throttle. None is removed. */
+/**
+ * Changes the step's rule so that it has one condition on a number, a resolution for each firing, and no throttle. A
+ * removal becomes a restart.
+ */
 function ofOneNumber(step: Step): Step {
   if (step.kind === 'remove') return { kind: 'restart' };
   if (!('rule' in step)) return step;
@@ -189,7 +192,7 @@ function ofOneNumber(step: Step): Step {
   return { ...step, rule: { ...step.rule, ...loud, conditions: [kept], where: null } };
 }
 
-/** What the indexed evaluator tells of these steps, and in the hour of calm after them. */
+/** Returns the transitions of the indexed evaluator for these steps and for one quiet hour after them. */
 function playOn(steps: readonly Step[]): { transitions: Transition[]; evaluator: Evaluator } {
   const store = new StateStore();
   const rules = new Map<string, RuleDefinition>();
@@ -215,13 +218,13 @@ function playOn(steps: readonly Step[]): { transitions: Transition[]; evaluator:
   return { transitions, evaluator };
 }
 
-/** What the decisive number of a transition is of. */
+/** Returns the subject of a transition's first reading. */
 function subjectOf({ readings }: Transition): string {
   const [reading] = readings;
   return `${reading?.protocol} ${reading?.chain} ${reading?.token}`;
 }
 
-/** A new evaluator from what a database would have: clock, values, history and states; nothing of the old one. */
+/** Returns a new evaluator, built only from data that a database would have: clock, values, history and states. */
 function restarted(
   clock: number,
   past: HistoryPoint[],
@@ -239,14 +242,14 @@ function restarted(
   return evaluator;
 }
 
-/** When each row of the tables was observed last. */
+/** Records the last observation of each row in the tables. */
 function write(table: Map<string, number>, { current, protocol, chain, token, observedAt }: MarketRow): void {
   if (current === null) return;
   const key = tableKey(protocol, chain, token);
   table.set(key, Math.max(table.get(key) ?? 0, observedAt));
 }
 
-/** What the tables say of what an evaluator asks for. */
+/** Returns the observations of the requested keys from the tables. */
 function answers(asked: readonly Observed[], table: ReadonlyMap<string, number>): Observation[] {
   return asked.flatMap((one) => {
     const { protocol, chain, token } = one;
@@ -260,7 +263,7 @@ function byKey(a: SavedInstance, b: SavedInstance): number {
   return a.instanceKey < b.instanceKey ? -1 : 1;
 }
 
-/** And the newest that name a volume or market cap, which later ones without keep. */
+/** Also includes the newest points with a volume or market cap, which later points without one do not replace. */
 function lastTwoOfEachKey(points: readonly HistoryPoint[]): HistoryPoint[] {
   const counts = new Map<string, number>();
   const isWanted = (key: string, most: number): boolean => {

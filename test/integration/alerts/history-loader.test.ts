@@ -7,7 +7,7 @@ import { EventLog, type LogEvent } from '../../../src/events/index.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 import { waitFor } from '../../support/wait-for.js';
 
-/** Value, volume and market capitalisation of a price, and when it was logged. */
+/** Value, volume and market capitalisation of a price, and the time at which it was logged. */
 type Reading = [number, number | null, number | null, number];
 
 const START = Date.now() - 3_600_000;
@@ -16,12 +16,12 @@ let app: TestApp;
 
 beforeAll(async () => {
   app = await createTestApp();
-  // The test asks in place of the evaluator, for positions of its own choice.
+  // The evaluator is stopped, because the test itself loads history, for positions of its choice.
   await app.nest.get(AlertEvaluation).stop();
 });
 afterAll(() => app?.close());
 
-/** Writes a price that was observed some milliseconds after the start. */
+/** Writes a price with a time of observation in milliseconds after the start. */
 async function price(token: string, value: number, observed: number): Promise<void> {
   await app.db.pool.query(
     `INSERT INTO token_prices (token, price, volume_24h, market_cap, observed_at)
@@ -32,14 +32,14 @@ async function price(token: string, value: number, observed: number): Promise<vo
   );
 }
 
-/** The prices in the log, once there are so many. */
+/** Returns the prices in the log when there are `count`. */
 async function published(count: number): Promise<LogEvent[]> {
   const read = () => app.nest.get(EventLog).read(0, 1_000, { types: ['price_change', 'price_baseline'] });
   await waitFor(async () => (await read()).length === count, { what: `${count} prices`, timeoutMs: 20_000 });
   return read();
 }
 
-/** The last two readings of each token. */
+/** Returns the last two readings of each token. */
 function lastTwo(readings: Iterable<[token: string, Reading]>): Record<string, Reading[]> {
   const held: Record<string, Reading[]> = {};
   for (const [token, reading] of readings) held[token] = [...(held[token] ?? []), reading].slice(-2);
@@ -57,7 +57,8 @@ const ofPoint = ({ token, value, volume24h, marketCap, loggedAt }: HistoryPoint)
 
 describe('the start values of an evaluator', () => {
   it('are the last two logged values of each key, at every log position', async () => {
-    // Within a millisecond; observed before what is known already; once, and then only sampled; often.
+    // Several prices within a millisecond; prices observed before the known one; a price published once and then only
+    // sampled; many prices.
     for (const [index, value] of [60_000, 80_000, 60_000, 80_000, 60_000].entries())
       await price('same', value, index / 10);
     for (const observed of [0, 900, 300, 600, 100]) await price('late', 100 + observed, observed);
@@ -78,7 +79,7 @@ describe('the start values of an evaluator', () => {
       `INSERT INTO metric_points (series_id, at, seq, value)
        SELECT id, now() - minute * interval '1 minute', 0, 65000 FROM metric_series, generate_series(1, 40) minute`,
     );
-    // Of these the log alone knows.
+    // Only the log has these, not yet the history.
     await price('same', 80_000, 0.6);
     await price('new', 1, 0);
     await price('same', 60_000, 0.7);

@@ -32,7 +32,7 @@ let log: LogEvent[];
 
 beforeAll(async () => {
   app = await createTestApp();
-  // The test evaluates, and says how far history is written.
+  // Both are stopped, because the test itself evaluates and determines how far history is written.
   await app.nest.get(AlertEvaluation).stop();
   await app.nest.get(HistoryWriter).beforeApplicationShutdown();
   log = pastOfLog(Math.floor(Date.now() / HOUR - 1) * HOUR);
@@ -59,11 +59,11 @@ const rule = (ruleId: string, condition: Partial<Condition>, timeWindow: number)
 });
 
 const RULES = SUBJECTS.flatMap((subject, index) =>
-  // Longer windows are loaded before shorter ones of the same series, and the other way round.
+  // Longer windows are loaded before shorter ones of the same series, and in the opposite order.
   (index % 2 === 0 ? WINDOWS : WINDOWS.toReversed()).map((seconds) => rule(`${index} ${seconds}`, subject, seconds)),
 );
 
-/** Recorded values from before the log began, and the samples of rows that moved within their dead band. */
+/** Adds recorded values from before the log began, and samples of rows that moved within their dead band. */
 async function addUnpublished(): Promise<void> {
   await app.db.pool.query(
     `INSERT INTO metric_series (metric, subject, chain) VALUES ('price', 'bitcoin', ''), ('price', 'tether', ''),
@@ -84,7 +84,7 @@ async function addUnpublished(): Promise<void> {
   );
 }
 
-/** Has history written up to a position, by the writer that does so in operation. */
+/** Writes history up to a position, with the product's own writer. */
 async function writeHistory(from: number, to: number): Promise<void> {
   const writer = app.nest.get(HistoryWriter);
   await app.nest.get(Database).transaction((tx) => writer.write(tx, log.slice(from, to)));
@@ -99,7 +99,7 @@ async function reportWritten(seq: number): Promise<void> {
   );
 }
 
-/** The log of the test in place of the database's: its rows are days old. */
+/** Log of the test, which replaces the database's log: its rows are days old. */
 const pastLog = {
   read: (after: number, limit: number, { upTo = Infinity }: { upTo?: number }) =>
     Promise.resolve(log.slice(after, Math.min(after + limit, upTo))),
@@ -110,7 +110,7 @@ function shardRules(stored: readonly StoredRule[], added: readonly Rule[] = []):
   const tail = new LogTail(database, pastLog);
   const loader = {
     revisions: () => Promise.resolve(new Map([[0, 0]])),
-    // Small slices: each finds what the ones before it have loaded.
+    // Small slices, so that later slices find data that earlier ones have loaded.
     active: async function* () {
       for (let start = 0; start < stored.length; start += 6) yield stored.slice(start, start + 6);
     },
@@ -129,7 +129,7 @@ function shardRules(stored: readonly StoredRule[], added: readonly Rule[] = []):
   );
 }
 
-/** An evaluator as of the first `seq` rows of the log, from nothing but the store. */
+/** Returns an evaluator at row `seq` of the log, restored only from stored data. */
 async function restored(seq: number, clock: number, saved: readonly StoredRule[]): Promise<Evaluator> {
   const position = { epoch: 'past', seq, at: log[seq - 1]?.loggedAt ?? 0, clock };
   return (await shardRules(saved).load(0, position, () => false)).evaluator;
@@ -138,14 +138,14 @@ async function restored(seq: number, clock: number, saved: readonly StoredRule[]
 const memoryOf = (evaluator: Evaluator, rules: readonly Rule[]): StoredRule[] =>
   rules.map((entry) => ({ rule: entry, saved: evaluator.savedState(entry.ruleId) }));
 
-/** What each row of a stretch of the log makes an evaluator tell; the rules of one row in no certain order. */
+/** Returns the transitions for each row of a part of the log; for one row, rules may be in any order. */
 const evaluate = (evaluator: Evaluator, from: number, to: number): Transition[][] =>
   log.slice(from, to).map((row) => {
     const notified = evaluator.apply(row);
     return notified.toSorted((a, b) => a.ruleId.localeCompare(b.ruleId) || a.seq - b.seq);
   });
 
-/** A place in the log with the memory that a store would hold there. */
+/** Position in the log, with the state that the database would have for it. */
 interface Rest {
   seq: number;
   clock: number;
@@ -153,10 +153,10 @@ interface Rest {
 }
 
 const STOPS = 12;
-/** Rows that are compared after each restart. */
+/** Number of rows that are compared after each restart. */
 const AFTER = 400;
 
-/** An evaluator that runs through the whole log, and notes its memory on the way. */
+/** Runs an evaluator through the whole log, and records its state at several positions. */
 function run(rules: readonly Rule[]): { notified: Transition[][]; rests: Rest[] } {
   const running = new Evaluator();
   for (const entry of rules) running.addRule(entry);
@@ -182,7 +182,7 @@ describe('a restored evaluator', () => {
     };
     let written = 0;
     for (const [index, rest] of rests.entries()) {
-      // The writer of history is as far, or lags behind by less or more than the shortest window.
+      // The writer of history is at the same position, or lags behind by less or more than the shortest window.
       const upTo = Math.max(0, rest.seq - ([0, 3, 200][index % 3] ?? 0));
       await writeHistory(written, upTo);
       written = upTo;

@@ -15,7 +15,7 @@ const ids = async (table: string, id: string): Promise<unknown[]> =>
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  // Alerts and messages of every tenth day of a year and a half.
+  // Alerts and messages of every tenth day over a year and a half.
   await db.pool.query(
     `INSERT INTO alert_transitions (id, user_id, rule_id, rule_version, instance_key, seq, state, reason, at, alert, outcome)
      SELECT gen_random_uuid(), 'ann', $1, 1, '', day, 'fired', 'first_fire', now() - day * interval '1 day', '{}', '{}'
@@ -41,7 +41,8 @@ beforeAll(async () => {
     `INSERT INTO audit_log (at, actor, action, outcome)
      SELECT now() - day * interval '1 day', 'cli', 'day.' || day, 'ok' FROM generate_series(0, 120, 20) day`,
   );
-  // Ended keys of one who rotated often, now and long ago, of the settings, and one that rotated into a deleted one.
+  // Ended keys of a user who rotated often, recently and long ago, a key of the settings, and one that was rotated into a
+  // deleted key.
   await db.pool.query(`INSERT INTO users VALUES ('often')`);
   await db.pool.query(
     `INSERT INTO api_keys (id, secret_hash, user_id, role, tier, created_by, revoked_at, expires_at, rotated_to)
@@ -51,7 +52,7 @@ beforeAll(async () => {
      FROM (VALUES ('old', 60, 2), ('expired', 60, 2), ('boot', 60, 1), ('many', 2, 150), ('now', 0, 150), ('valid', -1, 2))
        kinds (kind, days, keys), generate_series(1, keys) n ORDER BY kind, n`,
   );
-  // Rules that were deleted now and two years ago, and one of then that is still there.
+  // Rules that were deleted now and two years ago, and a rule from two years ago that still exists.
   await db.pool.query(
     `INSERT INTO alert_rule_versions (rule_id, version, user_id, change, changed_at, changed_by, rule)
      SELECT id::uuid, version, 'ann', change, now() - days * interval '1 day', 'key:a', '{}'
@@ -76,7 +77,7 @@ it('alerts and finished deliveries are deleted after the configured days; pendin
     timeoutMs: 30_000,
   });
   expect(await ids('alert_transitions', 'seq::int')).toEqual(young);
-  // What has not been sent yet stays, however old.
+  // Messages that have not been sent are kept, however old they are.
   await waitFor(async () => (await ids('deliveries', 'collapse_key::int')).length <= 4, {
     what: 'the end of old deliveries',
     timeoutMs: 30_000,

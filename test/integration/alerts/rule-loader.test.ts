@@ -5,7 +5,7 @@ import { Database } from '../../../src/platform/database/database.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
-/** More than two slices. */
+/** Number of rules: more than two slices. */
 const RULES = 2_500;
 let db: TestDatabase;
 let database: Database;
@@ -52,7 +52,7 @@ it('the rule loader yields each active rule once, sorted by subject and threshol
   };
   const watching = places.filter(([protocol]) => protocol !== '~');
   expect(watching).toEqual(watching.toSorted(before));
-  // Without a subject, they come last.
+  // Rules without a subject are last.
   expect(places.findIndex(([protocol]) => protocol === '~')).toBe(watching.length);
 });
 

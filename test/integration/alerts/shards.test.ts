@@ -53,7 +53,7 @@ describe('alert shards', () => {
     const { seq } = await store.position(lease!);
     await expect(database.transaction((tx) => store.lock(tx, lease!, seq, seq + 1))).rejects.toBeInstanceOf(ShardMoved);
     expect(await database.transaction((tx) => store.lock(tx, taken[0]!, seq, seq + 1))).toBe('open');
-    // What the first one gives back late is not the second one's.
+    // A late release by the first process does not release the lease of the second.
     await first.release([lease!]);
     expect(shardsOf(await second.renew())).toEqual([0, 1, 2, 3]);
   });
@@ -80,7 +80,7 @@ describe('the commit of an alert shard', () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await createTestApp();
-    // The test commits in place of the evaluator.
+    // The evaluator is stopped, because the test itself commits.
     await app.nest.get(AlertEvaluation).stop();
   });
   afterAll(() => app?.close());
@@ -123,7 +123,7 @@ describe('the commit of an alert shard', () => {
     const later = { ...work, last: { ...last, seq: position.seq + 9 } };
     await expect(commits.commit(lease!, position.seq + 7, later, () => false)).rejects.toBeInstanceOf(ShardMoved);
 
-    // Another transition with the number of the first: not told twice, and not lost in silence.
+    // Another transition with the same number as the first: it is neither notified twice nor lost silently.
     const other = { ...transition, seq: 2 };
     const again = { ...work, last: { ...last, seq: position.seq + 2 }, transitions: [transition, other] };
     await commits.commit(lease!, position.seq + 1, again, () => false);

@@ -11,7 +11,7 @@ import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
-/** The parts of one process: a log, a feed, and a sequencer that runs once it is started. */
+/** Parts of one process: a log, a feed, and a sequencer that runs after it is started. */
 export interface Pod {
   database: Database;
   log: EventLog;
@@ -42,11 +42,11 @@ export function createPod(url: string, broker: Broker = new MemoryBroker()): Pod
   };
 }
 
-/** A database and the numbering of what its triggers noted, step by step and without a running sequencer. */
+/** Database, and step-by-step numbering of the changes that its triggers recorded, without a running sequencer. */
 export interface Capture {
   db: TestDatabase;
   query<T extends object>(text: string, values?: unknown[]): Promise<T[]>;
-  /** Moves everything that waits into the log and returns the events, ticks left out. */
+  /** Moves all waiting changes into the log and returns the events, without ticks. */
   events(): Promise<LogEvent[]>;
   close(): Promise<void>;
 }
@@ -77,7 +77,7 @@ export async function createCapture(): Promise<Capture> {
   };
 }
 
-/** Resolves when nothing waits in the outbox and the feed has everything. */
+/** Resolves when the outbox is empty and the feed has all events. */
 export async function settle(pod: Pod, timeoutMs = 20_000): Promise<void> {
   await waitFor(
     async () => {

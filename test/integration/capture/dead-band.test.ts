@@ -120,7 +120,7 @@ describe('price changes', () => {
 });
 
 describe('invariant 7: the published value', () => {
-  /** Values near each other, so that both sides of every border are met; and zero. */
+  /** Values close to each other, so that both sides of every threshold occur; and zero. */
   const value = fc.oneof(
     fc.constant(0),
     fc.integer({ min: 1, max: 3_000 }).map((n) => n / 10),

@@ -9,7 +9,7 @@ const WRITERS = 8;
 const KEYS = 3_000;
 const EVENTS = 50_000;
 
-/** A small repeatable generator: a failure can be run again. */
+/** Small generator with a seed, so that a failure can be reproduced. */
 function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -19,7 +19,7 @@ function random(seed: number): () => number {
 }
 
 interface Write {
-  /** Position in the order of the answers: the row lock makes it the commit order per key. */
+  /** Position in the order of acknowledgements, which the row lock makes equal to the commit order of each key. */
   order: number;
   key: number;
   value: number;
@@ -58,7 +58,7 @@ describe('invariants 1 and 2: the event log', () => {
     return Array.from({ length: count }, (_, index) => index);
   }
 
-  /** One writer: transactions of several statements, some given up whole, some in part, some with an early id. */
+  /** Runs one writer: transactions with several statements; some are rolled back, some partly, some get their id early. */
   async function write(seed: number): Promise<void> {
     const next = random(seed * 7919);
     const client = new pg.Client({ connectionString: db.url });

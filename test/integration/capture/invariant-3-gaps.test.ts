@@ -9,7 +9,7 @@ import { createPod, type Pod } from './capture-fixture.js';
 
 type Fate = 'pass' | 'drop' | 'twice' | 'late' | 'halves';
 
-/** A broker that does with each batch what it is told. */
+/** Broker that treats each batch as the test determines. */
 class UnreliableBroker extends Broker {
   fates: Fate[] = [];
   private readonly listeners = new Set<BatchListener>();

@@ -64,7 +64,8 @@ describe('a durable reader of the log', () => {
   it('skips events in memory that a restored log does not contain', async () => {
     const { headSeq, epoch } = await pod.log.bounds();
     const newest = (await pod.log.read(headSeq - 1, 1))[0] as LogEvent;
-    // What memory still holds of a lost end: events of this epoch under numbers that the log has yet to give.
+    // Events still in memory of a part of the log that was lost: they have this epoch and numbers that the log will
+    // assign again.
     const lost = [1, 2, 3].map((ahead): LogEvent => ({ ...newest, seq: headSeq + ahead }));
     const remembering = { epoch, recent: () => lost, subscribe: (ring: () => void) => pod.feed.subscribe(ring) };
     const restored = new LogReader(pod.database, pod.log, remembering as unknown as typeof pod.feed, {

@@ -6,7 +6,7 @@ export interface NaiveEvent {
   moved: number;
 }
 
-/** The dead band of one key as the contract tells it, in the plainest way: what the triggers are judged by. */
+/** Dead band of one key as the contract describes it, in the simplest form: the triggers are compared with it. */
 export class NaiveDeadBand {
   published: number;
   private readonly references: number[];

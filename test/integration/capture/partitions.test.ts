@@ -28,7 +28,7 @@ const partitions = async (): Promise<string[]> =>
     )
   ).map(({ name }) => name);
 
-/** Rows of an earlier time, in a partition of their own. */
+/** Adds rows of an earlier time in a separate partition. */
 const addPast = async (hoursAgo: number, from: number, to: number): Promise<string> => {
   const { rows } = await db.pool.query<{ part: string }>(
     `SELECT add_log_partition(starts), to_char(starts AT TIME ZONE 'UTC', '"event_log_"YYYYMMDD"_"HH24') AS part

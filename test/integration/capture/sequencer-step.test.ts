@@ -24,7 +24,7 @@ afterAll(async () => {
   await db.drop();
 });
 
-/** One step; the events' `correlation_id`, which the tests use as a name. */
+/** Runs one step; returns the `correlation_id` of its events, which the tests use as names. */
 const step = async (limit = 100): Promise<string[]> => {
   const { rows } = await leader.query<{ correlation_id: string }>(
     `SELECT correlation_id FROM sequencer_step('test', (SELECT lease_epoch FROM log_head), $1)`,

@@ -123,7 +123,7 @@ describe('query plans', () => {
     await time(fresh, 110);
     const [ofFresh, ofUsed] = [await time(fresh, 130), await time(used, 150)];
     await Promise.all([used.end(), fresh.end()]);
-    // A guard against plans that grow with the square of the rows (100 x), not a measurement.
+    // Detects plans whose cost grows with the square of the rows (100 x); it is not a measurement.
     expect(ofUsed / ofFresh).toBeLessThan(20);
   });
 });

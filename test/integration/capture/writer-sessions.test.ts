@@ -35,7 +35,7 @@ it('rows inserted again after a deletion are found by index, even with plans mad
       `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n, 'base', 150 FROM generate_series(1, $1) n`,
       [rows],
     );
-  /** Of both tables, by the session's own count. */
+  /** Returns the number of rows that the session has read from both tables. */
   const rowsScanned = async () =>
     (
       await owner.query(

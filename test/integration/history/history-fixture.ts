@@ -12,7 +12,7 @@ import { createTestDatabase, type TestDatabase } from '../../support/test-databa
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 
-/** A clock that stands where it is put. */
+/** Clock that only moves when the test sets it. */
 export class StoppedClock extends Clock {
   constructor(public time: number) {
     super();
@@ -23,7 +23,7 @@ export class StoppedClock extends Clock {
   }
 }
 
-/** The parts that history is built on, on a database of their own. */
+/** Parts of the product on which history is built, on a separate database. */
 export interface HistoryFixture {
   test: TestDatabase;
   database: Database;
@@ -56,7 +56,7 @@ export async function historyFixture(): Promise<HistoryFixture> {
   };
 }
 
-/** Moves the outbox into the log in order, without the sequencer's lease and totals. */
+/** Moves the outbox into the log in order, without the lease and totals of the sequencer. */
 export async function sequence({ pool }: TestDatabase): Promise<void> {
   await pool.query(`
     WITH claimed AS (DELETE FROM change_outbox RETURNING *)

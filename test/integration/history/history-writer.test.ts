@@ -31,7 +31,7 @@ async function rows<T>(sql: string): Promise<T[]> {
 
 const POINTS = `SELECT subject, value, p.seq FROM metric_points p JOIN metric_series s ON s.id = p.series_id ORDER BY p.seq`;
 
-/** Fails a statement of the writer as a lost connection would: after the points, before the position. */
+/** Store that fails as if the connection was lost: after the points, before the position. */
 class FailingStore extends HistoryStore {
   failures = 3;
 
@@ -41,7 +41,7 @@ class FailingStore extends HistoryStore {
   }
 }
 
-/** Refuses one value whatever happens. */
+/** Store that always refuses one value. */
 class RefusingStore extends HistoryStore {
   constructor(public refused: number) {
     super();

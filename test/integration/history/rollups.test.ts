@@ -33,7 +33,10 @@ interface Bucket {
   samples: number;
 }
 
-/** The definition: all of a bucket's points, in order of time and sequence; of those of the first instant the last opens it. */
+/**
+ * Returns the buckets by definition, from all of their points in order of time and sequence; of points with the first time,
+ * the last gives the opening value.
+ */
 function naive(points: readonly SeriesPoint[], width: number): Map<number, Bucket> {
   const buckets = new Map<number, SeriesPoint[]>();
   for (const point of points) {
@@ -74,7 +77,7 @@ async function expectAggregates(points: readonly SeriesPoint[], subject: string)
   expect(await stored('metric_daily', subject)).toEqual(inOrder(naive(points, DAY_MS)));
 }
 
-// Whole numbers: their sums are exact in any order of adding.
+// Integers, because their sums are exact in any order.
 const value = fc.integer({ min: 0, max: 1_000_000 });
 const at = fc
   .oneof(fc.integer({ min: 0, max: 3 * DAY_MS - 1 }), fc.constantFrom(0, HOUR_MS, DAY_MS))

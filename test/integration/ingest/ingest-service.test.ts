@@ -28,7 +28,7 @@ async function* stream(batches: unknown[][]): AsyncGenerator<unknown[]> {
 
 const openGate = { check: () => Promise.resolve() } as unknown as IngestGate;
 
-/** For what is not about positions of the log. */
+/** Replacement of the wait, for tests that are not about positions of the log. */
 const unawaited = { cursorAfter: () => Promise.resolve(null) } as unknown as PublicationWait;
 
 const ingest = (

@@ -24,7 +24,7 @@ async function asWriter(work: (tx: PoolClient) => Promise<void>): Promise<void> 
   }
 }
 
-/** Writes the second row while the transaction of the first is still open, and waits for both. */
+/** Writes the second row while the transaction of the first is still open; resolves when both are written. */
 async function atOnce(first: ProtocolRow, second: ProtocolRow): Promise<void> {
   let later = Promise.resolve();
   await asWriter(async (tx) => {

@@ -49,7 +49,7 @@ async function publish(sql: string): Promise<void> {
   await waitFor(() => fixture.feed.position >= headSeq);
 }
 
-/** The definition: the last value of every key in the whole log. */
+/** Returns, by definition, the last value of every key in the whole log. */
 async function replayed(): Promise<Map<string, number>> {
   const values = new Map<string, number>();
   for (const { type, protocol, chain, token, current } of await fixture.log.read(0, 100_000)) {
@@ -97,7 +97,7 @@ test('deleted and truncated rows disappear from state and cache, even after a re
   expect(state.protocol('gone')).toBeUndefined();
   expect([...state.valuedProtocols()]).toEqual(['aave']);
   expect(await cache.protocolTvl('gone')).toBeUndefined();
-  // Inside its band nothing changed for those who remember it; those who do not must hear the value again.
+  // Within the dead band nothing changes for processes that know the value; the others must receive the value again.
   await publish(`INSERT INTO token_prices (token, price) VALUES ('eth', 2500.01)`);
   expect(state.price('eth')?.value).toBe(2500);
   await publish(`BEGIN; TRUNCATE token_prices; INSERT INTO token_prices (token, price) VALUES ('eth', 2750); COMMIT`);
@@ -205,7 +205,7 @@ describe('the reconciler of the published state', () => {
     const reconciler = new StateReconciler(fixture.database, state, fixture.metrics);
     await publish(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'c', 1), ('b', 'c', 2)`);
     const [event] = await fixture.log.read(0, 1);
-    // A value from nowhere, as a fault in this process might leave it.
+    // A wrong value, as a fault in this process might cause it.
     Reflect.get(state, 'book').apply({ ...event, current: 77 });
     expect(state.tvl('a', 'c')?.value).toBe(77);
     expect(await reconciler.compare()).toBe(1);

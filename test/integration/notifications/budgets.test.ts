@@ -12,7 +12,7 @@ import { ALERT, NotificationFixture } from './notification-fixture.js';
 const LIMIT = 100_000_000;
 let fixture: NotificationFixture;
 let receiver: WebhookReceiver;
-/** A user of its own for each test. */
+/** Each test has its own user. */
 let user: string;
 let caller: RestCaller;
 let target: string;
@@ -47,7 +47,7 @@ const send = (more: object = {}) => fixture.sendAll([message(more)]).then(([id =
 const fired = () => receiver.of('alert.fired').filter(({ path }) => path === `/${user}`);
 const later = { notBefore: new Date(Date.now() + 3_600_000) };
 
-/** What the rows of the user hold, by the rules of their sizes. */
+/** Returns the size of all rows of the user, computed with the SQL functions for sizes. */
 async function held(): Promise<number> {
   const [row] = await query(
     `SELECT (SELECT coalesce(sum(delivery_bytes(type, data)), 0) FROM deliveries WHERE user_id = $1)
@@ -86,7 +86,7 @@ it('over the storage budget, messages are suppressed without text, and one notic
   const ids = await fixture.sendAll(Array.from({ length: 20 }, () => message()));
   const other = await send({ data: { ...ALERT, ruleId: 'r2' } });
   const kept = new Set([...ids, other]);
-  // A minute may end in between.
+  // Up to 3, because a minute may end in between.
   expect(kept.size).toBeLessThanOrEqual(3);
   for (const id of kept) {
     expect(await fixture.row(id)).toMatchObject({ state: 'suppressed', reason: 'budget', data: { alertId: 'a1' } });
@@ -99,7 +99,7 @@ it('over the storage budget, messages are suppressed without text, and one notic
   await send();
   expect(fired()).toEqual([]);
   expect(await query(`SELECT id FROM deliveries WHERE user_id = $1 AND type = 'account.budget'`, user)).toHaveLength(1);
-  // What was recorded before is still sent, its answer not kept; nothing is sent again by hand.
+  // Earlier messages are still sent, but their responses are not stored; redelivery is refused.
   const redeliver = await caller.post(`/v1/notifications/deliveries/${other}/redeliver`);
   expect(redeliver.body).toMatchObject({ code: 'limit_exceeded' });
   await fixture.hurry(before);
@@ -137,12 +137,12 @@ it('at most 100 messages wait for an unverified target', async () => {
     user,
   );
   const [pending, refused] = rows;
-  // The proof itself waits too.
+  // The proof itself is also waiting.
   expect(pending).toMatchObject({ state: 'pending' });
   expect(pending.messages).toBeGreaterThanOrEqual(98);
   expect(pending.messages).toBeLessThanOrEqual(100);
   expect(refused.messages).toBeLessThanOrEqual(2);
-  // The notice of a user before may come late.
+  // The notice of an earlier user may arrive late.
   const reasons = () => receiver.of('account.budget').map(({ json }) => json.data.reason);
   await waitFor(() => reasons().includes('unconfirmed'), { what: 'the notice', timeoutMs: 20_000 });
   await fixture.until(await send(), 'delivered');
@@ -175,7 +175,7 @@ it('alerts of a user over the budget are merged per minute, and sent again once 
   expect(
     await query(`SELECT id FROM deliveries WHERE user_id = $1 AND reason IS NULL AND type LIKE 'alert.%'`, user),
   ).toEqual([]);
-  // Old history gives way, what is younger than a day does not.
+  // Old history is deleted; history younger than a day is not.
   await query(`UPDATE alert_transitions SET at = at - interval '2 days' WHERE user_id = $1`, user);
   await setUsed(LIMIT);
   await fixture.app.nest.get(HistoryRetention).forget();

@@ -33,7 +33,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** Recorded and not announced: for some seconds they are nobody's but the test's. */
+/** Records messages without announcing them: for some seconds only the test uses them. */
 const recorded = (target: string, count: number, digest: boolean): Promise<string[]> =>
   fixture.record(Array.from({ length: count }, () => ({ channel: 'email' as const, target, digest })));
 const claim = (id: string): Promise<Claim> => fixture.app.nest.get(DeliveryClaims).claim(id, 'main');
@@ -86,7 +86,8 @@ describe('a claim of a delivery', () => {
       .get(Channels)
       .of('email')
       .send(fewer, () => undefined);
-    // Another mail: a mailbox must not take it for the one with three.
+    // The digest that grew is a different mail, so a mailbox must not regard it as a repetition of the mail with three
+    // messages.
     expect(readFileSync(join(directory, 'mail', `${ids[0]}.eml`), 'utf8')).not.toContain(messageIds[0]);
   });
 });
@@ -200,7 +201,7 @@ describe('results of deliveries', () => {
     const record = (delivery: ClaimedDelivery): Promise<void> =>
       results.record({ delivery, outcome: { result: 'rejected', gone: 'token_gone' }, durationMs: 1 });
     const forth = claims.map(([first]) => record(first!));
-    // The first batch has left, the second goes the other way beside it.
+    // The first batch has started; the second runs beside it in the opposite order.
     await setImmediate();
     const back = claims.toReversed().map(([, second]) => record(second!));
     await expect(Promise.all([...forth, ...back])).resolves.toHaveLength(40);

@@ -11,7 +11,7 @@ import { failureOutcome } from '../../../src/notifications/channels/http-outcome
 import { GuardedClient } from '../../../src/notifications/egress/guarded-client.js';
 import { Resolver } from '../../../src/notifications/egress/resolver.js';
 
-/** Answers from a table, each name's answers in turn: a name server under the control of an attacker. */
+/** Resolver with a table of answers, used in turn for each name: a name server controlled by an attacker. */
 class HostileNameServer extends Resolver {
   readonly asked: string[] = [];
   constructor(private readonly answers: Record<string, string[][]>) {
@@ -28,7 +28,7 @@ class HostileNameServer extends Resolver {
 
 let server: Server;
 let port: number;
-/** Connections that reached the private server, whatever they sent. */
+/** Number of connections that reached the private server. */
 let reached = 0;
 const clients: GuardedClient[] = [];
 
@@ -142,7 +142,7 @@ describe('the guarded client', () => {
   });
 
   it('allows a connection to a public address', async () => {
-    // What lies behind 192.88.99.x or the internet is not asked: the attempt itself shows that the guard agreed.
+    // The public address itself is not contacted: the attempt alone shows that the policy permits it.
     const outcome = await refusal(client({ 'public.example.com': [['93.184.216.34']] }), 'https://public.example.com/');
     expect(outcome).not.toContain('refused: ');
   });
@@ -295,7 +295,7 @@ describe('the resolver', () => {
   });
 });
 
-/** A name server's answer: 93.184.216.34. */
+/** Returns a name server's answer with 93.184.216.34. */
 function answerOf(question: Buffer): Buffer {
   const end = question.indexOf(0, 12) + 5;
   const header = Buffer.from(question.subarray(0, 12));

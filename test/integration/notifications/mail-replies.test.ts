@@ -8,7 +8,7 @@ import { NotificationFixture } from './notification-fixture.js';
 let server: Server;
 let fixture: NotificationFixture;
 let directory: string;
-/** Replies to a command by its first word; `220`, `250` or `221` without one. */
+/** Replies to SMTP commands by their first word; default: `220`, `250` or `221`. */
 let replies: Record<string, string> = {};
 
 beforeAll(async () => {

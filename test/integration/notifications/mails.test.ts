@@ -40,7 +40,7 @@ beforeEach(() => {
   mails.slowMs = 0;
 });
 
-/** The path of a link in a mail, as this server knows it. */
+/** Returns the path of a link in a mail. */
 const path = (text: string, kind: string): string =>
   new RegExp(`https://defi\\.example(/v1/notifications/${kind}/[\\w.%-]+)`).exec(text)?.[1] ?? 'none';
 const page = (link: string, method: string, body?: string) =>
@@ -132,7 +132,7 @@ describe('mails', () => {
     await fixture.until(await fixture.send('email', target), 'delivered');
     const [, mail] = await mails.to(target, 2);
     const link = path(mail!.header('list-unsubscribe'), 'unsubscribe');
-    // Neither a look nor a question for options unsubscribes anybody.
+    // GET, HEAD and OPTIONS unsubscribe nobody.
     for (const method of ['GET', 'HEAD', 'OPTIONS']) await page(link, method);
     await fixture.untilTarget(target, 'active');
     const answer = await fetch(fixture.app.url + link, { method: 'POST', redirect: 'manual', ...init });
@@ -342,7 +342,7 @@ describe('owners of endpoints', () => {
         );
         await fixture.hurry(id);
       };
-      // Also when nothing was sent for so long that it would be disabled already.
+      // The endpoint is also warned first if no message was sent for so long that it would already be disabled.
       await failingFor('140 hours');
       const warned = await mails.to('fay@example.com', 2);
       expect(warned[1]?.mail.subject).toBe('Your webhook endpoint has been failing for a day');

@@ -30,11 +30,11 @@ export const ALERT: AlertMessage = {
 // oxlint-disable-next-line typescript/no-explicit-any -- answers are judged by the tests
 type Json = any;
 
-/** The application as senders and owners of deliveries see it. */
+/** The application, as senders and owners of deliveries use it. */
 export class NotificationFixture {
   private constructor(readonly app: TestApp) {}
 
-  /** `db`: a database to run on, which is then not dropped. */
+  /** Starts the application; `db`: a database to use, which is then not dropped. */
   static async start(settings: Environment = {}, db?: TestDatabase): Promise<NotificationFixture> {
     return new NotificationFixture(
       await createTestApp({
@@ -44,7 +44,7 @@ export class NotificationFixture {
     );
   }
 
-  /** Makes a target known; waits until it is active unless told otherwise. */
+  /** Registers a target; waits until it is active, unless `pending` is set. */
   async claim(channel: Channel, target: string, options: { userId?: string; pending?: boolean } = {}): Promise<string> {
     const { userId = 'tester', pending = false } = options;
     const { app } = this;
@@ -63,7 +63,7 @@ export class NotificationFixture {
     });
   }
 
-  /** Records and announces, as whoever decides on messages does. */
+  /** Records and announces a message, like the code that decides on messages. */
   async send(channel: Channel, target: string, fields: Partial<NewDelivery> = {}): Promise<string> {
     const [id = ''] = await this.sendAll([{ channel, target, ...fields }]);
     return id;
@@ -88,7 +88,7 @@ export class NotificationFixture {
     return this.app.nest.get(Database).transaction((tx) => this.app.nest.get(Deliveries).create(tx, deliveries));
   }
 
-  /** The delivery's row. */
+  /** Returns the delivery's row. */
   async row(id: string): Promise<Json> {
     return (await this.app.db.pool.query('SELECT * FROM deliveries WHERE id = $1', [id])).rows[0];
   }
@@ -104,7 +104,7 @@ export class NotificationFixture {
     );
   }
 
-  /** Waits until the delivery is put off for that reason. */
+  /** Waits until the delivery is deferred for that reason. */
   untilHeld(id: string, reason: string): Promise<Json> {
     return waitFor(
       async () => {
@@ -116,7 +116,7 @@ export class NotificationFixture {
     );
   }
 
-  /** Lets a delivery's next attempt come now. */
+  /** Makes a delivery's next attempt due now. */
   async hurry(id: string): Promise<void> {
     await this.app.db.pool.query(
       `UPDATE deliveries SET next_attempt_at = now(), due_at = now() WHERE id = $1 AND state IN ('pending', 'retrying')`,

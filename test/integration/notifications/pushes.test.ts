@@ -9,7 +9,7 @@ import { createLocalJWKSet, decodeJwt, importSPKI, exportJWK, jwtVerify } from '
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ALERT, NotificationFixture } from './notification-fixture.js';
 
-/** The reference implementation of RFC 8188, as a browser would decrypt. */
+/** Reference implementation of RFC 8188, which decrypts as a browser would. */
 const { decrypt } = createRequire(import.meta.url)('http_ece') as {
   decrypt(body: Buffer, options: { version: string; privateKey: ECDH; authSecret: string }): Buffer;
 };
@@ -22,11 +22,11 @@ interface Request {
 
 const textOf = (body: object | string): string => (typeof body === 'string' ? body : JSON.stringify(body));
 
-/** A push service, Google's token endpoint and its send endpoint: as they speak, on a port of our own. */
+/** Simulates a push service, Google's token endpoint and its send endpoint on a local port. */
 class Stand {
   readonly requests: Request[] = [];
   pushStatus = 201;
-  /** Google's answer to the next messages. */
+  /** Response of Google's send endpoint to the next messages. */
   send: { status: number; body: object | string; headers?: Record<string, string> } = {
     status: 200,
     body: { name: 'projects/p/messages/1' },
@@ -217,7 +217,7 @@ describe('web pushes', () => {
   });
 });
 
-/** As FCM answers for text that is no token. */
+/** Returns FCM's response to a text that is not a token. */
 function malformed(): object {
   const message = 'The registration token is not a valid FCM registration token';
   const details = [{ '@type': 'type.googleapis.com/google.firebase.fcm.v1.FcmError', errorCode: 'INVALID_ARGUMENT' }];

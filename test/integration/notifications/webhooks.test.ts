@@ -10,7 +10,7 @@ import { waitFor } from '../../support/wait-for.js';
 import { WebhookReceiver } from '../../support/webhook-receiver.js';
 import { ALERT, NotificationFixture } from './notification-fixture.js';
 
-/** The reference implementation of RFC 8188, as a browser would decrypt. */
+/** Reference implementation of RFC 8188, which decrypts as a browser would. */
 const { decrypt } = createRequire(import.meta.url)('http_ece') as {
   decrypt(body: Buffer, options: { version: string; privateKey: ECDH; authSecret: string }): Buffer;
 };
@@ -25,12 +25,12 @@ beforeAll(async () => {
   key = await fixture.app.key();
 });
 afterAll(async () => {
-  // First, or what is being sent to silent receivers is waited for.
+  // Closed first: otherwise the application waits for messages that are being sent to silent receivers.
   await receiver.close();
   await fixture.close();
 });
 beforeEach(async () => {
-  // What earlier tests left to be tried again must not come in between.
+  // Retries left by earlier tests must not interfere.
   await fixture.app.db.pool.query(
     `UPDATE deliveries SET state = 'dead' WHERE state IN ('pending', 'retrying', 'sending')`,
   );
@@ -40,7 +40,7 @@ beforeEach(async () => {
 });
 
 let paths = 0;
-/** An endpoint of its own for a test. */
+/** Registers a separate endpoint for a test. */
 const endpoint = async () => fixture.claim('webhook', receiver.url(`/test-${++paths}`));
 const sent = (id: string) => receiver.received.find(({ headers }) => headers['webhook-id'] === id);
 const rotated = async (target: string) => (await fixture.call(key, 'POST', '/webhook-secrets/rotate', { target })).json;
@@ -48,7 +48,7 @@ const validOf = async (target: string) =>
   (await fixture.call(key, 'GET', '/webhook-secrets')).json.data.find(
     (each: { target: string }) => each.target === target,
   ).secrets;
-/** Which of these secrets signed a message. */
+/** Returns, for each of these secrets, whether it signed a message. */
 function signers(hook: { body: string; headers: object } | undefined, secrets: readonly string[]): boolean[] {
   return secrets.map((secret) => {
     try {
@@ -98,7 +98,7 @@ describe('webhooks', () => {
     await fixture.until(proof.id, 'retrying');
     await fixture.hurry(proof.id);
     await fixture.until(id, 'delivered');
-    // Whoever asked for the proof is not told the challenge.
+    // The user who requested the proof must not see the challenge.
     expect((await fixture.call(key, 'GET', `/deliveries/${proof.id}`)).json.data).toBeNull();
   });
 
@@ -285,7 +285,7 @@ describe('webhooks', () => {
     const [slack, discord] = receiver.received
       .filter(({ json }) => json.type === undefined)
       .map(({ body }) => JSON.parse(body));
-    // What a phone shows of it: the rule, the subject and the value.
+    // A phone shows only this text: the rule, the subject and the value.
     expect(slack.text).toBe('Alert: Aave below 30 billion · aave-v3 $29 B');
     expect(slack.blocks).toHaveLength(3);
     expect(JSON.stringify(slack.blocks)).toMatch(/\|Rule>.*\|History>.*\|Snooze>/);
@@ -407,7 +407,7 @@ describe('webhooks', () => {
     receiver.answer = () => undefined;
     await fixture.until(await fixture.send('webhook', target, happened), 'delivered');
     expect(await fixture.row(old)).toMatchObject({ state: 'retrying' });
-    // Also one that comes while the older one is on its way.
+    // A newer message supersedes the older one even while that is being sent.
     let newer = '';
     receiver.answer = () => ({ status: 500 });
     const late = await fixture.send('webhook', target, happened);
@@ -452,14 +452,14 @@ describe('webhooks', () => {
       `SELECT count(*)::int AS ended FROM deliveries WHERE user_id = 'greedy' AND type = 'alert.fired'
          AND state NOT IN ('pending', 'sending')`,
     );
-    // Before any of the slow ones was given up.
+    // None of the slow messages had ended by then.
     expect(rows[0].ended).toBe(0);
   });
 
   it('are held beyond the rate limit of their endpoint', async () => {
     const target = await endpoint();
     const ids = await fixture.sendAll(Array.from({ length: 65 }, () => ({ channel: 'webhook' as const, target })));
-    // The proof counts as well.
+    // The proof counts, too.
     const waiting = await waitFor(
       async () => {
         const { rows } = await fixture.app.db.pool.query(

@@ -36,7 +36,7 @@ beforeEach(async () => {
   await tester.call('PUT', '/v1/alerts/preferences', {});
 });
 
-/** A rule that never fires by itself, and what sends messages of it to an endpoint of its own. */
+/** Creates a rule that never fires by itself, and a function that sends its messages to a separate endpoint. */
 async function ruleWithHook(host = '127.0.0.1') {
   const target = receiver.url(`/wishes-${++count}`).replace('127.0.0.1', host);
   const condition = { token: 'nobody', metric: 'price', operator: 'gt', threshold: 1 };
@@ -70,7 +70,7 @@ const ways = {
 const arrivals = (id: string): number => receiver.received.filter(({ headers }) => headers['webhook-id'] === id).length;
 const claim = (id: string): Promise<Claim> => fixture.app.nest.get(DeliveryClaims).claim(id, 'main');
 const patch = (body: object) => tester.call('PATCH', '/v1/alerts/preferences', body);
-/** Quiet now, and for an hour. */
+/** Quiet hours that began an hour ago and end in an hour. */
 const quietNow = () => ({ quietHours: { start: clock(-60), end: clock(60), timezone: 'UTC' } });
 const clock = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString().slice(11, 16);
 
@@ -172,7 +172,7 @@ describe('a rule that fires during a change', () => {
       return rows[0].seen === 0;
     });
     const change = async ({ token, target, format, index, ruleId }: (typeof rules)[number]) => {
-      // Every other one fires by itself, which takes a while; of the rest it is recorded at once.
+      // Every second rule fires by itself, which takes some time; messages of the others are recorded at once.
       if (index % 2 === 0) await market.price(token, 200);
       else await fixture.send('webhook', target, { ...format, data: { ...ALERT, ruleId } });
       await sleep(400 * (index % 2 === 0 ? Math.random() : Math.random() ** 3));
@@ -286,7 +286,7 @@ describe('quiet hours', () => {
     await patch(quietNow());
     const id = await send();
     await fixture.untilHeld(id, 'quiet_hours');
-    // As after a release whose claim came while the row was locked: due, and its job gone.
+    // As after a release whose claim was made while the row was locked: the delivery is due, but its job is gone.
     await fixture.app.db.pool.query(
       `UPDATE deliveries SET next_attempt_at = now(), due_at = now() + interval '1 hour' WHERE id = $1`,
       [id],
@@ -381,7 +381,7 @@ describe('standalone firings and resolutions', () => {
   it('arrive in their original order after quiet hours and after a failure', async () => {
     const { message, send, target } = await ruleWithHook();
     const storyOf = (collapseKey: string) => story.map((type) => ({ type, collapseKey, standalone: true }));
-    // Retries that other tests have left may come in between.
+    // Retries left by other tests may arrive in between.
     const heard = () => receiver.received.filter(({ path }) => target.endsWith(path)).map(({ json }) => json.type);
     await patch(quietNow());
     const notBefore = new Date(Date.now() + 3_600_000);
@@ -415,11 +415,11 @@ describe('standalone firings and resolutions', () => {
     await fixture.untilHeld(second, 'after_resolution');
     const last = await send(resolved);
     await fixture.untilHeld(last, 'after_firing');
-    // Until its predecessor has a result, not twice a second.
+    // The next check is after the result of the previous message, not twice a second.
     expect((await fixture.row(last)).next_attempt_at.getTime()).toBeGreaterThan(Date.now() + 30_000);
     expect((await fixture.row(last)).attempts).toBe(0);
     await fixture.hurry(open);
-    // Each lets the next one leave.
+    // Each delivered message makes the next one due.
     for (const id of [open, second, last]) await fixture.until(id, 'delivered');
   });
 

@@ -1,4 +1,4 @@
-// A process that owns an embedded database, for tests that kill it. Says its address, or why it did not start.
+// Process that owns an embedded database, for tests that kill it. Prints its address, or the reason why it did not start.
 import { startEmbeddedPostgres } from '../../../dist/src/platform/database/embedded/embedded-postgres.js';
 
 try {

@@ -29,7 +29,7 @@ describe('the embedded PostgreSQL', () => {
   let tests = 0;
   let home: string;
 
-  /** A database directory as a clean stop leaves it, with a note in it: made once, copied for each test. */
+  /** Database directory as a clean stop leaves it, with a row in `notes`: created once, copied for each test. */
   beforeAll(async () => {
     const database = await startEmbeddedPostgres(prepared);
     await query(database.url, `CREATE TABLE notes AS SELECT 'kept' AS note`);
@@ -50,7 +50,7 @@ describe('the embedded PostgreSQL', () => {
     rmSync(root, { recursive: true, force: true });
   });
 
-  /** Another process that owns `directory`, and what it says when it has started. */
+  /** Starts another process that owns `directory`; resolves with its output when it has started. */
   async function owner(directory = home): Promise<{ process: ChildProcess; said: string }> {
     const child = spawn(process.execPath, [OWNER, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
     owners.push(child);
@@ -66,7 +66,7 @@ describe('the embedded PostgreSQL', () => {
     return Array.from({ length: tests }, (_, index) => serverOf(join(directory, `test-${index + 1}`))).filter(isAlive);
   }
 
-  /** The note is still there, so it is the same database. */
+  /** Expects the row in `notes`, which shows that this is the same database. */
   async function expectUsable(url: string): Promise<void> {
     expect(await query(url, 'SELECT note FROM notes')).toEqual([{ note: 'kept' }]);
   }
@@ -112,7 +112,7 @@ describe('the embedded PostgreSQL', () => {
     const killed = await owner();
     const orphan = serverOf(home);
     killed.process.kill('SIGSTOP');
-    // Of the server's own workers some end meanwhile, and then have no command.
+    // Some of the server's own workers end in the meantime and then have no command.
     const watchers = descendants(killed.process.pid ?? 0).filter((pid) => /^(?!.*postgres:? )./.test(commandOf(pid)));
     expect(watchers).not.toEqual([]);
     for (const pid of watchers) process.kill(pid, 'SIGKILL');
@@ -214,7 +214,9 @@ async function query(url: string, sql: string): Promise<unknown[]> {
   }
 }
 
-/** What the system says of a process; empty once it has ended, as a server's workers may at any moment. */
+/**
+ * Returns a file of /proc about a process; empty if the process has ended, which a server's worker may do at any moment.
+ */
 function readProcess(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8');

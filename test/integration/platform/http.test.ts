@@ -191,9 +191,9 @@ describe('the HTTP server', () => {
 
   it.each(['/openapi.json', '/openapi.yaml'])('returns 304 for %s with a matching `if-none-match`', async (path) => {
     const known = await fetch(`${app.url}${path}`);
-    // Read, since a connection with an unread answer stays open.
+    // The answer is read, because a connection with an unread answer stays open.
     await known.arrayBuffer();
-    // Not by fetch, which asks past all caches when it is given this header.
+    // Without `fetch`, which bypasses all caches if this header is set.
     const socket = connect(app.port, '127.0.0.1');
     socket.write(
       `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nIf-None-Match: ${known.headers.get('etag')}\r\n\r\n`,

@@ -73,7 +73,7 @@ describe('the log', () => {
     [field: string]: unknown;
   }
 
-  /** Lines with that message, once there are any. */
+  /** Returns the log lines with that message, as soon as there are any. */
   const said = (msg: string): Promise<Line[]> =>
     waitFor(() => {
       const found = lines.map((line) => JSON.parse(line) as Line).filter((line) => line['msg'] === msg);

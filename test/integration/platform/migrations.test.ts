@@ -12,7 +12,10 @@ import { InstanceNames1790000021000 } from '../../../migrations/1790000021000-in
 import { migrations } from '../../../migrations/index.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 
-/** A wildcard rule's firings about three names, two of them twins, and the message about the first. */
+/**
+ * SQL for a wildcard rule's firings about three names, two of which differ only in spelling, and for the message about
+ * the first.
+ */
 function firings(slug: string, chain: string): string {
   return `
 INSERT INTO alert_instances (rule_id, instance_key, leaves, phase, since, told)
@@ -24,7 +27,10 @@ INSERT INTO deliveries (id, user_id, channel, target, type, data, priority, coll
     now(), now(), now() FROM alert_rules;`;
 }
 
-/** Stored before names had one spelling; the newer observation of each pair has the other one. */
+/**
+ * Rows from before names had one spelling: pairs that differ only in spelling; the newer observation has the other
+ * spelling.
+ */
 const TWINS = `
 INSERT INTO protocols (slug, name, chains, updated_at) VALUES ('Curve-DEX', 'Old', '{ethereum,base}', '2026-01-01Z'),
   ('curve-dex', 'Curve', '{rsk,ethereum}', '2026-01-02Z');
@@ -66,7 +72,7 @@ describe('the migrations', () => {
 
   afterEach(() => db.drop());
 
-  /** Every object that a migration can make, in words that compare. */
+  /** Returns every object that a migration can create, as comparable texts. */
   async function schema(): Promise<string[]> {
     const { rows } = await db.pool.query<{ what: string }>(`
       SELECT format('column %s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default) AS what

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 const LIFETIME = join(import.meta.dirname, '../../../dist/src/platform/process/process-lifetime.js');
 
-/** A process with a lifetime whose endings `body` registers; what it wrote, and how it ended. */
+/** Runs a process with a lifetime whose endings `body` registers; returns its output, and how it ended. */
 async function live(
   body: string,
   signals: readonly NodeJS.Signals[] = [],

@@ -25,7 +25,7 @@ const MAIN = join(import.meta.dirname, '../../../dist/src/main.js');
 const MIGRATE = join(import.meta.dirname, '../../../dist/src/migrate.js');
 const APIKEY = join(import.meta.dirname, '../../../dist/src/apikey.js');
 
-/** The built product as a process, with everything it says. */
+/** The built product as a process, with all its output. */
 class Run {
   readonly child: ChildProcess;
   output = '';
@@ -41,7 +41,7 @@ class Run {
     }
   }
 
-  /** The value of a line of the start message. */
+  /** Returns the value of a line of the start message. */
   async fact(name: string): Promise<string> {
     const form = new RegExp(`"msg":"${name}","value":"([^"]*)"`);
     return waitFor(() => form.exec(this.output)?.[1], { timeoutMs: 60_000, what: `${name} in ${this.output}` });
@@ -53,7 +53,10 @@ class Run {
   }
 }
 
-/** As whom the product is connected: everybody on the database but the server's own processes, the superuser who asks, and the lock. */
+/**
+ * Returns the database logins of the product: all logins except the server's own processes, the superuser that queries,
+ * and the lock.
+ */
 async function loginsOf(url: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -70,7 +73,9 @@ async function loginsOf(url: string): Promise<string[]> {
   }
 }
 
-/** Files of a pair behind links from `folder`, as mounted secrets are; returns their settings. */
+/**
+ * Creates a certificate and key behind links from `folder`, like mounted secrets; returns the settings with their paths.
+ */
 function certificateFiles(folder: string): Record<string, string> {
   const files = { TLS_CERT: join(folder, 'tls.crt'), TLS_KEY: join(folder, 'tls.key') };
   mkdirSync(join(folder, 'mount'), { recursive: true });
@@ -88,7 +93,7 @@ function installCertificate(folder: string, name: keyof typeof PAIRS): void {
   renameSync(`${version}.next`, join(folder, 'mount/current'));
 }
 
-/** The name of the certificate that a new connection is shown, or the code of the error. */
+/** Returns the name in the certificate that a new connection receives, or the code of the error. */
 const certificateAt = (address: string, options: ConnectionOptions = {}): Promise<string> =>
   new Promise((resolve) => {
     const port = Number(new URL(address).port);
@@ -99,7 +104,10 @@ const certificateAt = (address: string, options: ConnectionOptions = {}): Promis
     socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
   });
 
-/** Starts from nothing take under 2 s on an idle machine; these run beside other suites. */
+/**
+ * Time limit, ms: a start with an empty directory takes less than 2 s on an idle machine, but these tests run beside
+ * other suites.
+ */
 const START_TIMEOUT_MS = 120_000;
 
 describe('the process', { timeout: START_TIMEOUT_MS }, () => {
@@ -130,7 +138,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     expect(readFileSync(join(home, 'admin.key'), 'utf8').trim()).toBe(key);
     const ready = await fetch(new URL('/health/ready', console));
     expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'ok' }]);
-    // Longer than the minute that balancers keep theirs.
+    // Longer than the minute for which balancers keep connections open.
     expect(ready.headers.get('keep-alive')).toBe('timeout=75');
     expect(first.output.match(/Web Push is off: it needs MAIL_FROM[^"]*/g)).toHaveLength(1);
     first.child.kill('SIGTERM');
@@ -141,7 +149,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     expect(await second.fact('Console')).not.toContain('#key');
     second.child.kill('SIGINT');
     expect(await second.end()).toBe(0);
-    // A busy machine may be worth a warning; nothing of a start and a stop is worth more.
+    // Warnings are permitted, for example about a busy machine, but no errors.
     expect(second.output).not.toMatch(/"level":"(?:error|fatal)"/);
   });
 

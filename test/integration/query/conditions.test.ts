@@ -111,7 +111,7 @@ it('a protocol total counts again once the last real chain of the protocol is re
       await rowsOf({ filters: { protocols: ['back'] }, time: { from: day(9), to: day(0), ...time }, aggregations: sum })
     ).map((row) => row['sum']);
   for (const round of ['values', 'aggregates']) {
-    // The chain is there from the seventh day to noon of the fifth; the total is 10, then 20.
+    // The chain has values from the seventh day until noon of the fifth; the total is 10, then 20.
     const carried = [10, 10, 30, 30, 10, 10, 20, 20, 20];
     expect([round, await asked({ bucket: '1d', fill: 'previous' })]).toEqual([round, carried]);
     expect(await asked({ bucket: '1d' })).toEqual([10, 30, 20]);

@@ -10,7 +10,7 @@ import { FIRST_DAY, MINUTE } from './query-world.js';
 import { queryParts, type QueryParts } from './query-parts.js';
 
 const HOUR = 60 * MINUTE;
-/** Before and behind the end of a partition. */
+/** Number of days, so that values lie before and after the end of a partition. */
 const DAYS = 5;
 const NAMES = ['aave', 'lido'];
 
@@ -31,7 +31,7 @@ interface Value {
 }
 type Step = { kind: 'published' | 'corrected'; values: Value[] } | { kind: 'aggregated' };
 
-/** Few hours, so that each is corrected several times; the edges of hours, days and partitions among them. */
+/** Few hours, so that each is corrected several times; they include the edges of hours, days and partitions. */
 const value: fc.Arbitrary<Value> = fc
   .record({
     subject: fc.constantFrom(...NAMES),
@@ -58,7 +58,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { minLength: 2, maxLength: 8 },
 );
 
-/** What is recorded: a published value stays, a back-filled one replaces the one before of its time. */
+/** Expected points: a published value stays, a back-filled one replaces the previous value of the same time. */
 class Recorded {
   private readonly points = new Map<string, Map<string, Point>>(NAMES.map((name) => [name, new Map()]));
   private seq = 0;
@@ -101,7 +101,7 @@ const aggregations = ['last', 'avg', 'min', 'max'].flatMap((overTime) =>
     group_by: ['protocol'],
   })),
 );
-/** From single values, hours and days, and from all of them at once. */
+/** Queries that use raw values, hours and days, separately and together. */
 const questions: readonly Request[] = [
   ...(['15m', '1h', '4h', '1d', '1w'] as const).map((bucket): Request => ({
     dataset: 'tvl',
@@ -121,7 +121,7 @@ const shown = (rows: readonly Row[]) =>
     ),
   );
 
-/** Aggregates that are not what their single values give, in either direction. */
+/** SQL of the aggregates that differ from those of their raw values, in either direction. */
 const DIFFERENCES = (table: string, unit: string) => `
   SELECT * FROM (
     SELECT series_id, date_trunc('${unit}', at, 'UTC') AS bucket, (array_agg(value ORDER BY at, seq))[1] AS open, max(value) AS high,

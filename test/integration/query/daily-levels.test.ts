@@ -9,7 +9,7 @@ import { queryParts, type QueryParts } from './query-parts.js';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-/** Some days with a change to summer time in New York among them, all of them within what is kept raw. */
+/** Some days that include a change to summer time in New York, all within the raw history. */
 const TODAY = Math.floor(Date.now() / DAY) * DAY;
 const NOW = TODAY + 23 * HOUR + 58 * 60_000;
 
@@ -26,7 +26,7 @@ let levels: DailyLevels;
 
 beforeAll(async () => {
   parts = await queryParts();
-  // Sessions of ours are in UTC although the database, and the address, say something else.
+  // The product's sessions use UTC, although the database and the address set another time zone.
   await parts.db.pool.query(
     `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = ''America/New_York''', current_database()); END $$`,
   );
@@ -58,7 +58,7 @@ async function record(points: readonly Point[]): Promise<void> {
   );
 }
 
-/** `values`: day (0 is today's start, 1 the day before) and value. */
+/** Returns points; `values` are pairs of day (0: start of today, 1: start of yesterday) and value. */
 function series(subject: string, chain: string, values: [daysAgo: number, value: number][]): Point[] {
   return values.map(([daysAgo, value]) => ({ subject, chain, at: TODAY - daysAgo * DAY, value }));
 }
@@ -161,7 +161,7 @@ it.each(['DELETE FROM', 'TRUNCATE'])(
         [2, 8],
       ]),
       ...series('back', 'x', [[2, 20]]),
-      // Nobody ever wrote a row of it: a past that was filled in goes on.
+      // No row of it was ever written: a back-filled past continues.
       ...series('filled', 'x', [[1, 100]]),
     ]);
     await pool.query(`${sql} protocol_tvl`);
@@ -226,7 +226,10 @@ const points = fc.array(
   { minLength: 1, maxLength: 25 },
 );
 
-/** What each series was worth at the day's start: the newest of the values at or before then, of equal times the last. */
+/**
+ * Returns the value of each series at the start of the day: the newest value at or before that time; of equal times, the
+ * last.
+ */
 function naive(all: readonly Point[], day: number): Map<string, number> {
   const held = new Map<string, Point>();
   for (const point of all) {
@@ -278,5 +281,5 @@ it('daily levels match a naive evaluation for values before and after aggregatio
   }
 });
 
-/** Sums of the same numbers in another order differ in their last digits. */
+/** Rounds, because sums of the same numbers in a different order differ in their last digits. */
 const about = (value: number): number => Number(value.toPrecision(12));

@@ -77,7 +77,7 @@ describe('query connections', () => {
     expect(String(await waiting)).toContain('gone');
     for (const one of held) one.leaving.abort(new Error('gone'));
     await Promise.all(held.map(({ done }) => done));
-    // Every connection can be had again.
+    // All connections can be acquired again.
     const rows = await Promise.all(
       Array.from({ length: pool.connections + 1 }, () => pool.run({ text: 'SELECT 1', values: [] }, options())),
     );
@@ -161,7 +161,7 @@ describe('query connections', () => {
 
 const costOf = (heavy: boolean) => ({ rows: heavy ? 1_000_000 : 2_000, heavy });
 
-/** Takes one of the places until it is released. */
+/** Occupies one of the places until it is released. */
 function hold(admission: Admission, heavy = false): () => void {
   let release = (): void => undefined;
   const done = new Promise<void>((resolve) => {
@@ -203,7 +203,7 @@ describe('query admission', () => {
     const admission = app.nest.get(Admission, { strict: false });
     const held = Array.from({ length: 2 }, () => hold(admission));
     try {
-      // Every one that waits makes the next one's turn later, until that is too late for it.
+      // Every waiting query delays the next one's turn, until that would be too late.
       const waits = Array.from({ length: 3_000 }, () => {
         const leave = new AbortController();
         const outcome = admission.run(costOf(true), 10_000, leave.signal, () => Promise.resolve('ran'));
@@ -234,7 +234,8 @@ describe('query admission', () => {
   it('returns 503 with `retry-after` over HTTP when the queue is too long', async () => {
     const admission = app.nest.get(Admission, { strict: false });
     const held = Array.from({ length: 2 }, () => hold(admission));
-    // Each of a key of its own: one key's crowd would keep nobody else waiting. None reads more than the one that is asked.
+    // Each has a separate key, because one key's queries do not delay those of others. None reads more than the tested
+    // query.
     const crowd = Array.from({ length: 2_500 }, (_, n) => {
       const leave = new AbortController();
       const work = async (): Promise<void> => undefined;

@@ -4,10 +4,10 @@ import { queryParts, type QueryParts } from './query-parts.js';
 
 const NAMES = 30;
 const PAGE = 7;
-/** Names that come in during a walk. */
+/** Number of names that are inserted during a walk. */
 const INSERTS = 9;
 const DAY = 86_400_000;
-/** Four days ago: nothing that happens now falls into it. */
+/** Four days ago, so that current writes are outside of the range. */
 const START = Math.floor(Date.now() / DAY) * DAY - 4 * DAY;
 const CATEGORIES = ['Dexs', 'Lending', null];
 
@@ -22,7 +22,7 @@ afterEach(removeInserted);
 
 const keptName = (n: number) => `kept-${String(n).padStart(2, '0')}`;
 
-/** A protocol with a category that many have or none, a value that many have, and values every six hours; a token alike. */
+/** Inserts a protocol with a common category or none, a common value, and values every six hours; and a similar token. */
 async function insert(name: string, n: number): Promise<void> {
   const { pool } = parts.db;
   const category = CATEGORIES[n % CATEGORIES.length];
@@ -45,7 +45,10 @@ async function insert(name: string, n: number): Promise<void> {
   );
 }
 
-/** Every page of the answer, while rows are inserted between the first ones: before, between and behind those that are there. */
+/**
+ * Returns all pages of the answer; between the first pages, rows are inserted before, between and after the existing
+ * ones.
+ */
 function walk(request: object): Promise<readonly Row[]> {
   let inserted = 0;
   return parts.all({ ...request, limit: PAGE }, async () => {
@@ -55,7 +58,7 @@ function walk(request: object): Promise<readonly Row[]> {
   });
 }
 
-/** Leaves what is there all the time. */
+/** Removes the inserted rows; the original rows stay. */
 async function removeInserted(): Promise<void> {
   for (const [table, column] of [
     ['protocols', 'slug'],
@@ -131,7 +134,7 @@ describe.each(['asc', 'desc'] as const)('paging in %s order', (order) => {
   });
 });
 
-/** Missing values come last in either order. */
+/** Whether the values are ordered, with missing values last in both directions. */
 function isOrdered(values: readonly unknown[], order: 'asc' | 'desc'): boolean {
   return values.every((value, index) => {
     const before = values[index - 1];

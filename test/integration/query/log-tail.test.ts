@@ -9,7 +9,7 @@ const at = (hour: number) => new Date(FIRST_DAY + hour * HOUR).toISOString();
 beforeAll(async () => {
   parts = await queryParts();
   const { pool } = parts.db;
-  // History knows a total, and one value of a chain; the log knows of more.
+  // History has a total and one value of a chain; the log has further values.
   await pool.query(
     `INSERT INTO metric_series (metric, subject, chain) VALUES ('tvl', 'aave', 'all'), ('tvl', 'lido', 'base')`,
   );
@@ -89,7 +89,7 @@ it('filling buckets stops at the present time', async () => {
     },
     aggregations: [{ field: 'tvl', operation: 'sum', as: 'tvl' }],
   });
-  // The hour may end between here and there.
+  // The hour may end between the query and this line.
   const hours = (Math.floor(Date.now() / HOUR) * HOUR - from) / HOUR + 1;
   expect(rows.slice()).toEqual(
     Array.from({ length: hours }, (_, hour) => ({ time: new Date(from + hour * HOUR).toISOString(), tvl: 20 })),

@@ -6,7 +6,7 @@ const [EARLY, LATE] = ['2026-11-20T10:00:00.123Z', '2026-11-20T10:00:00.124Z'];
 
 beforeAll(async () => {
   parts = await queryParts();
-  // Finer than answers show it.
+  // Times with more digits than answers show.
   await parts.db.pool.query(
     `INSERT INTO token_prices (token, price, observed_at) VALUES
      ('early', 1, '2026-11-20T10:00:00.123456Z'), ('late', 1, '2026-11-20T10:00:00.124Z')`,

@@ -1,6 +1,6 @@
 /**
- * The query language once more, written for reading: rows in memory, no planner, no aggregates kept. It knows requests
- * only, none of the product's code but where buckets begin.
+ * A second implementation of the query language, written for readability: rows in memory, no planner, no stored
+ * aggregates. It uses none of the product's code except for the starts of buckets.
  */
 import { bucketStarts } from '../../../src/query/core/time.js';
 import type { Bucket } from '../../../src/query/core/ast.js';
@@ -19,7 +19,7 @@ export interface Aggregation {
   as?: string;
 }
 
-/** A request as a client would write it, but for its pages. */
+/** Request as a client writes it, without pages. */
 export interface Request {
   dataset: DatasetName;
   filters?: Readonly<Record<string, readonly string[] | { min?: number; max?: number }>>;
@@ -38,7 +38,7 @@ const LIST_FIELDS: Readonly<Record<string, string>> = {
 };
 const RANGE_FIELDS: Readonly<Record<string, string>> = { tvl_range: 'tvl', price_range: 'price' };
 
-/** The whole answer, in no order. */
+/** Returns the complete answer, unordered. */
 export function evaluate(world: World, request: Request): Row[] {
   const condition = conditionOf(request);
   const all = ofDataset(world, request, fieldsOf(condition).includes('chain'));
@@ -67,24 +67,27 @@ export function evaluate(world: World, request: Request): Row[] {
   return time?.fill === 'null' ? withEmptyBuckets(kept, request) : kept;
 }
 
-/** What an aggregate takes of a bucket; a count of rows goes with the others, where these agree. */
+/**
+ * Returns the reading (`over_time`) that an aggregate uses in a bucket; a count of rows uses that of the other aggregates
+ * if they agree.
+ */
 function readingOf(one: Aggregation, all: readonly Aggregation[]): string {
   const others = new Set(all.filter(({ field }) => field !== undefined).map((other) => other.over_time ?? 'last'));
   const [only = 'last'] = others;
   return one.over_time ?? (one.field === undefined && others.size === 1 ? only : 'last');
 }
 
-/** A row whose level is the one that the aggregate takes: conditions test that. */
+/** Returns a row with the level in this reading, because conditions test that level. */
 function asRead({ fields, level }: Candidate, reading: string): Row {
   return level === undefined ? fields : { ...fields, [level.of]: level[reading as 'last'] };
 }
 
-/** The column of an aggregate. */
+/** Returns the column of an aggregate. */
 export function nameOf({ as, operation, field }: Aggregation): string {
   return as ?? (field === undefined ? operation : `${operation}_${field}`);
 }
 
-/** What the answer is ordered by when the request does not say, and what its `sort` stands for when it does. */
+/** Returns the order of the answer: the default order, or the meaning of the request's `sort`. */
 export function orderOf({
   dataset,
   time,
@@ -105,7 +108,7 @@ export function orderOf({
   return [{ field, order: 'desc' }];
 }
 
-/** `filters` and `where` as one tree. */
+/** Returns `filters` and `where` as one tree. */
 function conditionOf({ dataset, filters = {}, where }: Request): Tree {
   const listField = (name: string) =>
     dataset === 'protocols' && name === 'chains' ? name : (LIST_FIELDS[name] ?? name);
@@ -144,7 +147,7 @@ function aggregate(
   return (operation === 'min' ? numbers[0] : numbers.at(-1)) ?? null;
 }
 
-/** Every group that is there gets a row in every bucket. */
+/** Adds rows, so that every group that occurs has a row in every bucket. */
 function withEmptyBuckets(rows: readonly Row[], { time, aggregations = [] }: Request): Row[] {
   const groupBy = aggregations[0]?.group_by ?? [];
   const groupOf = (row: Row) => JSON.stringify(groupBy.map((name) => row[name]));

@@ -7,13 +7,13 @@ export type DatasetName = 'tvl' | 'prices' | 'protocols' | 'events';
 export interface Point {
   readonly at: number;
   readonly value: number;
-  /** The later of two at one time has the higher one. */
+  /** Order of points with the same time: the later one has the higher number. */
   readonly seq: number;
-  /** When it is written: before the first aggregation, before the second, after it, or only in the log. */
+  /** Time of writing: before the first aggregation, before the second, after it, or only in the log. */
   readonly round: 0 | 1 | 2 | 3;
 }
 
-/** What its row in the table shows beside the value. */
+/** Other columns of the series' row in the table. */
 export interface Observation {
   readonly source: string;
   readonly confidence: number;
@@ -24,28 +24,28 @@ export interface Observation {
 export interface Series {
   readonly subject: string;
   readonly chain: string;
-  /** Its value in the table now; absent when the row is gone. */
+  /** Current value in the table; undefined if the row is gone. */
   readonly current: number | undefined;
   readonly observation: Observation;
-  /** By time, then `seq`. */
+  /** Points sorted by time, then `seq`. */
   readonly points: readonly Point[];
 }
 
-/** Everything that can be asked for. */
+/** All data that can be queried. */
 export interface World {
-  /** When the world was made: changes are counted from then. */
+  /** Time at which the world was created, from which changes are computed. */
   readonly now: number;
   readonly tvl: readonly Series[];
   readonly prices: readonly Series[];
-  /** name, category, symbol, chains, url, updated_at by slug. */
+  /** name, category, symbol, chains, url and updated_at, by slug. */
   readonly protocols: ReadonlyMap<string, Row>;
-  /** symbol, chain, volume_24h, market_cap by token. */
+  /** symbol, chain, volume_24h and market_cap, by token. */
   readonly tokens: ReadonlyMap<string, Row>;
-  /** Rows of the log that the asker may see. */
+  /** Rows of the log that the requester may see. */
   readonly events: readonly Row[];
 }
 
-/** A row on its way: what it shows, and for series in time the level of its bucket in every reading. */
+/** Row before conditions: its fields, and for time series the level of its bucket in every reading. */
 export interface Candidate {
   readonly fields: Row;
   readonly level?: { of: string; last: number | null; avg: number | null; min: number | null; max: number | null };
@@ -56,7 +56,7 @@ const NO_PROTOCOL: Row = { name: null, category: null, symbol: null };
 const NO_TOKEN: Row = { symbol: null, chain: null };
 const HOURS = { change_1h: 1, change_24h: 24, change_7d: 168 };
 
-/** Every row of the request's dataset before its conditions. */
+/** Returns all rows of the request's dataset, before its conditions. */
 export function ofDataset(world: World, request: Request, namesChain: boolean): Candidate[] {
   if (request.dataset === 'protocols') return protocols(world);
   if (request.dataset === 'events') return events(world, request);
@@ -73,13 +73,13 @@ export function ofDataset(world: World, request: Request, namesChain: boolean): 
   return chosen.flatMap((series) => levels(world, request, series, endOf(series)));
 }
 
-/** When the first value of a real chain was observed: until then a total is what its source says. */
+/** Returns the time of the first value of a real chain: until then the total is the value given by the source. */
 function firstOfChains(all: readonly Series[], subject: string): number {
   const chains = all.filter((other) => other.subject === subject && REAL(other.chain));
   return Math.min(...chains.flatMap(({ points }) => points[0]?.at ?? []));
 }
 
-/** A protocol's real chains, `all` where there is none. */
+/** Whether a series counts in the total: real chains do, `all` only without real chains. */
 function counts(all: readonly Series[], { subject, chain }: Series): boolean {
   if (REAL(chain)) return true;
   const others = all.filter((other) => other.subject === subject && other.current !== undefined);
@@ -127,7 +127,7 @@ function events({ events: all }: World, { time }: Request): Candidate[] {
   }));
 }
 
-/** A series in time: single values, one level over the whole range, or one per bucket. */
+/** Returns the rows of a time series: single values, one level over the whole range, or one level per bucket. */
 function levels(
   world: World,
   { dataset, time, aggregations = [] }: Request,

@@ -9,12 +9,12 @@ import { store } from './stored-world.js';
 
 const LONG = process.env['TEST_LONG'] === '1';
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31);
-/** Requests per world and dataset; a world takes longer to store than to be asked. */
+/** Number of requests per world and dataset; storing a world takes longer than its requests. */
 const REQUESTS: Readonly<Record<DatasetName, number>> = LONG
   ? { tvl: 250, prices: 120, protocols: 60, events: 120 }
   : { tvl: 40, prices: 25, protocols: 12, events: 20 };
 const WORLDS = LONG ? 40 : 4;
-/** Pages of one answer, at most: few rows a page, so that pages have to join. */
+/** Maximum number of pages per answer: pages have few rows, so that the test covers joining them. */
 const PAGES = 8;
 
 const HOUR = 60 * MINUTE;
@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => parts?.close());
 
-/** As a client writes it: one group field may stand alone. */
+/** Returns the request as a client writes it: a single group field may be given without a list. */
 function bodyOf(request: Request, rows: number): object {
   const aggregations = request.aggregations?.map(({ group_by: groupBy = [], ...one }) => ({
     ...one,
@@ -36,14 +36,14 @@ function bodyOf(request: Request, rows: number): object {
   return { ...request, ...(aggregations && { aggregations }), limit };
 }
 
-/** A row by its columns, numbers without the noise of adding in another order. */
+/** Returns a row as text by its columns; numbers are rounded, because the order of addition changes their last digits. */
 function shown(row: Row, columns: readonly string[]): string {
   const plain = (value: Row[string] | undefined) =>
     typeof value === 'number' ? Number(value.toFixed(9)) : (value ?? null);
   return JSON.stringify(columns.map((name) => plain(row[name])));
 }
 
-/** Missing values come last in either order. */
+/** Compares rows in the requested order, with missing values last in both directions. */
 function isBehind(a: Row, b: Row, order: ReturnType<typeof orderOf>): boolean {
   for (const { field, order: direction } of order) {
     const [left, right] = [a[field] ?? null, b[field] ?? null];
@@ -60,7 +60,7 @@ function columnsShown(request: Request): string[] {
   return [...(time?.bucket ? ['time'] : []), ...(aggregations[0]?.group_by ?? []), ...aggregations.map(nameOf)];
 }
 
-/** Asks random requests and compares what comes with the naive answer, its order too. */
+/** Sends random requests and compares the answers, including their order, with the naive ones. */
 async function expectNaiveAnswers(
   world: StoredWorld,
   asked: fc.Arbitrary<Request>,
@@ -69,7 +69,8 @@ async function expectNaiveAnswers(
 ): Promise<void> {
   await fc.assert(
     fc.asyncProperty(asked, async (request) => {
-      // Changes are against what is written; of the tail only seconds are not.
+      // Changes are computed from written values; values only in the log are missing for seconds, so changes are not
+      // compared then.
       const columns = columnsShown(request).filter((name) => !world.hasTail || !name.startsWith('change_'));
       const expected = evaluate(world, request);
       const rows = await parts.all(bodyOf(request, expected.length));
@@ -107,7 +108,7 @@ it.each(Object.keys(REQUESTS) as DatasetName[])(
   },
 );
 
-/** Whole hours can be asked for however long ago they were. */
+/** Whether a request needs only whole hours, which can be queried however old they are. */
 function isOfWholeHours({ time, aggregations }: Request): boolean {
   if (time === undefined) return true;
   const isSingle = time.bucket === undefined && aggregations === undefined;
@@ -129,7 +130,7 @@ it(
       for (let run = 0; run < (LONG ? 20 : 3); run += 1) {
         const world = worldOf(run);
         await keepFrom(MONDAY - 14 * 24 * HOUR);
-        // In the midst of what is recorded, and before what comes late.
+        // Between the recorded values, and before the late ones are written.
         await store(
           pool,
           world,

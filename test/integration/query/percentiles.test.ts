@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FIRST_DAY, MINUTE } from './query-world.js';
 import { queryParts, type QueryParts } from './query-parts.js';
 
-/** Rounding of a logarithm at the very end of a bin. */
+/** Rounding error of a logarithm at the edge of a bin. */
 const NOISE = 1e-9;
 const SHARES = [0, 0.1, 0.5, 0.9, 0.99, 1];
 const HOUR = 60 * MINUTE;
@@ -12,12 +12,12 @@ const at = (hour: number) => new Date(FIRST_DAY + hour * HOUR).toISOString();
 let parts: QueryParts;
 
 beforeAll(async () => {
-  // As if there were more rows than percentiles are taken of exactly.
+  // Pretends that there are more rows than those for which exact percentiles are computed.
   parts = await queryParts({ series: { tvl: 1_000_000, price: 1_000_000 }, logRows: 1_000_000, protocols: 1_000_000 });
 });
 afterAll(() => parts?.close());
 
-/** Zeros, ends of bins, values close together, and everything from the tiny to the huge. */
+/** Zeros, bounds of bins, values close together, and values of all magnitudes. */
 const value = fc.oneof(
   fc.constant(0),
   fc.double({ min: 1e-300, max: 1e300, noNaN: true }),

@@ -19,11 +19,11 @@ import type { Row } from './naive-query.js';
 
 export interface Page {
   readonly rows: readonly Row[];
-  /** As `page.next_cursor` of an answer. */
+  /** Cursor, like `page.next_cursor` in an answer. */
   readonly next: string | undefined;
 }
 
-/** What runs queries, without a server and its cache, on a database that nobody else writes to. */
+/** Parts that run queries, without a server and its cache, on a database to which nobody else writes. */
 export interface QueryParts {
   readonly db: TestDatabase;
   readonly database: Database;
@@ -31,14 +31,14 @@ export interface QueryParts {
   readonly facts: StoredFactsReader;
   readonly rollups: Rollups;
   run(body: object, owner?: string): Promise<QueryResult>;
-  /** One page of the answer, by the cursor that the page before gave. */
+  /** Returns one page of the answer; `cursor` is that of the previous page. */
   page(body: object, cursor?: string): Promise<Page>;
-  /** All pages joined; groups are asked once. `between` runs after each page. */
+  /** Returns all pages joined; a query with groups is sent once. `between` runs after each page. */
   all(body: object, between?: () => Promise<unknown>): Promise<readonly Row[]>;
   close(): Promise<void>;
 }
 
-/** Facts of a database that is larger than it is. */
+/** Pretends that the database is larger than it is. */
 class PretendedFacts extends StoredFactsReader {
   constructor(
     private readonly sizes: Partial<StoredSizes>,
@@ -53,7 +53,7 @@ class PretendedFacts extends StoredFactsReader {
   }
 }
 
-/** `sizes`: what planning is told of the stored data, where that is not true. */
+/** @param sizes sizes of the stored data for the planner, where they differ from the real ones */
 export async function queryParts(sizes: Partial<StoredSizes> = {}): Promise<QueryParts> {
   Logger.overrideLogger(false);
   const db = await createTestDatabase();

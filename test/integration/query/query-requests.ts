@@ -23,7 +23,7 @@ const OBSERVATION: Fields = { source: 'text', confidence: 'number', tags: 'texts
 const CHANGES: Fields = { change_1h: 'number', change_24h: 'number', change_7d: 'number' };
 const OF_PROTOCOL: Fields = { name: 'text', category: 'text', symbol: 'text' };
 
-/** What each dataset has now, and in time. */
+/** Fields of each dataset: current ones, and those with a time range. */
 const FIELDS: Readonly<Record<DatasetName, Fields>> = {
   tvl: { protocol: 'text', chain: 'text', tvl: 'number', ...OF_PROTOCOL, ...CHANGES, ...OBSERVATION },
   prices: {
@@ -58,7 +58,7 @@ const IN_TIME: Readonly<Record<'tvl' | 'prices', Fields>> = {
   prices: { token: 'text', symbol: 'text', chain: 'text', price: 'number' },
 };
 
-/** The columns of rows without groups. */
+/** Returns the columns of rows without groups. */
 export function columnsOf({ dataset, time }: Request): string[] {
   if (dataset === 'protocols' || dataset === 'events')
     return [...(dataset === 'events' ? ['seq'] : []), ...Object.keys(FIELDS[dataset])];
@@ -109,7 +109,7 @@ function tree(fields: Fields): fc.Arbitrary<Tree> {
   })).tree;
 }
 
-/** The flat form. */
+/** Returns the flat form of conditions (`filters`). */
 function filtersOf(dataset: DatasetName, fields: Fields): fc.Arbitrary<NonNullable<Request['filters']>> {
   const list = (field: string) => fc.array(fc.constantFrom(...(TEXTS[field] ?? ['x'])), { maxLength: 3 });
   const range = (field: string) =>
@@ -157,7 +157,7 @@ const timeOf = (dataset: DatasetName): fc.Arbitrary<NonNullable<Request['time']>
     .map(({ from, minutes, aligned, bucket, fill }) => {
       const start = Math.floor(from / aligned) * aligned;
       const length = bucket !== undefined && FINE.includes(bucket) ? Math.min(minutes, 600) : minutes;
-      // Never up to now: what the test writes today is not part of the world.
+      // The range never ends now, because today's writes of the test are not part of the world.
       const end = Math.min(start + Math.ceil(length / aligned) * aligned, LAST_MINUTE);
       return {
         from: new Date(FIRST_DAY + start * MINUTE).toISOString(),
@@ -190,7 +190,10 @@ function aggregationOf(fields: Fields): fc.Arbitrary<Aggregation> {
   );
 }
 
-/** Whether the last digits depend on the order of adding: no comparison with such a number can be foretold. */
+/**
+ * Whether the last digits of an aggregate depend on the order of addition, so that comparisons with it cannot be
+ * predicted.
+ */
 function isInexact({ operation, field = '', over_time: overTime }: Aggregation, inTime: boolean): boolean {
   const isFraction =
     field.startsWith('change') || ['moved', 'confidence'].includes(field) || (inTime && overTime === 'avg');
@@ -203,7 +206,10 @@ const sortOf = (names: readonly string[]) =>
     nil: undefined,
   });
 
-/** Any request to a dataset: rows or groups, now or in time, in both forms. `changes`: whether they may be asked for. */
+/**
+ * Returns any request to a dataset: rows or groups, with or without time, in both forms of conditions. `changes`: whether
+ * change fields may be requested.
+ */
 export function requests(dataset: DatasetName, changes: boolean): fc.Arbitrary<Request> {
   const times =
     dataset === 'protocols' ? fc.constant(undefined) : fc.option(timeOf(dataset), { nil: undefined, freq: 3 });
@@ -231,7 +237,7 @@ export function requests(dataset: DatasetName, changes: boolean): fc.Arbitrary<R
         if (aggregations.length === 0) {
           return sortOf([...(inTime ? ['time'] : []), ...sortable]).map((sort) => ({ ...base, ...(sort && { sort }) }));
         }
-        // The first one may have the name it gets by itself.
+        // The first aggregate may have its default name.
         const shown = aggregations.map((one, index) => ({
           ...one,
           ...((named || index > 0) && { as: `a${index}` }),

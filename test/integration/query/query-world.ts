@@ -5,25 +5,25 @@ import type { Row } from './naive-query.js';
 export const MINUTE = 60_000;
 const DAY = 86_400_000;
 const DAYS = 3;
-/** Monday of last week: where one partition of single values ends and the next begins. */
+/** Monday of last week: end of one partition of raw values, and start of the next. */
 export const MONDAY = Math.floor((Date.now() - 4 * DAY) / (7 * DAY)) * 7 * DAY + 4 * DAY - 7 * DAY;
-/** Three days around it: whole days, hours and edges, and nothing that happens now falls into them. */
+/** Three days around that Monday: whole days, hours and their boundaries, and no current writes. */
 export const FIRST_DAY = MONDAY - DAY;
-/** Minutes from the first day up to which questions reach. */
+/** End of the requested ranges, in minutes from the first day. */
 export const LAST_MINUTE = 5 * 24 * 60;
-/** Minutes ago, none of them near an hour, a day or a week. */
+/** Ages of values in minutes, none near an hour, a day or a week. */
 const RECENT = [30, 90, 600, 2_000, 5_000];
 
-/** Whoever asks; what belongs to others is never seen. */
+/** Owner who sends the requests; events of other owners must never be returned. */
 export const OWNER = 'tester';
-/** Positions of the log up to which history is written; what stands behind is its tail. */
+/** Position of the log up to which history is written; later rows are only in the log. */
 export const WRITTEN_UP_TO = 1_000_000;
 
 const CATEGORIES = ['Dexs', 'Lending', null];
 const value = fc.integer({ min: 0, max: 8 });
 const maybe = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: null, freq: 4 });
 const moment = fc.integer({ min: 0, max: DAYS * 24 * 60 - 1 }).map((minute) => FIRST_DAY + minute * MINUTE);
-/** Of which much is observed, and which conditions ask for: so few that they meet. */
+/** Few moments that many observations and conditions use, so that they coincide. */
 export const NOTED_MOMENTS = [0, 5, 24, 30, 48, 71].map((hour) => FIRST_DAY + hour * 60 * MINUTE);
 const noted = fc.oneof(moment, fc.constantFrom(...NOTED_MOMENTS));
 
@@ -34,7 +34,10 @@ const observation: fc.Arbitrary<Observation> = fc.record({
   observed_at: noted.map(iso),
 });
 
-/** How late values come: a world without tail, one with a tail, one that was aggregated at its end. */
+/**
+ * Times at which values are written: a world without values only in the log, one with such values, and one aggregated at
+ * its end.
+ */
 const ROUNDS = [
   [0, 1, 2],
   [0, 2, 3],
@@ -42,10 +45,10 @@ const ROUNDS = [
   [3, 3, 2],
 ] as const;
 
-/** Kinds of worlds, one after the other. */
+/** Number of kinds of worlds, used in turn. */
 const PLACES = ROUNDS.length;
 
-/** Some at one time: the later one, by its position in the log, corrects the one before. */
+/** Some points have equal times: the one with the higher position in the log corrects the other. */
 const pointsOf = (rounds: readonly Point['round'][], now: number): fc.Arbitrary<Omit<Point, 'seq'>[]> =>
   fc
     .tuple(
@@ -115,7 +118,7 @@ const eventRow = fc.record({
   observed_at: noted.map(iso),
   logged_at: noted.map(iso),
 });
-/** A row of the log, whoever may see it. */
+/** Row of the log, visible to any owner. */
 export type StoredEvent = Row & {
   seq: number;
   event_type: string;
@@ -126,13 +129,13 @@ export type StoredEvent = Row & {
 };
 
 export interface StoredWorld extends World {
-  /** Every row of the log, those that nobody or somebody else may see included. */
+  /** All rows of the log, including those that the requester must not see. */
   readonly log: readonly StoredEvent[];
-  /** Whether values stand in the log's tail only. */
+  /** Whether some values are only in the log. */
   readonly hasTail: boolean;
 }
 
-/** Close together and all at once: small numbers, few names, so that groups, ties and gaps happen. */
+/** Values are close together and names are few, so that groups, ties and gaps occur. */
 export function worlds(place: number): fc.Arbitrary<StoredWorld> {
   const rounds = ROUNDS[place % PLACES] ?? [0];
   const now = Date.now();
@@ -140,7 +143,7 @@ export function worlds(place: number): fc.Arbitrary<StoredWorld> {
     .record({
       tvl: seriesOf(['aave', 'lido', 'curve', 'maker'], ['ethereum', 'base', 'solana', 'all', 'staking'], rounds, now),
       prices: seriesOf(['bitcoin', 'dai', 'weth', 'base:0xab', 'lost'], [''], rounds, now),
-      // The last one of each is not described.
+      // The last of each is not described.
       protocols: fc.tuple(...['aave', 'lido', 'curve'].map(protocolRow)),
       tokens: fc.tuple(tokenRow, tokenRow, tokenRow, tokenRow),
       log: fc.array(eventRow, { maxLength: 60 }),
@@ -167,7 +170,7 @@ export function worlds(place: number): fc.Arbitrary<StoredWorld> {
             ...series.points.filter(({ round }) => round === 3).map((point) => published(metric, series, point, now)),
           );
       }
-      // A token has a row when it has a price now.
+      // A token has a row if it currently has a price.
       const described = new Set(prices.flatMap(({ subject, current }) => (current === undefined ? [] : [subject])));
       return {
         now,
@@ -176,7 +179,7 @@ export function worlds(place: number): fc.Arbitrary<StoredWorld> {
         tokens: new Map(
           names.flatMap((name, index) => {
             const token = { ...tokens[index] };
-            // An address names its chain where the writer does not.
+            // The address contains the chain, even if the writer does not give one.
             if (name === 'base:0xab') token.chain ??= 'base';
             return described.has(name) ? [[name, token] as const] : [];
           }),
@@ -188,7 +191,7 @@ export function worlds(place: number): fc.Arbitrary<StoredWorld> {
     });
 }
 
-/** A value as the event that told of it. */
+/** Returns a value in the form of the event that publishes it. */
 function published(
   metric: 'tvl' | 'price',
   { subject, chain }: Series,

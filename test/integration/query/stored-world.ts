@@ -6,7 +6,9 @@ import { WRITTEN_UP_TO, type StoredWorld } from './query-world.js';
 type Metric = 'tvl' | 'price';
 type Written = Point & { metric: Metric; series: Series };
 
-/** Puts a world into the tables, in the place of another. `beforeLast` runs when only what comes late is missing. */
+/**
+ * Writes a world into the tables, in place of the previous one. `beforeLast` runs when only the late values are missing.
+ */
 export async function store(
   pool: Pool,
   world: StoredWorld,
@@ -64,7 +66,7 @@ const held = (all: readonly Series[]) => all.filter(({ current }) => current !==
 const written = (metric: Metric, all: readonly Series[]): Written[] =>
   all.flatMap((series) => series.points.map((point) => ({ ...point, metric, series })));
 
-/** Of what stands in the log's tail only, no series is known yet. */
+/** Values that are only in the log have no series yet. */
 const known = (metric: Metric, all: readonly Series[]) =>
   all
     .filter(({ points }) => points.length === 0 || points.some(({ round }) => round < 3))
@@ -85,7 +87,7 @@ async function addPoints(pool: Pool, points: readonly Written[]): Promise<void> 
   }
 }
 
-/** Moments are finer in the tables than answers show them. */
+/** Times in the tables are finer than in answers. */
 function stored(_name: string, value: unknown): unknown {
   return typeof value === 'string' && /^\d{4}-.*\.\d{3}Z$/.test(value) ? value.replace('Z', '456Z') : value;
 }

@@ -53,7 +53,7 @@ async function ingest(pod: TestApp, items: readonly object[]): Promise<string> {
   return cursor;
 }
 
-/** What a reader would ask about a protocol: rows, a group, and its newest recorded value. */
+/** Returns queries about a protocol: rows, a group, and its newest recorded value. */
 const questions = (protocol: string): [string, object][] => [
   ['tvl', { filters: { protocols: [protocol] } }],
   ['total', { filters: { protocols: [protocol] }, aggregations: [{ field: 'tvl', operation: 'sum', as: 'total' }] }],
@@ -73,7 +73,7 @@ const questions = (protocol: string): [string, object][] => [
   ],
 ];
 
-/** How long after now the question was put that first had the value, milliseconds: 250 are promised. */
+/** Returns the time from now until the first query whose answer had the value, milliseconds; at most 250 are promised. */
 async function ageWhenSeen(pod: TestApp, query: object, tvl: number): Promise<number> {
   const committed = performance.now();
   let asked = committed;
@@ -93,10 +93,10 @@ describe('queries on two processes', () => {
     for (let n = 0; n < TRIES; n++) {
       const [from, to] = n % 2 === 0 ? [one, two] : [two, one];
       const protocol = `p${n % PROTOCOLS}`;
-      // Never the same twice, and always far enough from the one before to be published.
+      // No value occurs twice, and each is far enough from the previous one to be published.
       const tvl = (Math.floor(n / PROTOCOLS) % 2 === 0 ? 1_000_000 : 2_000_000) + n;
       const [column, query] = questions(protocol)[Math.floor(n / PROTOCOLS) % 4] ?? ['', {}];
-      // Also before, so that an answer without the change is in the caches.
+      // Asked before the write as well, so that an answer without the change is in the caches.
       await ask(to, query);
       const cursor = await ingest(from, [{ protocol, chain: 'ethereum', tvl }]);
       const { data } = await ask(to, { ...query, at_least: cursor });
@@ -110,13 +110,13 @@ describe('queries on two processes', () => {
     const fastest = [Infinity, Infinity];
     for (let n = 0; n < SQL_WRITES; n++) {
       const tvl = (n % 2 === 0 ? 77 : 99) + n / 1_000;
-      // Also before, so that an answer without the change is in the caches.
+      // Asked before the write as well, so that an answer without the change is in the caches.
       await Promise.all([ask(one, query), ask(two, query)]);
       await db.pool.query(`UPDATE protocol_tvl SET tvl = $1, observed_at = now() WHERE protocol = 'p1'`, [tvl]);
       const ages = await Promise.all([one, two].map((pod) => ageWhenSeen(pod, query, tvl)));
       for (const [pod, age] of ages.entries()) fastest[pod] = Math.min(fastest[pod] ?? Infinity, age);
     }
-    // Seen through a cache that only forgets with time, each would be some four seconds old.
+    // With a cache that only expires with time, the answers would be about four seconds old.
     expect(Math.max(...fastest)).toBeLessThan(2_000);
   });
 

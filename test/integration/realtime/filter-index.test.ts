@@ -47,7 +47,7 @@ const event: fc.Arbitrary<LogEvent> = fc
   })
   .map((fields) => logEvent(1, fields));
 
-/** Routing looks at nothing of a session. */
+/** Routing uses no member of a session. */
 const nobody = {} as Session;
 let made = 0;
 const subscriptionOf = (asked: SubscriptionRequest) =>

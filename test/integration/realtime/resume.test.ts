@@ -67,7 +67,8 @@ describe('resuming a subscription', () => {
           let client = open();
           let taken = 0;
           let answer = client.session.subscribe(requests, { since });
-          // The client keeps what comes: in one merged replay every cursor is a position to go on from.
+          // The client records what it receives: in one merged replay every cursor is a position from which it can
+          // resume.
           const take = () => {
             for (const { seq, cursor } of client.link.events.slice(taken)) {
               seen.push(seq);

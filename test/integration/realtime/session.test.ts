@@ -28,7 +28,7 @@ function start(parts: Partial<HubParts> = {}) {
   const open = (as = caller()) => {
     const link = new RecordingLink();
     const session = hub.open(link, { caller: as, address: '127.0.0.1', userAgent: 'test' });
-    /** As a Socket.IO client would say it. */
+    /** Subscribes with a body in the form of a Socket.IO client. */
     const subscribe = (body: unknown) => {
       const { requests, options } = parseSubscribe(body);
       return session.subscribe(requests, options);
@@ -655,7 +655,7 @@ describe('a snapshot', () => {
 });
 
 describe('live queries', () => {
-  /** A runner that runs nothing: what is open, by id. */
+  /** Sets a runner that runs no queries; returns the ids of the open queries. */
   function serve(hub: RealtimeHub): Set<string> {
     const open = new Set<string>();
     hub.queries.serve({

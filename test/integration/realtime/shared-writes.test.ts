@@ -20,7 +20,7 @@ import { waitFor } from '../../support/wait-for.js';
 const settings = (flushMs: string) =>
   parseSettings({ DATABASE_URL: 'postgres://unused', SECRETS_KEY: 'a key that only tests use', FLUSH_MS: flushMs });
 
-/** What one step gives to which of the connections. */
+/** Steps: what is sent, and to which connections. */
 const STEPS = fc.array(
   fc.record({
     kind: fc.constantFrom('event', 'event', 'event', 'message', 'answer', 'ping', 'turn'),
@@ -157,7 +157,7 @@ describe('Socket.IO writes', () => {
     await server.close();
   });
 
-  /** Records events by cursor and answers as `answered <cursor>`, in the order in which the client sees them. */
+  /** Records events by cursor, and answers as `answered <cursor>`, in the order in which the client receives them. */
   async function follow(transports: string[], namespaces: string[]): Promise<{ socket: Socket; seen: string[] }[]> {
     const manager = new Manager(server.url, { transports, forceNew: true });
     managers.push(manager);
@@ -199,7 +199,7 @@ describe('Socket.IO writes', () => {
         for (const { kind, by } of given) {
           if (kind === 'event') server.log.append({}, {});
           if (kind === 'ping') ask(by, 'ping');
-          // A second subscription that matches the same events must not double them.
+          // A second subscription that matches the same events must not duplicate them.
           if (kind === 'subscribe') ask(by, 'subscribe', { type: 'protocol', protocol: 'aave-v3' });
           if (kind === 'unsubscribe') ask(by, 'unsubscribe', { type: 'protocol', protocol: 'aave-v3' });
           if (kind === 'turn') await new Promise((resolve) => setImmediate(resolve));
@@ -209,7 +209,7 @@ describe('Socket.IO writes', () => {
         for (const { seen } of clients) {
           await waitFor(() => seen.filter((entry) => !entry.startsWith('answered')).length >= cursors.length);
           expect(seen.filter((entry) => !entry.startsWith('answered'))).toEqual(cursors);
-          // A client may continue from an answer's cursor: everything up to it came before the answer.
+          // A client may resume from an answer's cursor: all events up to it must arrive before the answer.
           for (const [at, entry] of seen.entries()) {
             if (!entry.startsWith('answered ')) continue;
             const position = entry.slice('answered '.length);

@@ -6,7 +6,7 @@ import { KEY, next, startSocketIoServer, type SocketIoServer } from '../../suppo
 import { waitFor } from '../../support/wait-for.js';
 
 const SOFT_MARK = 256 * 1024;
-/** Fills an event to about 50 KB, so that the network's own buffers are soon full. */
+/** Extends an event to about 50 KB, so that the network's buffers fill quickly. */
 const name = 'x'.repeat(50_000);
 const PER_BEAT = 20;
 
@@ -22,7 +22,7 @@ afterEach(async () => {
   await server.close();
 });
 
-/** A Socket.IO client on a socket that can be told to read nothing; what it was told by name. */
+/** Connects a Socket.IO client that can stop reading; `told` are the messages that it received, by name. */
 async function stallingClient(): Promise<{ socket: WebSocket; session: Session; told: [string, unknown][] }> {
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
   slowSocket = socket;
@@ -61,7 +61,7 @@ it('a client that reads nothing is switched to `latest`, then closed; other clie
   let mostWaiting = 0;
   const round = async () => {
     server.log.append(...Array.from({ length: PER_BEAT }, (_, n) => ({ name, protocol: `p${n}` })));
-    // The others read on: a burst that the network takes is not slowness.
+    // The other clients keep reading: a burst that the network accepts is not slowness.
     await waitFor(() => cursors.length === server.log.position);
     await nextTurn();
     mostWaiting = Math.max(mostWaiting, slow.session.link.bufferedBytes());
@@ -72,7 +72,7 @@ it('a client that reads nothing is switched to `latest`, then closed; other clie
   const waitingAtSwitch = slow.session.link.bufferedBytes();
   for (let n = 0; n < 20; n++) await round();
   expect(slow.session.ended).toBe(false);
-  // No event was added meanwhile, however much was published; a heartbeat may have been.
+  // No event was added in the meantime, although many were published; a heartbeat may have been added.
   expect(slow.session.link.bufferedBytes()).toBeLessThan(waitingAtSwitch + name.length);
   expect(mostWaiting).toBeLessThan(SOFT_MARK + 2 * PER_BEAT * 60_000);
 
@@ -80,7 +80,7 @@ it('a client that reads nothing is switched to `latest`, then closed; other clie
   expect(slow.session.ended).toBe(true);
   slow.socket.resume();
   await waitFor(() => slow.socket.readyState === WebSocket.CLOSED);
-  // It may have been cut off before it had read all, but there is no hole in what it has.
+  // The client may have been disconnected before it read everything, but what it received has no gaps.
   const got = slow.told.flatMap(([event, body]) => (event === 'tvl_change' ? (body as { cursor: string }).cursor : []));
   expect(got).toEqual(cursors.slice(0, got.length));
   expect(got.length).toBeLessThanOrEqual(atSwitch);

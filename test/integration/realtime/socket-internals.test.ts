@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocketServer, type ServerOptions } from 'ws';
 import { proveEngineFrames, provePlainFrames } from '../../../src/realtime/transports/socket-internals.js';
 
-/** An upgrade of ws, engine.io or socket.io that breaks one of the first two costs most of the throughput. */
+/** An upgrade of ws, engine.io or socket.io that fails one of the first two tests loses most of the throughput. */
 describe('prepared frames', () => {
   const closing: (() => Promise<unknown>)[] = [];
   afterEach(async () => {
@@ -35,7 +35,7 @@ describe('prepared frames', () => {
     };
     const { createTransport } = prototype;
     try {
-      // What an engine looks like that has forgotten the option.
+      // Simulates an engine that no longer supports the option.
       prototype.createTransport = function (...args) {
         return Object.assign(createTransport.apply(this, args), { _canSendPreEncodedFrame: () => false });
       };

@@ -13,14 +13,14 @@ let server: SocketIoServer;
 
 afterEach(() => server.close());
 
-/** Comes back soon; the library's own delays only take longer. */
+/** Options for quick reconnects; the library's default delays would only take longer. */
 const SOON = { transports: ['websocket'], reconnectionDelay: 60, reconnectionDelayMax: 100 };
 
 interface Body {
   cursor: string;
 }
 
-/** Cursors of the log's events as they come; the last argument of each is its cursor. */
+/** Records the cursors of the log's events as they arrive; the cursor is the last argument of each event. */
 function follow(socket: Socket): string[] {
   const seen: string[] = [];
   for (const name of ['tvl_change', 'price_change']) {
@@ -94,7 +94,7 @@ describe('a reconnecting Socket.IO client', () => {
       server.log.append(...Array.from({ length: 40 }, () => (random() < 0.5 ? price : {})));
       if (random() < 0.5) await sleep(random() * 12);
       cut(socket);
-      // A connection that is not there yet cannot be cut.
+      // A connection that does not exist yet cannot be cut.
       await waitFor(() => socket.connected, { everyMs: 1 });
     }
     await waitFor(() => seen.at(-1) === at(4_000), { timeoutMs: 20_000 });

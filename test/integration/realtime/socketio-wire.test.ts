@@ -22,7 +22,7 @@ interface Raw {
   readonly closed: Promise<number>;
 }
 
-/** The engine's protocol by hand. */
+/** Connects without the library, to send Engine.IO packets directly. */
 async function raw(headers: Record<string, string> = {}): Promise<Raw> {
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}${PATH}websocket`, { headers });
   open.push(socket);

@@ -16,16 +16,16 @@ import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { waitFor } from '../../support/wait-for.js';
 import { createPod, type Pod } from '../capture/capture-fixture.js';
 
-/** The parts of one process that publish, follow and remember; through Redis when an address is given. */
+/** Parts of one process that publish, follow and cache events; they use Redis if its URL is given. */
 export interface CachePod extends Pod {
   broker: Broker;
   state: PublishedState;
   cache: HotCache;
-  /** Seqs of events that Redis did not take in time, so that the cache may lag behind them. */
+  /** Seqs of events that Redis did not accept in time, for which the cache may lag behind. */
   missed: ReadonlySet<number>;
-  /** Resolves when the cache has made up for what it missed. */
+  /** Resolves when the cache has caught up with the events that it missed. */
   mended(): Promise<void>;
-  /** The value of a counter or gauge. */
+  /** Returns the value of a counter or gauge. */
   metric(name: string): Promise<number | undefined>;
 }
 
@@ -35,7 +35,7 @@ export interface RedisPod extends CachePod {
   store: RedisCacheStore;
 }
 
-/** Notes which batches Redis did not take in time, as happens on a machine that is busy. */
+/** Records the batches that Redis did not accept in time, which happens on a busy machine. */
 class NotingBroker extends RedisBroker {
   readonly missed = new Set<number>();
 

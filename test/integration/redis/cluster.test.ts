@@ -23,7 +23,7 @@ afterAll(() => cluster.close());
 
 const settings = (keyPrefix = `${++prefix}:`) => parseSettings({ REDIS_URL: cluster.url, KEY_PREFIX: keyPrefix });
 
-/** How many clients of all nodes listen to a channel. */
+/** Returns the number of clients of all nodes that are subscribed to a channel. */
 async function subscribersOf(channel: string): Promise<number> {
   const counts = await Promise.all(cluster.nodes.map((node) => node.call('PUBSUB', 'NUMSUB', channel)));
   return counts.reduce<number>((sum, count) => sum + Number((count as unknown[])[1]), 0);

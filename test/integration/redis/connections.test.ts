@@ -99,7 +99,7 @@ describe('RedisConnections', () => {
     expect(await metrics.registry.getSingleMetricAsString('redis_state')).toContain('redis_state 0');
     await redis.call('CONFIG', 'SET', 'maxmemory', '0');
     await waitFor(() => held.refusal === undefined);
-    // Messages pass all the while.
+    // Messages continue to be delivered.
     expect(states).toEqual(['away', 'up']);
     expect(await redis.call('DBSIZE')).toBe(0);
   });

@@ -36,7 +36,7 @@ describe('RedisBroker', () => {
     return made;
   }
 
-  /** Somebody with redis-cli. */
+  /** Subscribes with a plain Redis client, as a person with redis-cli would. */
   async function stranger(listen: (client: Redis) => Promise<unknown>): Promise<[channel: string, text: string][]> {
     const client = new Redis(redis.port);
     ends.push(() => client.disconnect());
@@ -49,7 +49,7 @@ describe('RedisBroker', () => {
 
   const event = (fields: Partial<LogEvent>): LogEvent => ({ ...someRows(1)[0]!, ...fields });
 
-  /** How often the server ran a command, its scripts included. */
+  /** Returns how often the server ran a command, including those in scripts. */
   async function calls(command: string): Promise<number> {
     const text = String(await redis.call('INFO', 'commandstats'));
     return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(text)?.[1] ?? 0);
@@ -95,7 +95,7 @@ describe('RedisBroker', () => {
     const change = event({ type: 'price_change', token: 'bitcoin', protocol: null, chain: null });
     await here.publish(numbered(1, [change]));
     const heard = await stranger((client) => client.subscribe('events:prices'));
-    // Looked up once a second.
+    // Longer than the interval of the look-up, one second.
     await sleep(1_200);
     await here.publish(numbered(2, [change]));
     await next.furthest();
@@ -122,7 +122,7 @@ describe('RedisBroker', () => {
     expect([await calls('evalsha'), await calls('eval')]).toEqual([1, 1]);
     for (let batch = 1; batch <= 10; batch++) await here.publish(someRows(500, batch * 500));
     expect([await calls('evalsha'), await calls('eval')]).toEqual([11, 1]);
-    expect(await redis.call('DBSIZE')).toBe(5_499 + 1); // and how far the log went
+    expect(await redis.call('DBSIZE')).toBe(5_499 + 1); // 5,499 values and the furthest position of the log
   });
 
   it('stores the furthest log position for a leader that starts on a restored database', async () => {
@@ -130,7 +130,7 @@ describe('RedisBroker', () => {
     expect(await here.furthest()).toBeUndefined();
     await here.publish(someRows(3, 5));
     expect(await there.furthest()).toEqual({ epoch: 'e1', seq: 7 });
-    await there.publish(someRows(1, 2)); // late: takes nothing back
+    await there.publish(someRows(1, 2)); // late, must not reduce the position
     expect(await here.furthest()).toEqual({ epoch: 'e1', seq: 7 });
     here.begin({ epoch: 'e2', seq: 1 });
     await waitFor(async () => (await there.furthest())?.epoch === 'e2');

@@ -74,7 +74,7 @@ describe('RedisHotCache', () => {
     await write('e2', 5, 'known');
     await write('e1', 901, 'newer');
     expect(await heldIn(KEY)).toMatchObject({ name: 'e2 5' });
-    // What this process reads is of its own epoch, or what its published state says.
+    // This process returns only values of its own epoch, or values of its published state.
     expect(await pod.cache.getMany([KEY])).toEqual([undefined]);
   });
 

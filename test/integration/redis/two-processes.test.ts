@@ -40,7 +40,7 @@ describe('two processes on one database', () => {
   const cursors = (client: PlainClient) =>
     prices(client).map((message) => /"cursor":"([^"]+)"/.exec(JSON.stringify(message))?.[1]);
 
-  /** Every price change that the log holds, as cursors, in order. */
+  /** Returns every price change in the log, as cursors, in order. */
   async function committed(): Promise<string[]> {
     const rows = await apps[0]!.nest.get(EventLog).read(0, 100_000, { types: ['price_change'] });
     return rows.map(({ epoch, seq }) => formatCursor(epoch, seq));

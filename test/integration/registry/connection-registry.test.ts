@@ -32,7 +32,7 @@ const shows = (set: string, ...ids: string[]) =>
   waitFor(async () => (await members(set)).sort().join() === ids.sort().join(), { what: `${ids.join()} in ${set}` });
 const idOf = (client: PlainClient): string => String(client.messages[0]?.['connectionId']);
 
-/** As if the process had been killed: it says nothing more to Redis, and not that it leaves. */
+/** Simulates a killed process: it sends nothing more to Redis, not even that it leaves. */
 function silence(app: TestApp): void {
   const registry = app.nest.get(ConnectionRegistry);
   registry.onApplicationShutdown();

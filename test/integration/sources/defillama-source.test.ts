@@ -15,7 +15,7 @@ const PRICES = {
     'Ethereum:0xABCDEF': { price: 1.0001, symbol: 'USD₮0', timestamp: 1_700_000_100, confidence: 7 },
     'coingecko:broken': { price: null },
     'coingecko:odd': null,
-    // One of these that reached the database would keep all others of the request from being written.
+    // If one of these ids reached the database, no other price of the request could be written.
     'coingecko:with\u0000nul': { price: 1 },
     'coingecko:with\u0007bell': { price: 1 },
     ':0xabc': { price: 1 },
@@ -150,7 +150,7 @@ describe('the DefiLlama source', () => {
     );
     const before = (await polls('written')) + 4;
     await waitFor(async () => (await polls('written')) > before);
-    // The same again is no news.
+    // Writing the same again causes no event.
     expect(
       (await db.pool.query(`SELECT count(*)::integer AS n FROM change_outbox WHERE type = 'protocol_update'`)).rows,
     ).toEqual(rows);
@@ -158,7 +158,7 @@ describe('the DefiLlama source', () => {
 
   it('sends the ETag, and writes only changed data', async () => {
     start();
-    // Prices are asked for once the protocols, and their ETag, are in.
+    // Prices are requested after the protocols and their ETag were stored.
     await waitFor(async () => (await db.pool.query('SELECT 1 FROM token_prices')).rowCount === 3);
     server.answer = (_, response) => response.writeHead(304).end();
     await waitFor(() => server.requests.includes('GET /protocols "p1"'));

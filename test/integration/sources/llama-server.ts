@@ -1,16 +1,16 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What one address answers; tests change it while it runs. */
+/** Local server whose answers a test can change while it runs. */
 export interface LlamaServer {
   readonly url: string;
-  /** Requests so far, `METHOD path if-none-match`. */
+  /** Requests so far, as `METHOD path if-none-match`. */
   readonly requests: string[];
   answer: RequestListener;
   close(): Promise<void>;
 }
 
-/** A local stand-in for DefiLlama's API. */
+/** Starts a local replacement for DefiLlama's API. */
 export async function startLlamaServer(answer: RequestListener): Promise<LlamaServer> {
   const requests: string[] = [];
   const server: Server = createServer((request, response) => {
@@ -37,7 +37,7 @@ export const json =
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
   };
 
-/** Written by hand after what the API is known to send: every quirk once. */
+/** Written by hand from known answers of the API; each peculiarity occurs once. */
 export const PROTOCOLS = [
   {
     name: 'Plain Swap',

@@ -10,7 +10,7 @@ import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
-/** The history has tests of its own; here only what it is given counts. */
+/** Records the points given to history, which has separate tests. */
 class NotedBackfill extends HistoryBackfill {
   readonly points: HistoryPoint[] = [];
   failing = false;

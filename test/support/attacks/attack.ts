@@ -1,4 +1,4 @@
-/** A running service and the callers that an attack may speak as. */
+/** Running service, and the keys with which an attack may call it. */
 export interface Victim {
   readonly url: string;
   readonly port: number;
@@ -6,20 +6,20 @@ export interface Victim {
   readonly freeKeys: readonly string[];
 }
 
-/** Requests, messages or connections of an attack, and how many of them were refused. */
+/** Number of requests, messages or connections of an attack, and number of those that were refused. */
 export interface AttackCount {
   sent: number;
   refused: number;
-  /** What the service answered, by status or close code. */
+  /** Number of responses by status or close code. */
   readonly answers: Record<string, number>;
 }
 
 export interface Attack {
-  /** Under which its figures are printed. */
+  /** Name under which the figures are printed. */
   readonly name: string;
-  /** In plain words. */
+  /** Description in plain words. */
   readonly does: string;
-  /** Attacks until `end` (Unix ms) at most; the short form is for every run of the tests. */
+  /** Attacks at most until `end` (Unix ms); all test runs use a short time. */
   run(victim: Victim, end: number): Promise<AttackCount>;
 }
 
@@ -35,7 +35,7 @@ export class Counter implements AttackCount {
   }
 }
 
-/** Runs the work again and again, a few at a time, until the end. */
+/** Repeats the work, `atOnce` at a time, until the end. */
 export async function repeat(end: number, atOnce: number, work: () => Promise<void>): Promise<void> {
   const worker = async (): Promise<void> => {
     while (Date.now() < end) await work();

@@ -6,8 +6,8 @@ import { WebSocket } from 'ws';
 const TOKEN = 'probe';
 
 /**
- * Another user while the service is attacked: its writer posts a price at an even pace, its socket gets the event. Knows how
- * long each took from the post to the socket, and which accepted one never came.
+ * Another user during an attack: its writer posts prices at an even rate, and its socket receives the events. Measures
+ * the time from each post to the socket, and finds accepted posts whose event never arrived.
  */
 export class Bystander {
   private readonly agent = new Agent({ connections: 4, pipelining: 1 });
@@ -38,7 +38,7 @@ export class Bystander {
     this.socket = socket;
   }
 
-  /** Posts every `everyMs` until `end` (Unix ms). */
+  /** Posts a price every `everyMs` until `end` (Unix ms). */
   async watch(end: number, everyMs = 25): Promise<void> {
     const pending: Promise<void>[] = [];
     while (Date.now() < end) {
@@ -48,7 +48,10 @@ export class Bystander {
     await Promise.all(pending);
   }
 
-  /** Forgets what it measured; the latencies, sorted, in milliseconds, and how many accepted events never came. */
+  /**
+   * Returns and resets the measurements: latencies sorted, milliseconds, and number of accepted events that never
+   * arrived.
+   */
   async report(graceMs = 10_000): Promise<{ latencies: number[]; lost: number; refused: number }> {
     const missing = (): number[] =>
       [...this.posted].flatMap(([price, { accepted }]) => (accepted && !this.arrived.has(price) ? [price] : []));
@@ -70,7 +73,7 @@ export class Bystander {
   }
 
   private async post(): Promise<void> {
-    // Each price once, every one far enough from the one before to be published.
+    // Each price occurs once and differs enough from the previous one to be published.
     this.price = Math.round((this.price > 1e9 ? 100 : this.price * 1.01) * 1e6) / 1e6;
     const { price } = this;
     const entry = { at: performance.now(), accepted: false };

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, repeat, type Attack, type Victim } from './attack.js';
 
-/** Connects from an address of its own: all of 127.0.0.0/8 is this machine. */
+/** Connects from a separate address: all of 127.0.0.0/8 belongs to this machine. */
 function connectFrom({ port }: Victim, index: number): Socket {
   const localAddress = `127.0.${1 + Math.floor(index / 250)}.${1 + (index % 250)}`;
   return connect({ port, host: '127.0.0.1', localAddress }).on('error', () => undefined);
@@ -10,7 +10,7 @@ function connectFrom({ port }: Victim, index: number): Socket {
 
 const closed = (socket: Socket): Promise<void> => new Promise((resolve) => socket.once('close', () => resolve()));
 
-/** Runs one connection after the other from each of so many addresses until the end. */
+/** Opens one connection after the other from each of several addresses until the end. */
 async function crowd(
   victim: Victim,
   end: number,
@@ -28,7 +28,10 @@ async function crowd(
   return counter;
 }
 
-/** Attacks without a key from many addresses: what one connection may cost is small, but many are read in one turn. */
+/**
+ * Attacks without a key from many addresses: each connection may cost only little, but many are read in one turn of the
+ * event loop.
+ */
 export const CROWD_ATTACKS: readonly Attack[] = [
   {
     name: 'S28',

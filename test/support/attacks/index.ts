@@ -8,7 +8,7 @@ import { USER_ATTACKS } from './users.js';
 export * from './attack.js';
 export * from './bystander.js';
 
-/** Every attack, in the order of their names. */
+/** All attacks, ordered by name. */
 export const ATTACKS: readonly Attack[] = [
   ...REQUEST_ATTACKS,
   ...SOCKET_ATTACKS,

@@ -6,7 +6,7 @@ import { Counter, repeat, type Attack, type Victim } from './attack.js';
 
 const REQUEST_TIMEOUT_MS = 6_000;
 
-/** One request on a connection of its own; the status, or the code of the failure. */
+/** Sends one request on a separate connection; returns the status, or the code of the failure. */
 export function send(
   { port }: Pick<Victim, 'port'>,
   method: string,

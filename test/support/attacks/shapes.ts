@@ -16,7 +16,7 @@ async function opened(socket: WebSocket): Promise<WebSocket> {
   return socket;
 }
 
-/** Of everything there is, of the past and of the present: as many subscriptions as one call takes. */
+/** Subscriptions to everything, with replays and snapshots: as many as one call may contain. */
 const EVERYTHING = Array.from({ length: 100 }, (_, index) => ({
   type: index % 2 === 0 ? 'price_changes' : 'tvl_changes',
   snapshot: true,

@@ -8,7 +8,7 @@ import { Counter, repeat, type Attack, type Victim } from './attack.js';
 const engine = ({ port }: Victim): WebSocket =>
   new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
 
-/** Sends the frames as fast as the connection takes them, and reads what comes or not. */
+/** Sends the frames as fast as the connection accepts them; `reads`: whether it reads the answers. */
 async function flood(socket: WebSocket, end: number, frame: string | undefined, reads: boolean): Promise<number> {
   let sent = 0;
   socket.on('error', () => undefined);

@@ -24,7 +24,7 @@ const TEMPLATES = [
   '{% assign a = (1..150000) %}{{ a | sort | uniq | reverse | join | size }}',
 ];
 
-/** Of every protocol and chain. */
+/** Returns conditions on every protocol and chain. */
 const wildcards = (count: number): object[] =>
   Array.from({ length: count }, (_, index) => ({
     metric: 'tvl',

@@ -1,6 +1,9 @@
 import type { ClientBase, Pool } from 'pg';
 
-/** Fills the history of a day: 40 protocols and 10 tokens with 680 values each; 20,000 prices, and 1,000 events of 20 kB. */
+/**
+ * Fills one day of history: 40 protocols and 10 tokens with 680 values each; also 20,000 prices, and 1,000 events of 20
+ * kB.
+ */
 export async function fillVictimHistory(client: ClientBase | Pool): Promise<void> {
   await client.query(`
     WITH series AS (

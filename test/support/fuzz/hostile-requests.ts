@@ -18,7 +18,7 @@ interface Operation {
   readonly requestBody?: { readonly content: Record<string, { readonly schema: Schema }> };
 }
 
-/** As /openapi.json says it. */
+/** API description, in the form of /openapi.json. */
 export interface ApiDescription {
   readonly paths: Record<string, Record<string, Operation>>;
   readonly components: { readonly schemas: Record<string, Schema> };
@@ -43,7 +43,7 @@ const HEADERS: Record<string, string>[] = [
   { 'content-type': 'application/json; charset=utf-16' },
 ];
 
-/** Requests to every described route: mostly as described, with hostile values in places. */
+/** Returns requests to every described route: mostly valid, with hostile values in some places. */
 export function hostileRequests(api: ApiDescription): fc.Arbitrary<HostileRequest> {
   const requests = Object.entries(api.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => requestTo(api, method.toUpperCase(), path, operation)),
@@ -99,13 +99,13 @@ function requestTo(
     });
 }
 
-/** As it stands in an address; what UTF-8 cannot say stands there as bytes that are none. */
+/** Returns the value in the form for a URL; a text that UTF-8 cannot represent becomes invalid bytes. */
 function written(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return (text.isWellFormed() ? encodeURIComponent(text) : '%ED%A0%80').slice(0, MAX_ADDRESS) || '%20';
 }
 
-/** Values as the schema says, with a hostile one in every tenth place. */
+/** Returns values that match the schema, with a hostile value in every tenth place. */
 function like(api: ApiDescription, schema: Schema, depth = 0): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 1, arbitrary: hostileValue }, { weight: 10, arbitrary: valid(api, schema, depth) });
 }

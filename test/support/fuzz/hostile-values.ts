@@ -89,7 +89,7 @@ const OTHERS: unknown[] = [
   ['a'],
   { toString: 1 },
   { $ne: null },
-  // A member that would make it a promise.
+  // With this member `await` would treat the value as a promise.
   JSON.parse('{"then":1}') as object,
   { toJSON: 'x' },
 ];
@@ -100,7 +100,7 @@ const LARGE: unknown[] = [
   Object.fromEntries(Array.from({ length: 190 }, (_, n) => [`k${n}`, n])),
 ];
 
-/** What no client should send, and what some do. */
+/** Values that no client should send, including some that clients do send. */
 export const hostileText = fc.oneof(fc.constantFrom(...TEXTS), fc.string({ unit: 'binary', maxLength: 60 }));
 export const hostileValue: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 6, arbitrary: hostileText },
