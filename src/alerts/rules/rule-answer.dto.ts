@@ -73,7 +73,7 @@ export class FiringView {
   @ApiProperty({ format: 'date-time' })
   since!: string;
 
-  /** Value of the subject's newest alert; null before the first alert. */
+  /** Value of the subject's newest alert since `since`; null before it, as for a rule with mode `once` that has fired. */
   @ApiProperty({ type: Number, nullable: true })
   value!: number | null;
 }

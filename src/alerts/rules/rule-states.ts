@@ -64,7 +64,7 @@ FROM (SELECT rule_id, instance_key, phase, since,
       WHERE rule_id = ANY ($1::uuid[]) AND phase <> 'ok' AND is_active) i
 LEFT JOIN LATERAL (
   SELECT (t.alert ->> 'value')::float8 AS value FROM alert_transitions t
-  WHERE t.rule_id = i.rule_id AND t.instance_key = i.instance_key ORDER BY t.at DESC LIMIT 1) t ON true
+  WHERE t.rule_id = i.rule_id AND t.instance_key = i.instance_key AND t.at >= i.since AND t.state <> 'resolved' ORDER BY t.at DESC LIMIT 1) t ON true
 WHERE i.place <= ${MAX_FIRING} ORDER BY i.rule_id, i.place`;
 
 const SPENT = 'SELECT rule_id FROM alert_rule_state WHERE rule_id = ANY ($1::uuid[]) AND spent';

@@ -266,6 +266,18 @@ describe('the evaluator', () => {
     expect(body.data[0]).toMatchObject({ count: 300, firstValue: 1_000, outcome: { suppressed: 'throttled' } });
   });
 
+  it('shows no value of an earlier firing for a rule with mode `once` that holds again', async () => {
+    await market.price('bitcoin', 60_000);
+    const [ruleId = ''] = await live({ ...above(70_000), mode: 'once', notifyResolved: true });
+    await market.price('bitcoin', 80_000);
+    await market.price('bitcoin', 65_000);
+    await alerts(2);
+    await market.price('bitcoin', 90_000);
+    const state = async () => (await alice.get(`/v1/alerts/rules/${ruleId}`)).body.state;
+    await waitFor(async () => (await state()).phase === 'firing');
+    expect(await state()).toMatchObject({ firing: [{ subject: 'token=bitcoin', value: null }], spent: true });
+  });
+
   it('returns the firing state of a rule, and resolves a firing that an edit ended', async () => {
     await market.price('bitcoin', 60_000);
     const [ruleId = ''] = await live({ ...above(70_000), notifyResolved: true });
