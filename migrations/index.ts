@@ -27,6 +27,7 @@ import { EndedKeys1790000019000 } from './1790000019000-ended-keys.js';
 import { HistoryGaps1790000020000 } from './1790000020000-history-gaps.js';
 import { InstanceNames1790000021000 } from './1790000021000-instance-names.js';
 import { MessageOrder1790000022000 } from './1790000022000-message-order.js';
+import { GapsWithinHours1790000023000 } from './1790000023000-gaps-within-hours.js';
 
 /** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -58,4 +59,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   HistoryGaps1790000020000,
   InstanceNames1790000021000,
   MessageOrder1790000022000,
+  GapsWithinHours1790000023000,
 ];

@@ -4,6 +4,7 @@ import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { HistoryStore } from '../../../src/events/history/history-store.js';
 import { HistoryWriter } from '../../../src/events/history/history-writer.js';
 import { HourlySamples } from '../../../src/events/history/hourly-samples.js';
+import { Rollups } from '../../../src/events/history/rollups.js';
 import { waitFor } from '../../support/wait-for.js';
 import { HOUR_MS, historyFixture, sequence, tvlEvent, type HistoryFixture } from './history-fixture.js';
 
@@ -218,6 +219,8 @@ describe('the history writer', () => {
     await write(valued(1, 3), removed(2, 1));
     expect(await gaps()).toEqual([[at(3) + 1, null]]);
     await write(valued(3, 5), removed(4, 7), valued(5, 9));
+    expect(await gaps()).toEqual([[at(7), at(9)]]);
+    await new Rollups(fixture.database, fixture.metrics).run();
     expect(await gaps()).toEqual([[at(7), at(9)]]);
     await write(valued(6, 6));
     expect(await gaps()).toEqual([]);
