@@ -125,18 +125,19 @@ WHERE h.series_id = r.series_id AND h.bucket >= r.first AND h.bucket <= r.last`;
 
 /**
  * Aggregates of all hours of a series from its first to its last inserted one: one index range per series instead of one per
- * hour. Points are read in index order, which array_agg keeps, so each hour needs no sort.
+ * hour. Points are read in index order, which array_agg keeps, so each hour needs no sort. Of several
+ * values of the first instant the newest opens the hour.
  */
 const WRITE_HOURS = `
 INSERT INTO metric_hourly (${BUCKET_COLUMNS})
-SELECT r.series_id, a.bucket, a.values[1], a.high, a.low, a.values[cardinality(a.values)], a.sum, cardinality(a.values),
+SELECT r.series_id, a.bucket, a.openers[1], a.high, a.low, a.values[cardinality(a.values)], a.sum, cardinality(a.values),
        a.opened_at, a.closed_at
 FROM (${HOUR_RANGES}) r
 CROSS JOIN LATERAL (
-  SELECT date_trunc('hour', p.at, 'UTC') AS bucket, array_agg(p.value) AS values, max(p.value) AS high,
-         min(p.value) AS low, sum(p.value) AS sum, min(p.at) AS opened_at, max(p.at) AS closed_at
-  FROM (SELECT at, value FROM metric_points
-        WHERE series_id = r.series_id AND at >= r.first AND at < r.last + interval '1 hour' ORDER BY at, seq) p
+  SELECT date_trunc('hour', p.at, 'UTC') AS bucket, array_agg(p.value) AS values,
+         array_agg(p.value) FILTER (WHERE p.counts) AS openers, max(p.value) AS high, min(p.value) AS low, sum(p.value) AS sum, min(p.at) AS opened_at, max(p.at) AS closed_at
+  FROM (SELECT at, value, lead(at) OVER (ORDER BY at, seq) IS DISTINCT FROM at AS counts
+        FROM metric_points WHERE series_id = r.series_id AND at >= r.first AND at < r.last + interval '1 hour' ORDER BY at, seq) p
   GROUP BY 1
 ) a`;
 

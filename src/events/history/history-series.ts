@@ -292,7 +292,7 @@ SELECT ${millis(time('$2'))} AS at,
        sum(own.samples)::int AS samples
 FROM unnest($1::int[]) AS series (id)
 CROSS JOIN LATERAL (
-  SELECT (array_agg(part.open ORDER BY part.opened_at, part.first))[1] AS open, max(part.high) AS high, min(part.low) AS low,
+  SELECT (array_agg(part.open ORDER BY part.opened_at, part.first DESC))[1] AS open, max(part.high) AS high, min(part.low) AS low,
     (array_agg(part.close ORDER BY part.closed_at DESC, part.last DESC))[1] AS close, sum(part.sum) AS sum,
     sum(part.samples) AS samples
   FROM (

@@ -124,7 +124,7 @@ const shown = (rows: readonly Row[]) =>
 /** SQL of the aggregates that differ from those of their raw values, in either direction. */
 const DIFFERENCES = (table: string, unit: string) => `
   SELECT * FROM (
-    SELECT series_id, date_trunc('${unit}', at, 'UTC') AS bucket, (array_agg(value ORDER BY at, seq))[1] AS open, max(value) AS high,
+    SELECT series_id, date_trunc('${unit}', at, 'UTC') AS bucket, (array_agg(value ORDER BY at, seq DESC))[1] AS open, max(value) AS high,
       min(value) AS low, (array_agg(value ORDER BY at DESC, seq DESC))[1] AS close, sum(value) AS sum, count(*) AS samples
     FROM metric_points GROUP BY 1, 2) raw
   FULL JOIN ${table} kept USING (series_id, bucket)
