@@ -6,8 +6,8 @@ import { createTables } from './capture/tables.js';
 import { createTriggers } from './capture/triggers.js';
 
 /**
- * Creates the tables for writers, the triggers that record their changes, the outbox, the sequencer's step, the log, and the
- * roles.
+ * Creates the tables for writers, the triggers that record their changes, the outbox, the function of the sequencer's step,
+ * the log, and the roles.
  */
 export class Capture1790000001000 implements MigrationInterface {
   readonly name = 'Capture1790000001000';
@@ -18,7 +18,7 @@ export class Capture1790000001000 implements MigrationInterface {
     }
   }
 
-  /** Drops all but the roles: they belong to the cluster, and other databases may use them. */
+  /** Drops everything except the roles: they belong to the whole cluster, and other databases may use them. */
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`
       DROP VIEW delivered_events;

@@ -1,10 +1,10 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Raw points in weekly partitions, hourly and daily aggregates, and the projection of the log's last published values.
+ * Raw points in weekly partitions, hourly and daily aggregates, and a table with the last published values of the log.
  *
- * `history_state.raw_from` is the start of the kept raw history. Aggregates of buckets before it can no longer be
- * recomputed, so points that old are merged into them; later ones are always recomputed from the points.
+ * `history_state.raw_from` is the time from which raw points are kept. Aggregates before it can no longer be recomputed, so
+ * older points are merged into them; later aggregates are always recomputed from the points.
  */
 const up = `
 CREATE TABLE metric_series (
@@ -34,8 +34,8 @@ CREATE TABLE published_values (
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE published_values IS 'The newest published value of every key at the position of the log reader "history".';
 
--- 60 bytes a row. seq is the event that published the value, 0 for hourly samples and back-filled points; it keeps
--- two values with one time apart, the higher being the later.
+-- 60 bytes a row. seq is the event that published the value, 0 for hourly samples and back-filled points; it distinguishes
+-- two values with the same time, of which the one with the higher seq is the later.
 CREATE TABLE metric_points (
   at timestamptz NOT NULL,
   value double precision NOT NULL,
@@ -63,8 +63,9 @@ COMMENT ON COLUMN metric_hourly.sum IS 'Of the values of the bucket''s points: s
 
 CREATE TABLE metric_daily (LIKE metric_hourly INCLUDING ALL) WITH (fillfactor = 90);
 
--- Append-only marks: a mark becomes visible together with the points it speaks of, so that removing the marks one
--- sees and then recomputing their buckets can never miss a point. No unique key, no lock between writer and rollup.
+-- Append-only marks of buckets to recompute. A mark becomes visible together with its points, so that a transaction that
+-- deletes the visible marks and then recomputes their buckets cannot miss a point. Without a unique key, writers and
+-- rollups do not lock each other.
 CREATE TABLE history_dirty (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   series_id integer NOT NULL,
@@ -80,7 +81,7 @@ CREATE TABLE history_state (
 INSERT INTO history_state (raw_from)
   VALUES (date_trunc('week', now() - interval '31 days', 'UTC'));
 
--- Attaching takes a weak lock on the parent; CREATE TABLE … PARTITION OF would queue every query behind the longest one.
+-- ATTACH takes a weak lock on the parent; CREATE TABLE … PARTITION OF would make every query wait for the longest one.
 CREATE FUNCTION prepare_metric_points(until timestamptz) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
@@ -103,8 +104,8 @@ BEGIN
   RETURN made;
 END $$;
 
--- Drops whole weeks that ended before the given time, and nothing while one of their buckets waits to be recomputed:
--- the lock comes first, so a writer of late points has either committed its marks or finds its partition gone and retries.
+-- Drops weeks that ended before the given time, but none that has a bucket to recompute. The lock is taken first, so a
+-- writer of late points has either committed its marks, or finds that its partition no longer exists and retries.
 CREATE FUNCTION retire_metric_points(before timestamptz) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' SET lock_timeout = '1s' AS $$
 DECLARE

@@ -3,9 +3,9 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /**
  * Users, API keys and the audit trail.
  *
- * The application may create keys and change their rights, but neither their secret nor their owner, and it deletes none, so
- * that old key ids can still be looked up. The audit trail takes new rows only, from every role: grants keep the application
- * from changing it, the trigger keeps the table's owner from doing so by mistake.
+ * The application may create keys and change their rights, but not their secret or owner, and it cannot delete keys, so that
+ * old key ids can still be looked up. All roles can only insert into the audit trail: grants prevent changes by the
+ * application, a trigger prevents accidental changes by the table's owner.
  */
 const up = `
 CREATE TABLE users (

@@ -1,6 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Adds events that readers of the log could not handle, the position of the sample source, and the keys of posted events. */
+/**
+ * Adds tables for events that readers of the log could not handle, for the position of the sample source, and for the
+ * idempotency keys of posted events.
+ */
 export class DeadLetters1790000004000 implements MigrationInterface {
   readonly name = 'DeadLetters1790000004000';
 

@@ -3,7 +3,10 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 const SCHEMA = 'bullmq';
 
-/** Adds tables and functions of the queues, as BullMQ provides them. A BullMQ with further ones needs a migration like this. */
+/**
+ * Adds the tables and functions of the queues, as BullMQ defines them. A later version of BullMQ with further ones needs
+ * another migration like this.
+ */
 export class Queues1790000005000 implements MigrationInterface {
   readonly name = 'Queues1790000005000';
 
@@ -26,7 +29,10 @@ export class Queues1790000005000 implements MigrationInterface {
   }
 }
 
-/** Keeps the schema and the record of its migration in one transaction: BullMQ would commit by itself. */
+/**
+ * Makes BullMQ's statements part of TypeORM's transaction, so that the schema and the record of its migration are committed
+ * together; BullMQ alone would commit by itself.
+ */
 function withinTransaction(runner: QueryRunner): PgQueryable {
   return {
     query: async (text, values) => {

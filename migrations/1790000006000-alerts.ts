@@ -3,9 +3,9 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /**
  * Alert rules, the state of their evaluator, and the alerts.
  *
- * A shard's edits are numbered under the row lock of `alert_shards`, so that the order of their numbers is the order of their
- * commits: an evaluator that has applied edit n has seen every edit before it. The evaluator's state is written in the
- * transaction that moves its position in the log, by the one process that holds the shard's lease.
+ * The edits of a shard's rules are numbered under the row lock of `alert_shards`, so that they are committed in the order of
+ * their numbers: an evaluator that has applied edit n has seen every previous edit. The evaluator's state is written by the
+ * process that holds the shard's lease, in the transaction that moves the position in the log.
  */
 const up = `
 CREATE TABLE alert_shards (

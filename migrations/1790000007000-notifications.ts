@@ -3,8 +3,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /**
  * Targets, deliveries and their attempts, webhook secrets, preferences, templates and suppressed addresses.
  *
- * `due_at` is the only clock of a delivery: the time at which it must be looked at again, because it may be sent, because it
- * was not put into a queue, because the worker that was sending it has died, or because it expires.
+ * `due_at` is the only clock of a delivery: the time at which it must be checked again, because it may be sent, because it
+ * was not added to a queue, because the worker that was sending it has died, or because it expires.
  */
 const up = `
 CREATE TABLE notification_targets (

@@ -1,11 +1,11 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Views for queries beside the tables of history: the log as one user may see it, values that the history reader has not
- * written yet, and an order by time over the hours.
+ * Views for queries, in addition to the tables of history: the log as one user may read it, values that the history reader
+ * has not written yet, and indexes by time on the aggregates.
  *
- * The role rta_query is the query API's own. Unlike rta_reader it is for the application only: a setting names the user whose
- * rows it may see.
+ * The role rta_query is for queries of the application only, unlike rta_reader: a setting of the session names the user
+ * whose rows it may read.
  */
 const up = `
 DO $$
@@ -18,12 +18,12 @@ BEGIN
   BEGIN
     IF NOT pg_has_role('rta_query', 'rta_reader', 'MEMBER') THEN GRANT rta_reader TO rta_query; END IF;
     IF NOT pg_has_role(current_user, 'rta_query', 'MEMBER') THEN GRANT rta_query TO CURRENT_USER; END IF;
-  EXCEPTION WHEN unique_violation OR internal_error THEN -- "tuple concurrently updated": somebody else grants it
+  EXCEPTION WHEN unique_violation OR internal_error THEN -- "tuple concurrently updated": another session grants it
     NULL;
   END;
 END $$;
 
--- As core/cursor.ts writes it: the epoch and the position in base 36.
+-- Same format as in src/events/core/cursor.ts: the epoch and the seq in base 36.
 CREATE FUNCTION log_cursor(epoch text, seq bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT epoch || '-' || string_agg(substr('0123456789abcdefghijklmnopqrstuvwxyz', (seq / (36 ^ place)::bigint % 36)::integer + 1, 1),
     '' ORDER BY place DESC) FROM generate_series(0, 10) AS place
@@ -39,8 +39,8 @@ CREATE VIEW readable_events AS
     AND type NOT IN ('tick', 'tvl_baseline', 'price_baseline');
 COMMENT ON VIEW readable_events IS 'The log as the user named by rta.owner may see it.';
 
--- Together with metric_points this is all that was published, at any moment: the reader's position and its points commit
--- together. The times are those that the history writer gives its points.
+-- Published values that metric_points does not contain yet. Both together are complete at any time, because the history
+-- reader commits its position and its points together. The times are computed as by the history writer.
 CREATE VIEW history_tail AS
   SELECT CASE WHEN type LIKE 'tvl%' THEN 'tvl' ELSE 'price' END AS metric,
     CASE WHEN type LIKE 'tvl%' THEN protocol ELSE token END AS subject,
@@ -52,11 +52,12 @@ CREATE VIEW history_tail AS
     AND type IN ('tvl_change', 'tvl_baseline', 'price_change', 'price_baseline') AND current IS NOT NULL;
 COMMENT ON VIEW history_tail IS 'Published values that the reader "history" has not written into metric_points yet.';
 
--- Pages of rows in the order of time. Buckets and series of a row never change, so that its updates stay without index.
+-- For pages of rows sorted by time. The bucket and series of a row never change, so its updates need no index entry.
 CREATE INDEX metric_hourly_time ON metric_hourly (bucket, series_id);
 CREATE INDEX metric_daily_time ON metric_daily (bucket, series_id);
 
--- The bin in which a share p of the values lies at or below: bins are given in order, each with how many values it holds.
+-- Returns the first bin such that at least a share p of the values is in this bin or a lower one. Bins are in ascending
+-- order, each with its number of values.
 CREATE FUNCTION bin_percentile(bins integer[], counts bigint[], p double precision) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT bin FROM (

@@ -3,15 +3,15 @@ import { createFolding, createFoldingTriggers, dropFolding } from './names/fold.
 import { joinTwins } from './names/join-twins.js';
 import { TOKEN_FORM, tokenCheck } from './names/token-check.js';
 
-/** Expression of the constraint as before, so that it reads the same. */
+/** Constraint with the same expression as before the migration. */
 const LOWER_TOKEN = `
 ALTER TABLE token_prices DROP CONSTRAINT token_prices_token_check;
 ALTER TABLE token_prices ADD CONSTRAINT token_prices_token_check
   CHECK (token !~ '[[:space:][:cntrl:]]' AND token = lower(token) AND length(token) BETWEEN 1 AND 128);`;
 
 /**
- * Folds names to one spelling for SQL writers too: slugs are lower case, aliases of chains are resolved, a token's chain is the
- * one before its address. Stored rows are folded, and keys that become equal are joined.
+ * Converts names to their canonical spelling for SQL writers, too: slugs are lower case, aliases of chains are resolved, and
+ * a token's chain is the part before its address. Stored rows are converted, and rows whose keys become equal are merged.
  */
 export class Names1790000009000 implements MigrationInterface {
   readonly name = 'Names1790000009000';
@@ -28,7 +28,7 @@ export class Names1790000009000 implements MigrationInterface {
     await runner.query(tokenCheck(TOKEN_FORM) + createFoldingTriggers);
   }
 
-  /** Restores lower case: the version before knows tokens in lower case only. */
+  /** Converts tokens to lower case again: the previous version accepts no others. */
   async down(runner: QueryRunner): Promise<void> {
     const asItIs = (column: string): string => column;
     await runner.query(joinTwins({ protocol: asItIs, chain: asItIs, token: (column) => `lower(${column})` }));

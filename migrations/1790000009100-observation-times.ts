@@ -2,11 +2,11 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { COUNTS_AS_NOW, METRICS, outside, publishFunction, type Metric } from './capture/triggers.js';
 
 /**
- * Keeps a time that a writer gives, also when it equals the stored one: only a publishing statement that does not name the
- * column counts as observed now, and never before the stored time, even if the clock was set back.
+ * Keeps a time that a writer gives, even if it equals the stored one. Only a publishing statement that does not name the
+ * column counts as observed now, and at least a millisecond after the stored time, even if the clock was set back.
  *
- * PostgreSQL distinguishes the two by `UPDATE OF`. The first trigger publishes for statements that name the column; after it
- * the value is published, so that the condition of the second, which compares again, does not hold.
+ * PostgreSQL distinguishes the two cases by `UPDATE OF`. The first trigger publishes for statements that name the column;
+ * the value is then published, so the condition of the second trigger, which compares again, is false.
  */
 const countsAsNowUnlessGiven = (value: string): string => `
   IF TG_NARGS = 0 AND NEW.observed_at = OLD.observed_at AND NEW.${value} <> OLD.${value} THEN

@@ -4,9 +4,10 @@ import { METRICS, STEPS, type Metric } from './capture/triggers.js';
 /**
  * Types of log rows for rows that the owner deletes or truncates, so that every reader stops counting them.
  *
- * A key is removed when its transaction ends without it: the trigger on `retired_references` is deferred, so that a table which
- * is truncated and loaded again in one transaction, or a row that is replaced, publishes its change and nothing else. The
- * reference stays; a key that is inserted again is compared with it, and publishes its value again if nothing changed.
+ * A key counts as removed if it does not exist when its transaction ends: the trigger on `retired_references` is deferred,
+ * so that a table that is truncated and loaded again in one transaction, or a row that is replaced, publishes only its
+ * change. The reference is kept; a key that is inserted again is compared with it, and its value is published again even if
+ * it is unchanged.
  */
 const REMOVAL_TYPES = `'tvl_removed', 'price_removed', 'protocol_removed'`;
 const KNOWN_TYPES = `'tvl_change', 'price_change', 'protocol_update', 'liquidation', 'governance', 'emission',
@@ -16,7 +17,7 @@ const typeCheck = (types: string): string => `
 ALTER TABLE change_outbox DROP CONSTRAINT change_outbox_type_check;
 ALTER TABLE change_outbox ADD CONSTRAINT change_outbox_type_check CHECK (type IN (${types}));`;
 
-/** Views of the log as they were created; only the types that they leave out differ. */
+/** Views of the log as first created; only the types that they exclude differ. */
 const views = (internal: string): string => `
 CREATE OR REPLACE VIEW delivered_events WITH (security_barrier) AS
   SELECT seq, epoch, type, protocol, chain, token, previous, current, moved, protocol_tvl, name, category, symbol,
@@ -58,7 +59,9 @@ BEGIN
   RETURN NULL;
 END $$;`;
 
-/** Publishes the value of a re-inserted key within its band again: readers have dropped it. */
+/**
+ * Publishes the value of a re-inserted key again even if it is inside the dead band, because readers have removed the key.
+ */
 const saysItAgain = (m: Metric): string => `
     IF retired.gone AND published = NEW.publications THEN
       INSERT INTO change_outbox (type, current, source, confidence, tags, observed_at, ${m.columns})
@@ -102,7 +105,7 @@ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER capture_gone AFTER INSERT OR UPDATE ON retired_references DEFERRABLE INITIALLY DEFERRED
   FOR EACH ROW WHEN (NOT NEW.gone) EXECUTE FUNCTION capture_gone();
--- Readers still count what was deleted before.
+-- Readers still count rows that were deleted before this migration.
 WITH retired AS (UPDATE retired_references SET gone = true RETURNING metric, subject, chain)
 INSERT INTO change_outbox (type, protocol, chain, token)
 SELECT metric || '_removed', CASE metric WHEN 'tvl' THEN subject END, CASE metric WHEN 'tvl' THEN chain END,
@@ -123,7 +126,7 @@ END $$;
 CREATE TRIGGER capture_deleted AFTER DELETE ON protocols FOR EACH ROW EXECUTE FUNCTION capture_deleted_protocol();
 CREATE TRIGGER capture_truncated BEFORE TRUNCATE ON protocols FOR EACH STATEMENT EXECUTE FUNCTION capture_deleted_protocol();
 
--- Rows that were truncated before left no reference behind.
+-- Rows that were truncated before this migration left no reference.
 DELETE FROM published_values v
 WHERE v.metric = 'tvl' AND NOT EXISTS (SELECT FROM protocol_tvl t WHERE t.protocol = v.subject AND t.chain = v.chain)
   OR v.metric = 'price' AND NOT EXISTS (SELECT FROM token_prices t WHERE t.token = v.subject);
@@ -133,7 +136,7 @@ REVOKE ALL ON FUNCTION capture_gone(), capture_truncated_tvl(), capture_truncate
 GRANT DELETE ON published_values TO rta_app;
 `;
 
-/** Turns rows of the log that the version before does not know into ticks: numbers of the log have no holes. */
+/** Changes log rows of types that the previous version does not have to ticks: the log's numbers must have no gaps. */
 const forgetRemovals = (table: string): string => `
 UPDATE ${table} SET type = 'tick', protocol = NULL, chain = NULL, token = NULL
 WHERE type IN (${REMOVAL_TYPES});`;

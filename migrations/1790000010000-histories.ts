@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Makes histories and DefiLlama's routes read the end of the log too, so that they include values just published. */
+/** Lets histories and DefiLlama's routes read the end of the log, so that they include values that were just published. */
 export class Histories1790000010000 implements MigrationInterface {
   readonly name = 'Histories1790000010000';
 

@@ -1,6 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Ends histories of DefiLlama's routes where the owner deleted the row: a deleted row leaves its reference behind. */
+/**
+ * Ends histories of DefiLlama's routes when the owner has deleted the row; its entry in `retired_references` shows the
+ * deletion.
+ */
 export class DeletedHistories1790000010100 implements MigrationInterface {
   readonly name = 'DeletedHistories1790000010100';
 

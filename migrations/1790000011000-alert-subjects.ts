@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Throttles per subject, and the evaluator's state of suppressed messages. Earlier rules keep their throttle; a `crossing` that
- * was firing without a message counts as known, so that the upgrade sends nothing.
+ * Throttles per subject, and the evaluator's state of suppressed messages. Existing rules keep their throttle per rule.
+ * Existing firings of `crossing` rules without a message count as notified, so that the upgrade sends nothing.
  */
 const up = `
 ALTER TABLE alert_rules ADD COLUMN throttle_scope text NOT NULL DEFAULT 'rule' CHECK (throttle_scope IN ('subject', 'rule'));

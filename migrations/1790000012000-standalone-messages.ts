@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Messages about an event, a move or a crossing are sent one by one; only the level of a subject is superseded by its newer
- * one.
+ * Messages about an event, a change or a crossing are all sent; only a message about the current value of a subject is
+ * superseded by a newer one.
  */
 const up = `
 ALTER TABLE deliveries ADD COLUMN standalone boolean NOT NULL DEFAULT false;

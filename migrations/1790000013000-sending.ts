@@ -1,11 +1,11 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Facts that are read when a message is about to be sent: its rules, the preferences of its user, the answer of the mail server
- * about its address.
+ * Data that is read right before a message is sent: its rules, the preferences of its user, and the mail server's reply for
+ * its address.
  *
- * Only a refusal of the mailbox itself (5.1.x) bars an address from now on, so addresses barred for another reason are free
- * again. A mailbox is one target, however its name was written.
+ * From now on only a refusal of the mailbox itself (5.1.x) suppresses an address; addresses suppressed for another reason
+ * are released. A mailbox is one target, whatever the case of its name.
  */
 const up = `
 ALTER TABLE deliveries ADD COLUMN rule_ids uuid[], ADD COLUMN asked boolean NOT NULL DEFAULT false;

@@ -1,8 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/**
- * Further shapes of webhooks, targets whose address is a secret, devices and hooks that are confirmed by a code.
- */
+/** Further webhook formats, targets whose address is a secret, and devices and webhooks that are confirmed by a code. */
 const up = `
 ALTER TABLE deliveries DROP CONSTRAINT deliveries_format_check,
   ADD CONSTRAINT deliveries_format_check

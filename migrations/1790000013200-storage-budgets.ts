@@ -1,9 +1,10 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Stored bytes of each user: deliveries with their attempts, and the history of alerts. Sizes follow from columns that never
- * change, so the bytes subtracted for a deleted row are those added for it; a row and its indexes count as 1,000 bytes, of the
- * history as 500. Attempts with little content are included in their delivery's.
+ * Stored bytes of each user: deliveries with their attempts, and the history of alerts. A size is computed from columns that
+ * never change, so the bytes subtracted when a row is deleted are the bytes added when it was inserted. A row and its
+ * indexes count as 1,000 bytes, in the history of alerts as 500. Attempts with little content are included in the size of
+ * their delivery.
  */
 const up = `
 CREATE TABLE user_storage (

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Sessions of connections, for reconnecting clients: on any process, and beyond the end of the one they were on. A live process
- * reports in realtime_pods; sessions of a killed one are restored as well.
+ * Sessions of connections, with which clients reconnect to any process, even after the previous process has ended. A live
+ * process reports in `realtime_pods`; sessions of a killed process are restored, too.
  */
 const up = `
 CREATE TABLE realtime_sessions (

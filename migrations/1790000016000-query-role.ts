@@ -1,14 +1,14 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * The server queries as rta_query. Its login is granted rta_app and need not have a further role; the superuser of a trial
- * database may become any role, so that the grant was not missed there.
+ * Lets the server run queries as rta_query. The server's login only needs to be a member of rta_app. With the superuser of a
+ * test database, which may become any role, the missing grant was not noticed.
  */
 const up = `
 DO $$
 BEGIN
   IF NOT pg_has_role('rta_app', 'rta_query', 'MEMBER') THEN GRANT rta_query TO rta_app; END IF;
-EXCEPTION WHEN unique_violation OR internal_error THEN -- "tuple concurrently updated": somebody else grants it
+EXCEPTION WHEN unique_violation OR internal_error THEN -- "tuple concurrently updated": another session grants it
   NULL;
 END $$;
 `;
@@ -20,6 +20,6 @@ export class QueryRole1790000016000 implements MigrationInterface {
     await runner.query(up);
   }
 
-  /** Keeps the grant: roles belong to the whole cluster, and other databases there may need it. */
+  /** Does nothing: roles belong to the whole cluster, and other databases in it may need the grant. */
   async down(): Promise<void> {}
 }

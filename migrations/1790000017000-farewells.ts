@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Ends of firings, by an edit of their rule while it was snoozed, of which its owner is still to be notified. */
+/** Firings that ended because their rule was edited while it was snoozed, of which the owner has not been notified yet. */
 const up = `
 ALTER TABLE alert_rule_state ADD COLUMN farewells jsonb;
 COMMENT ON COLUMN alert_rule_state.farewells

@@ -1,15 +1,15 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Quiet hours of single rules, and limits for tables that grew without end: of a rule the newest versions are kept, of deleted
- * rules and of the audit trail those that are not too old. The application triggers the deletion but cannot choose: it cannot
- * delete recent rows.
+ * Quiet hours of single rules, and limits for tables that grew without end: the most recent versions of a rule are kept;
+ * versions of deleted rules and audit entries are kept until they reach an age. The application triggers the deletion but
+ * does not choose the rows, so it cannot delete recent ones.
  */
 const up = `
 ALTER TABLE alert_rules ADD COLUMN quiet_hours jsonb;
 COMMENT ON COLUMN alert_rules.quiet_hours IS 'Of its messages: an object, never as a string, or null for those of its user.';
 
--- The version that an evaluator still goes by stays as well.
+-- The version that an evaluator still uses is kept, too.
 CREATE FUNCTION keep_newest_rule_versions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN

@@ -4,11 +4,14 @@ import { joinTwins } from './names/join-twins.js';
 import { TOKEN_FORM, tokenCheck } from './names/token-check.js';
 
 const ADDRESS = `substr(token, strpos(token, ':') + 1)`;
-/** Address of hex digits alone, or before the case-sensitive module and type of a Move coin: 0x2::sui::SUI. */
+/** Hexadecimal address, alone or in front of the case-sensitive module and type of a Move coin (0x2::sui::SUI). */
 const IS_HEX = `${ADDRESS} ~ '^0[xX][0-9a-fA-F]+($|::)'`;
 const HEX = `split_part(token, ':', 2)`;
 
-/** Function of src/events/core/names.ts. One expression, so that it needs no plan of its own in triggers. */
+/**
+ * SQL equivalent of `normaliseToken` in src/events/core/names.ts. A single expression, so that PostgreSQL can inline it in
+ * triggers.
+ */
 const moveFolding = `
 CREATE OR REPLACE FUNCTION canonical_token(token text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN strpos(token, ':') = 0 THEN lower(token)
@@ -21,7 +24,10 @@ COMMENT ON FUNCTION canonical_token IS 'The one spelling of a token: ids and add
 const MOVE_FORM = `CASE WHEN strpos(token, ':') = 0 THEN token = lower(token)
     ELSE split_part(token, ':', 1) = lower(split_part(token, ':', 1)) AND (NOT ${IS_HEX} OR ${HEX} = lower(${HEX})) END`;
 
-/** Keeps the case of modules and types of Move coins (Sui, Aptos). Stored names stay as they are: their case is lost. */
+/**
+ * Keeps the case of modules and types of Move coins (Sui, Aptos). Stored names are not changed, because their original case
+ * is lost.
+ */
 export class MoveTypes1790000018000 implements MigrationInterface {
   readonly name = 'MoveTypes1790000018000';
 

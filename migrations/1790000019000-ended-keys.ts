@@ -1,8 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Deletion of ended keys, by the database alone: of a user all but the newest hundred after a day, every one after the days of
- * the audit trail, which still names it. A key of the settings stays: a deleted one would be made anew.
+ * Deletion of ended keys by a database function only: per user, all but the hundred most recent ones a day after their end;
+ * the others after the retention of the audit trail, because its entries name the keys. The key of BOOTSTRAP_ADMIN_KEY is
+ * kept: if it were deleted, the next start would create it again.
  */
 const up = `
 ALTER TABLE api_keys DROP CONSTRAINT api_keys_rotated_to_fkey;

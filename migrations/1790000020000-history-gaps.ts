@@ -1,11 +1,11 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Ends of series: a value is not carried beyond the removal of its row, and counts again from the next value on.
+ * Ends of series: the last value of a series is not used after the removal of its row, until its next value.
  *
- * One end per series and hour, the last: a loop that deletes and inserts a row leaves no more ends than hours. The reader
- * "history" writes them; the view takes those that only the log has so far from there. Rows that were deleted before ended an
- * hour after their last sample.
+ * Only the last end per series and hour is stored, so a client that deletes and inserts a row in a loop creates no more ends
+ * than there are hours. The reader "history" writes the ends; the view adds those that so far only the log contains. Rows
+ * deleted before this migration count as ended an hour after their last sample.
  */
 const up = `
 CREATE TABLE history_ends (

@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { renameInstances } from './names/rename-instances.js';
 
-/** Firings about names that were folded before the instances of rules were folded with them: they stayed for good. */
+/** Renames firings with names from before the migration that introduced canonical names: they were never resolved. */
 export class InstanceNames1790000021000 implements MigrationInterface {
   readonly name = 'InstanceNames1790000021000';
 
@@ -15,6 +15,6 @@ export class InstanceNames1790000021000 implements MigrationInterface {
     );
   }
 
-  /** The version before knows these names too. */
+  /** Does nothing: the previous version uses the same names. */
   async down(): Promise<void> {}
 }

@@ -1,6 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Storms and summaries of a target, for messages that must not overtake the one that names their subject. */
+/**
+ * Index on the storms and summaries of a target, for messages that must not be sent before the one that names their subject.
+ */
 export class MessageOrder1790000022000 implements MigrationInterface {
   readonly name = 'MessageOrder1790000022000';
 

@@ -29,7 +29,7 @@ import { InstanceNames1790000021000 } from './1790000021000-instance-names.js';
 import { MessageOrder1790000022000 } from './1790000022000-message-order.js';
 import { GapsWithinHours1790000023000 } from './1790000023000-gaps-within-hours.js';
 
-/** All migrations, oldest first. Named one by one, so that tests and builds run the same list. */
+/** All migrations in ascending order. Listed explicitly, so that tests and builds run the same ones. */
 export const migrations: (new () => MigrationInterface)[] = [
   Capture1790000001000,
   History1790000002000,

@@ -1,6 +1,6 @@
 /**
- * Partitions of six hours, reads, and positions of durable readers. DDL needs the owner of the tables: the maintenance function
- * runs as the migration's role, and does only what its name says.
+ * Partitions of six hours, reading functions, and positions of readers. Creating partitions requires the owner of the
+ * tables, so the maintenance function runs as the migration's role and does nothing else.
  */
 export const createLog = `
 CREATE TABLE event_log_default PARTITION OF event_log DEFAULT;
@@ -13,15 +13,15 @@ DECLARE
 BEGIN
   EXECUTE format('CREATE TABLE %I (LIKE event_log INCLUDING ALL)', part);
   EXECUTE format('CREATE UNIQUE INDEX %I ON %I (seq)', part || '_seq', part);
-  -- Rows that came while the partition was missing: the net caught them.
+  -- Rows that were inserted into the default partition while this one was missing.
   EXECUTE format('WITH caught AS (DELETE FROM event_log_default WHERE logged_at >= %L AND logged_at < %L RETURNING *)
     INSERT INTO %I SELECT * FROM caught', starts, ends, part);
   EXECUTE format('ALTER TABLE event_log ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', part, starts, ends);
 END $$;
 
-/* Makes partitions for the next 30 hours and drops whole partitions that are older than keep_hours or above keep_bytes
-   in sum, oldest first, but none that a durable reader has not read to its end. A partition that is in use right now is
-   left for the next call: nobody waits for this function longer than its lock_timeout. */
+/* Creates partitions for the next 30 hours. Drops partitions, the oldest first, that are older than keep_hours or while all
+   together exceed keep_bytes, but none that a reader has not read to its end. A partition that is in use is left for the
+   next call: no session waits for this function longer than its lock_timeout. */
 CREATE FUNCTION maintain_event_log(keep_hours double precision, keep_bytes bigint, OUT made integer, OUT dropped integer,
   OUT held_by text)
 LANGUAGE plpgsql SECURITY DEFINER
@@ -59,7 +59,7 @@ BEGIN
     WHERE i.inhparent = 'event_log'::regclass AND c.relname ~ '^event_log_[0-9]{8}_[0-9]{2}$'
     ORDER BY c.relname
   LOOP
-    EXIT WHEN part.ends > first_start; -- never the one being written
+    EXIT WHEN part.ends > first_start; -- never the partition that is being written
     EXIT WHEN part.ends >= clock_timestamp() - keep_hours * interval '1 hour' AND total <= keep_bytes;
     EXECUTE format('SELECT max(seq) FROM %I', part.name) INTO last_seq;
     IF last_seq > reader.seq THEN
@@ -67,13 +67,13 @@ BEGIN
       EXIT;
     END IF;
     BEGIN
-      -- The head's lower bound must outlive the rows.
+      -- The lower bound of the head must remain after the rows are dropped.
       UPDATE log_head SET seq = greatest(seq, last_seq) WHERE seq < last_seq;
       EXECUTE format('DROP TABLE %I', part.name);
       dropped := dropped + 1;
       total := total - part.bytes;
     EXCEPTION WHEN lock_not_available THEN
-      EXIT; -- the log is dropped from its old end only
+      EXIT; -- partitions are dropped in order only
     END;
   END LOOP;
 END $$;
@@ -86,8 +86,8 @@ LANGUAGE sql STABLE SET enable_seqscan = off AS $$
   FROM log_head h
 $$;
 
-/* Two plans: seq is dense, so a read without conditions asks for a range of exactly that many numbers; with conditions
-   the partitions' indexes are merged until enough rows matched or up_to is reached. Neither ever sorts. */
+/* Two plans, neither of which sorts. seq has no gaps, so a read without conditions selects a range of exactly that many
+   numbers; with conditions the partitions' indexes are merged until enough rows match or up_to is reached. */
 CREATE FUNCTION read_event_log(after bigint, up_to bigint, most integer, of_types text[], of_protocol text, of_chain text, of_token text,
   by_owner boolean, of_owner text)
 RETURNS TABLE (seq double precision, epoch text, type text, protocol text, chain text, token text,
@@ -103,7 +103,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
   IF of_types IS NULL AND of_protocol IS NULL AND of_chain IS NULL AND of_token IS NULL AND NOT by_owner THEN
-    -- The first row may be far behind the position when older ones were dropped.
+    -- If rows were dropped, the first row may be long after the requested position.
     after := greatest(after, (SELECT l.seq - 1 FROM event_log l ORDER BY l.seq LIMIT 1));
     RETURN QUERY SELECT $COLUMNS FROM event_log l
     WHERE l.seq > after AND l.seq <= least(after + most, up_to) ORDER BY l.seq;
@@ -117,7 +117,7 @@ BEGIN
   END IF;
 END $$;
 
--- The position of a reader, locked until the end of the transaction; null while another session has it.
+-- Returns the position of a reader and locks it until the end of the transaction; null while another session holds the lock.
 CREATE FUNCTION lock_log_reader(reader text, at_newest boolean) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
   position bigint;

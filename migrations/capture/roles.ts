@@ -1,6 +1,6 @@
 /**
- * Roles are cluster-wide: other databases of the cluster may have made them, or be making them right now, hence the
- * exceptions. The login role of the migration must be able to become each of them.
+ * Roles belong to the whole cluster: other databases may have created them, or be creating them at the same time, which the
+ * exceptions handle. The migration's login must be able to become each of the roles.
  */
 export const createRoles = `
 DO $$
@@ -24,14 +24,14 @@ BEGIN
       IF name <> 'rta_app' AND NOT pg_has_role('rta_app', name, 'MEMBER') THEN
         EXECUTE format('GRANT %I TO rta_app', name);
       END IF;
-    EXCEPTION WHEN unique_violation OR internal_error THEN -- "tuple concurrently updated": somebody else grants it
+    EXCEPTION WHEN unique_violation OR internal_error THEN -- "tuple concurrently updated": another session grants it
       NULL;
     END;
   END LOOP;
 END $$;
 `;
 
-/** Least privilege. A new table is out of reach until a migration grants it. */
+/** Grants each role only the rights it needs. Roles have no access to a new table until a migration grants it. */
 export const grantRoles = `
 REVOKE ALL ON protocols, protocol_tvl, token_prices, change_thresholds, retired_references, change_outbox, event_log,
   log_head, log_readers FROM PUBLIC;
@@ -40,7 +40,7 @@ DECLARE
   routine regprocedure;
 BEGIN
   FOR routine IN SELECT oid::regprocedure FROM pg_proc
-    WHERE pronamespace = 'public'::regnamespace AND xmin = pg_current_xact_id()::xid -- of this migration, nobody else's
+    WHERE pronamespace = 'public'::regnamespace AND xmin = pg_current_xact_id()::xid -- created by this migration
   LOOP
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', routine);
   END LOOP;
@@ -62,7 +62,7 @@ GRANT EXECUTE ON FUNCTION threshold_of(text, text), is_real_chain(text), are_cha
 
 GRANT SELECT ON delivered_events TO rta_reader, rta_app;
 
--- The application: what it does through rta_writer (a member of which it is), thresholds as a whole, and the log.
+-- Application: the rights of rta_writer (it is a member), all columns of thresholds, and the log.
 GRANT DELETE ON change_thresholds TO rta_app;
 GRANT SELECT, INSERT, DELETE ON change_outbox TO rta_app;
 GRANT SELECT, INSERT ON event_log TO rta_app;

@@ -1,24 +1,26 @@
 /**
  * Step of the single sequencer, and its lease.
  *
- * Fence. The head row is locked FOR KEY SHARE instead of being updated: with an old snapshot open somewhere, every update
- * leaves a version that cannot be removed and that each later step has to walk past. Measured beside one open snapshot: the
- * lock 0.08 ms however long it lasts; an update 0.2 ms at first, 0.8 ms after 21,000 steps and growing. So the numbers that
- * change with every step, the newest seq and the saved snapshot, live in settings of the leader's session: transactional like a
- * row (a failed step restores them), invisible to other sessions, lost with the session.
+ * Fence. The head row is locked FOR KEY SHARE instead of being updated: while an old snapshot is open somewhere, every
+ * update leaves a row version that cannot be removed and that each later step must skip. Measured with one open snapshot:
+ * the lock takes 0.08 ms, however long the snapshot lasts; an update takes 0.2 ms at first, 0.8 ms after 21,000 steps, and
+ * ever more. Therefore the values that change with every step, the last seq and the saved snapshot, are settings of the
+ * leader's session: transactional like a row (a failed step restores them), invisible to other sessions, lost with the
+ * session.
  *
- * Claim. Rows leave the outbox when they are numbered, so each is numbered exactly once; they are found by a saved snapshot, so
- * dead index entries of earlier rows are never walked, however long a transaction elsewhere keeps them:
- * (1) Every row visible in the saved snapshot has been claimed. A row not visible in it was written by a transaction that was
- * in flight then (xip) or began later (>= xmax): these are the candidates, nothing is missed.
- * (2) The snapshot becomes a newer one, taken before the claim, only when the claim found fewer rows than its limit and so took
- * all that were visible then, which keeps (1).
- * (3) Two changes of a key are serialised by its row lock, so the later one has the larger id and is not visible before the
- * earlier one: batches are in order per key, and ORDER BY id is order inside a batch.
- * (4) A full claim took the lowest ids, so the other rows that its snapshot sees have larger ones. The next claims walk the
- * index on id from there and take only rows visible in that snapshot, until a claim is short; then (2) holds for that snapshot.
- * Without this every page of a backlog would sort the whole rest of it. A new session has no saved snapshot and reads all rows
- * once.
+ * Claim. Rows are deleted from the outbox when they are numbered, so each is numbered exactly once. They are found by a
+ * saved snapshot, so that dead index entries of earlier rows need not be skipped, however long a transaction elsewhere keeps
+ * them:
+ * (1) Every row visible in the saved snapshot has been claimed. Any other row was written by a transaction that was in
+ * progress at that time (xip) or began later (>= xmax): these rows are the candidates, and no row is missed.
+ * (2) The saved snapshot is replaced by a newer one, taken before the claim, only if the claim found fewer rows than its
+ * limit and so took all rows visible at that time; (1) remains true.
+ * (3) Two changes of a key are serialised by its row lock, so the later change has the larger id and does not become visible
+ * before the earlier one: batches are in order per key, and ORDER BY id gives the order inside a batch.
+ * (4) A full claim took the lowest ids, so the other rows visible in its snapshot have larger ids. The next claims scan the
+ * index on id from there and take only rows visible in that snapshot, until a claim is not full; then (2) holds for that
+ * snapshot. Without this, every page of a backlog would sort the whole remaining backlog. A new session has no saved
+ * snapshot and reads all rows once.
  */
 export const createSequencer = `
 CREATE FUNCTION is_real_chain(chain text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -34,8 +36,8 @@ RETURNS TABLE (seq double precision, epoch text, type text, protocol text, chain
   source text, confidence real, tags text[], observed_at double precision, captured_at double precision,
   logged_at double precision, owner text, correlation_id text, trace_parent text)
 LANGUAGE plpgsql
--- The plan is made once, perhaps while the tables are empty, and its estimates are guesses for ever after: it must not
--- read a table as a whole, nor join a batch with itself row by row.
+-- A plan is cached for the session, perhaps from estimates on empty tables: these settings prevent plans that scan a whole
+-- table or join a batch with itself by a nested loop.
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_nestloop = off
@@ -43,10 +45,10 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
-  -- '1:1:' is older than every transaction: everything is a candidate.
+  -- '1:1:' is older than every transaction, so all rows are candidates.
   saved pg_snapshot := coalesce(nullif(current_setting('rta.saved_snapshot', true), ''), '1:1:')::pg_snapshot;
   newer pg_snapshot := pg_current_snapshot();
-  -- Set while a pile is gone through page by page.
+  -- Set while a backlog is processed page by page.
   page_of pg_snapshot := nullif(current_setting('rta.page_snapshot', true), '')::pg_snapshot;
   page_after bigint := nullif(current_setting('rta.page_after', true), '')::bigint;
   head bigint := nullif(current_setting('rta.head_seq', true), '')::bigint;
@@ -98,7 +100,7 @@ BEGIN
   WITH claimed AS (
     DELETE FROM change_outbox o WHERE o.ctid = ANY (chosen) RETURNING o.*
   ), total AS (
-    -- Published values as this statement sees them; a row that was never updated has published what it holds.
+    -- Published values in this statement's snapshot; a row that was never updated has published its current value.
     SELECT t.protocol, coalesce(sum(coalesce(t.published_value, t.tvl)) FILTER (WHERE is_real_chain(t.chain)),
                                 sum(coalesce(t.published_value, t.tvl)) FILTER (WHERE t.chain = 'all')) AS value
     FROM protocol_tvl t
@@ -126,7 +128,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION sequencer_step IS 'Numbers what waits in the outbox and moves it into the log; returns the rows in order.';
 
--- Which history of which database this is: a restored copy or a promoted standby differs.
+-- Identifies the history of this database: a restored copy or a promoted standby has another timeline.
 CREATE FUNCTION current_timeline() RETURNS text LANGUAGE sql STABLE AS $$
   SELECT left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
 $$;
@@ -144,7 +146,7 @@ CREATE FUNCTION new_log_epoch() RETURNS text LANGUAGE plpgsql SECURITY DEFINER S
 DECLARE
   name text;
 BEGIN
-  PERFORM FROM log_head FOR UPDATE; -- waits for a step under way: no row of the old epoch comes after the new one
+  PERFORM FROM log_head FOR UPDATE; -- waits for a running step, so that no row of the old epoch follows one of the new epoch
   UPDATE log_head SET epoch = random_epoch(), epoch_start_seq = newest_seq(), seq = newest_seq(), timeline = current_timeline(),
     system_identifier = (SELECT system_identifier::text FROM pg_control_system()) RETURNING epoch INTO name;
   UPDATE log_readers SET seq = newest_seq() WHERE seq > newest_seq();
@@ -165,7 +167,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION report_log_position IS 'A pod has seen this position: a log that ends before it has stepped back.';
 
--- Returns the epoch of the lease, or null while somebody else holds it. To be called on the connection that will step.
+-- Acquires the lease and returns its number; null while another process holds it. Must be called on the leader's connection.
 CREATE FUNCTION acquire_log_lease(candidate text, lease_ms integer, known_epoch text, known_seq bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -176,7 +178,7 @@ BEGIN
   IF before.lease_until > clock_timestamp() AND before.owner <> candidate THEN
     RETURN NULL;
   END IF;
-  -- A frozen leader may hold the head row in a statement whose answer it does not take; its session ends here.
+  -- A frozen leader may hold a lock on the head row in a statement whose result it does not read, so its session is terminated.
   PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE pid = before.leader_pid AND backend_start = before.leader_started_at AND pid <> pg_backend_pid();
   UPDATE log_head SET owner = candidate, lease_epoch = lease_epoch + 1, leader_pid = pg_backend_pid(),

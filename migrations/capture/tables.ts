@@ -1,8 +1,8 @@
 /**
- * Tables for writers, and the columns in which each row keeps its last published value.
+ * Tables for writers, and the columns in which each row stores its last published value.
  *
- * Values stay between 1e-300 and 1e300, or zero: products and sums of them can then neither overflow nor underflow, which
- * PostgreSQL answers with an error, inside a trigger or, worse, inside the sequencer. NaN fails the upper bound.
+ * Values must be 0 or between 1e-300 and 1e300, so that products and sums of them can neither overflow nor underflow:
+ * PostgreSQL would raise an error inside a trigger or, worse, inside the sequencer. NaN violates the upper bound.
  */
 const amount = (column: string): string => `CHECK (${column} = 0 OR ${column} >= 1e-300 AND ${column} <= 1e300)`;
 const word = (column: string, longest: number): string =>
@@ -19,7 +19,7 @@ const observation = `
   observed_at timestamptz NOT NULL DEFAULT now()
     CHECK (observed_at >= '1970-01-01 00:00:00+00' AND observed_at < '3000-01-01 00:00:00+00')`;
 
-/** Columns kept by triggers, which no writer may write; null until the first update of the row. */
+/** Columns that only triggers write; null until the first update of the row. */
 const capture = `
   published_value double precision,
   previous_value double precision,
@@ -50,7 +50,7 @@ CREATE TABLE protocols (
   updated_at timestamptz NOT NULL DEFAULT now()
 );
 
--- fillfactor: room on the page for the next version of the row, so that updates need no index entry.
+-- fillfactor leaves space on the page for the next version of a row, so that updates need no index entry (HOT).
 CREATE TABLE protocol_tvl (
   protocol text ${word('protocol', 128)},
   chain text ${lowerWord('chain', 64)},
@@ -102,8 +102,8 @@ CREATE TABLE retired_references (
 );
 COMMENT ON TABLE retired_references IS 'What deleted rows had published: a row that comes back is compared with it.';
 
--- The types of src/events/core/log-event.ts. A row that could not be numbered would stop the log for everyone, so
--- everything is checked here, where only its writer fails.
+-- Types as in src/events/core/log-event.ts. A row that cannot be numbered would stop the log for all writers, so every
+-- condition is checked here, where only the row's writer fails.
 CREATE TABLE change_outbox (
   id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) PRIMARY KEY,
   txid xid8 NOT NULL DEFAULT pg_current_xact_id(),
@@ -167,7 +167,7 @@ CREATE VIEW delivered_events WITH (security_barrier) AS
   FROM event_log WHERE owner IS NULL AND type NOT IN ('tick', 'tvl_baseline', 'price_baseline');
 COMMENT ON VIEW delivered_events IS 'The log as everyone may see it: nothing that has an owner.';
 
--- One row. lease_epoch is a key so that the sequencer's FOR KEY SHARE lets renewals pass and holds take-overs back.
+-- One row. lease_epoch is a unique key: the sequencer's FOR KEY SHARE blocks changes of a key (take-overs), but not renewals.
 CREATE TABLE log_head (
   one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
   seq bigint NOT NULL DEFAULT 0,

@@ -1,7 +1,7 @@
-/** Steps of src/events/core/steps.ts; index i of `step_references` belongs to the i-th. */
+/** Same steps as in src/events/core/steps.ts; index i of `step_references` belongs to the i-th step. */
 export const STEPS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 
-/** Tolerance of comparisons with a threshold, in which equality counts. */
+/** Tolerance of comparisons with a threshold; a change equal to the threshold counts. */
 const TOLERANCE = '1e-9';
 
 export interface Metric {
@@ -12,7 +12,7 @@ export interface Metric {
   /** Key columns; the second is empty for prices. */
   subject: string;
   chainKey: string | undefined;
-  /** Columns of the outbox that only this metric has, with their sources. */
+  /** Columns of the outbox that only this metric has; `values` contains their expressions. */
   columns: string;
   values: string;
 }
@@ -39,15 +39,15 @@ export const METRICS: readonly Metric[] = [
 ];
 
 /**
- * Condition that the value is outside its dead band. Depends on NEW only, so that a changed threshold or a restored reference
- * publishes too.
+ * Condition that the value is outside its dead band. It depends on NEW only, so that a changed threshold or a restored
+ * reference also publishes.
  */
 export const outside = (value: string): string => `
   NEW.${value} <> NEW.published_value
   AND abs(NEW.${value} - NEW.published_value) >= (NEW.min_change_ratio - ${TOLERANCE}) * abs(NEW.published_value)
   AND abs(NEW.${value} - NEW.published_value) >= NEW.min_change_absolute * (1 - ${TOLERANCE})`;
 
-/** Index of the largest step whose reference the value left; 0: none. */
+/** Returns an expression for the index of the largest step whose reference the value left; 0: none. */
 const largestStepLeft = (value: string): string =>
   [...STEPS.entries()]
     .reverse()
@@ -58,23 +58,26 @@ const largestStepLeft = (value: string): string =>
     )
     .join('');
 
-/** Rule that a publishing write with the stored time counts as observed now, whether the statement named the column or not. */
+/**
+ * First rule for the time of a publishing write: if it equals the stored time, the write counts as observed now, even if the
+ * statement named the column.
+ */
 export const COUNTS_AS_NOW = (value: string): string => `
-  -- A write that does not say when it was observed is observed now. A changed threshold or a row that came back is no write.
+  -- A write without a time of observation counts as observed now. A changed threshold or a re-inserted row is not a write.
   IF NEW.observed_at = OLD.observed_at AND NEW.${value} <> OLD.${value} THEN
     NEW.observed_at := clock_timestamp();
   END IF;`;
 
-/** Expressions of a row's value and of its reference; `timeRule`: the rule for its time. */
+/** Returns the functions that publish a metric. `timeRule`: the rule for the time of a publishing write. */
 export const publishFunction = (m: Metric, timeRule: string): string => `
--- Marks. Before the row is written: what it publishes, compared with what.
+-- BEFORE trigger: marks in the row what it publishes, and the previous value.
 CREATE OR REPLACE FUNCTION capture_publish_${m.metric}() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   refs double precision[];
   step integer;
 BEGIN
   IF NEW.published_value IS NULL THEN
-    -- First update of the row: its baseline was what it held until now. The writer's search path may be any.
+    -- First update of the row: its baseline is its value before this update. The writer's search path is unknown.
     NEW.published_value := OLD.${m.value};
     NEW.step_references := array_fill(OLD.${m.value}, ARRAY[${STEPS.length}]);
     SELECT ratio, absolute INTO NEW.min_change_ratio, NEW.min_change_absolute FROM public.threshold_of('${m.metric}', NEW.${m.subject});
@@ -102,7 +105,7 @@ function metricTriggers(m: Metric): string {
   return `
 ${publishFunction(m, COUNTS_AS_NOW(m.value))}
 
--- Emits. After the row is written, whatever other triggers did to it.
+-- AFTER trigger: inserts the change into the outbox once the row is written, including changes by other triggers.
 CREATE FUNCTION capture_emit_${m.metric}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
   INSERT INTO change_outbox (type, previous, current, moved, source, confidence, tags, observed_at, ${m.columns})
@@ -111,7 +114,7 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- Its plans are made once a session, perhaps on empty tables: 10,000 rows that came back took 20 s by scans, 4 by indexes.
+-- Plans are cached per session, perhaps from empty tables: 10,000 re-inserted rows took 20 s by sequential scans, 4 s by indexes.
 CREATE FUNCTION capture_inserted_${m.metric}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp SET enable_seqscan = off AS $$
 DECLARE
@@ -139,7 +142,8 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- The name makes it the last of the BEFORE triggers. WHEN costs no call: 1.1 x of a bare 10,000-row upsert when nothing crosses.
+-- Its name makes it the last BEFORE trigger. WHEN avoids calls: a 10,000-row upsert without a publication takes 1.1 times as
+-- long as without the trigger.
 CREATE TRIGGER zz_capture_publish BEFORE UPDATE ON ${m.table} FOR EACH ROW
   WHEN (NEW.published_value IS NULL OR (${outside(m.value)})) EXECUTE FUNCTION capture_publish_${m.metric}();
 CREATE TRIGGER capture_emit AFTER UPDATE ON ${m.table} FOR EACH ROW
@@ -200,9 +204,9 @@ CREATE TRIGGER capture_emit AFTER UPDATE ON protocols FOR EACH ROW
 ${keyGuard('protocols', ['slug'])}`;
 
 /**
- * Triggers for changed thresholds: one waits until the writers of the one table have ended (SHARE ROW EXCLUSIVE) and is then
- * applied to its rows. Writers hold no lock that it could deadlock with, since they never lock a threshold, and the next
- * statement on the table sees the new threshold in its rows. The lock is requested before the row of the threshold is written.
+ * Triggers for changed thresholds. A change waits until the writers of the table have ended (SHARE ROW EXCLUSIVE) and is
+ * then applied to the table's rows. It cannot deadlock with writers, because they never lock a threshold, and it requests
+ * the table's lock before it writes the threshold's row. Later statements see the new threshold in the rows.
  */
 const thresholdTriggers = `
 CREATE FUNCTION capture_lock_metric() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -1,4 +1,4 @@
-/** Aliases of src/events/core/chains.ts, which a test compares with these. */
+/** Aliases as in src/events/core/chains.ts; a test compares both. */
 export const CHAIN_ALIASES = {
   eth: 'ethereum',
   binance: 'bsc',
@@ -43,7 +43,7 @@ export const CHAIN_ALIASES = {
 
 export const ALIASES = `'${JSON.stringify(CHAIN_ALIASES)}'::jsonb`;
 
-/** Returns the folding of tokens before Move types kept their case. */
+/** Returns the function that converts tokens, as it was before Move types kept their case. */
 export function tokenFolding(create: 'CREATE' | 'CREATE OR REPLACE'): string {
   return `${create} FUNCTION canonical_token(token text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN strpos(token, ':') = 0 THEN lower(token)
@@ -56,7 +56,7 @@ COMMENT ON FUNCTION canonical_token IS 'The one spelling of a token: ids and 0x 
 `;
 }
 
-/** Functions of src/events/core/names.ts for SQL writers. */
+/** SQL equivalents, for SQL writers, of the functions in src/events/core/names.ts. */
 export const createFolding = `
 CREATE FUNCTION canonical_chain(chain text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN ${ALIASES} ? chain THEN ${ALIASES} ->> chain
@@ -84,7 +84,7 @@ GRANT EXECUTE ON FUNCTION canonical_chain(text), canonical_token(text), chain_of
   TO rta_writer, rta_reader, rta_app;
 `;
 
-/** Triggers that fold the names of a row before any other use of them, the search for its key included. */
+/** Triggers that convert the names of a row before anything else uses them, including the search for an existing key. */
 export const createFoldingTriggers = `
 CREATE FUNCTION capture_fold_tvl() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,6 +1,6 @@
 import { renameInstances } from './rename-instances.js';
 
-/** SQL expressions that give names their new spelling. */
+/** Functions that return SQL expressions for the new spelling of names. */
 export interface Spelling {
   protocol: (column: string) => string;
   chain: (column: string) => string;
@@ -12,9 +12,9 @@ const switched = (to: 'DISABLE' | 'ENABLE'): string =>
   WATCHED.map((table) => `ALTER TABLE ${table} ${to} TRIGGER USER;`).join('\n');
 
 /**
- * Returns SQL that gives every stored name its new spelling and joins keys that become equal: the newer observation stays with
- * its published value, histories are merged. Nothing is published, since no value changed. Rows of the log keep their text,
- * except for those that a reader has still to read.
+ * Returns SQL that converts every stored name to its new spelling and merges keys that become equal: the row with the newer
+ * observation is kept with its published value, and histories are merged. Nothing is published, because no value changes.
+ * Log rows keep their text, except for rows that some reader has not read yet.
  */
 export function joinTwins(spelling: Spelling): string {
   const { protocol, chain, token } = spelling;
@@ -33,7 +33,7 @@ INSERT INTO spelled
   UNION SELECT 'price', token, '', ${token('token')}, '' FROM token_prices
   UNION ${keys('retired_references')} UNION ${keys('metric_series')} UNION ${keys('published_values')};
 
--- Keys that change, or that others become. rank 1: the one whose row stays.
+-- Keys that change, and keys that other keys become. rank 1: the key whose row is kept.
 CREATE TEMPORARY TABLE joined ON COMMIT DROP AS
 SELECT s.*, coalesce(t.observed_at, p.observed_at) IS NOT NULL AS has_row,
   row_number() OVER (PARTITION BY s.metric, to_subject, to_chain
@@ -60,7 +60,7 @@ WHERE (t.metric, t.subject, t.chain) = (j.metric, j.subject, j.chain) AND (j.ran
 UPDATE retired_references t SET subject = j.to_subject, chain = j.to_chain FROM joined j
 WHERE (t.metric, t.subject, t.chain) = (j.metric, j.subject, j.chain) AND (j.subject, j.chain) <> (j.to_subject, j.to_chain);
 
--- What is published is what the row that stays has published, else the newest.
+-- The published value is that of the row that is kept; without such a row, the newest one.
 DELETE FROM published_values v USING (
   SELECT j.metric, j.subject, j.chain, row_number() OVER (PARTITION BY j.metric, to_subject, to_chain
     ORDER BY j.rank = 1 AND j.has_row DESC, o.seq DESC) AS place
@@ -129,7 +129,10 @@ ${renameInstances(spelling)}
 ${switched('ENABLE')}`;
 }
 
-/** Merges buckets of both: of equal ones the earlier open, the later close. Those that still have points are computed again. */
+/**
+ * Merges the buckets of both series: of two equal buckets, the earlier open and the later close are kept. Buckets that still
+ * have points are recomputed.
+ */
 function joinAggregates(table: string): string {
   return `
 INSERT INTO ${table} AS h (series_id, bucket, open, high, low, close, sum, samples, opened_at, closed_at)

@@ -1,9 +1,9 @@
 import type { Spelling } from './join-twins.js';
 
 /**
- * Gives the instances of wildcard rules their new names, so that a firing about a name of before goes on, and is resolved,
- * as one about the name of now. Of instances that become one the firing that its owner was notified of stays. The messages
- * about them are known by the same name: a resolution looks for its firing there.
+ * Renames the instances of wildcard rules, so that a firing with an old name continues, and is resolved, under the new name.
+ * If two instances become one, the firing that its owner was notified of is kept. Messages are renamed, too, because a
+ * resolution looks for its firing among them.
  */
 export function renameInstances({ protocol, chain, token }: Spelling): string {
   return `
