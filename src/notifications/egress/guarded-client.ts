@@ -4,6 +4,7 @@ import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { EgressPolicy, EgressRefused, hostOf } from '../core/egress-policy.js';
 import { askBeforeSending } from './ask-before-sending.js';
 import { fastestConnection } from './fastest-connection.js';
+import { headOf } from './head-of.js';
 import { Resolver } from './resolver.js';
 
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -11,8 +12,6 @@ const TOTAL_TIMEOUT_MS = 10_000;
 /** Maximum age of a kept connection, ms; after it, the address is checked again for a new connection. */
 const MAX_SOCKET_AGE_MS = 60_000;
 const IDLE_TIMEOUT_MS = 10_000;
-/** Maximum number of bytes of a response that are read. */
-const MAX_HEAD_BYTES = 4_096;
 /**
  * Maximum number of connections per origin. It exceeds the number of deliveries that are sent at once (164,
  * `deliveries/receiver-lanes.ts`), so that only the turnstiles limit users: hooks of many users are on one host, and
@@ -196,28 +195,6 @@ export class GuardedClient implements OnApplicationShutdown {
     if (good.length === 0) throw new EgressRefused('the name leads to an address that is not public');
     return good;
   }
-}
-
-/**
- * Reads the beginning of a body. A body that is aborted, slow or endless does not change the outcome, because the status
- * is already known.
- */
-async function headOf({ body }: Dispatcher.ResponseData, timeoutMs: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const limit = setTimeout(() => body.destroy(), timeoutMs);
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size >= MAX_HEAD_BYTES) break; // ends the stream, which closes the connection
-    }
-  } catch {
-    // The part received so far is returned.
-  } finally {
-    clearTimeout(limit);
-  }
-  return Buffer.concat(chunks).subarray(0, MAX_HEAD_BYTES).toString('utf8');
 }
 
 function asError(error: unknown): Error {

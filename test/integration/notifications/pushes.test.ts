@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalJWKSet, decodeJwt, importSPKI, exportJWK, jwtVerify } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { waitFor } from '../../support/wait-for.js';
 import { ALERT, NotificationFixture } from './notification-fixture.js';
 
 /** Reference implementation of RFC 8188, which decrypts as a browser would. */
@@ -22,6 +23,8 @@ interface Request {
 
 const textOf = (body: object | string): string => (typeof body === 'string' ? body : JSON.stringify(body));
 
+const GRANTED = { status: 200, body: { access_token: 'ya29.token', expires_in: 3599, token_type: 'Bearer' } };
+
 /** Simulates a push service, Google's token endpoint and its send endpoint on a local port. */
 class Stand {
   readonly requests: Request[] = [];
@@ -31,6 +34,8 @@ class Stand {
     status: 200,
     body: { name: 'projects/p/messages/1' },
   };
+  /** Answer of Google's token endpoint. */
+  grant: { status: number; body: object | string } = GRANTED;
   private constructor(private readonly server: Server) {}
 
   static async start(): Promise<Stand> {
@@ -42,8 +47,7 @@ class Stand {
       request.on('end', () => {
         const path = request.url ?? '';
         stand.requests.push({ path, headers: request.headers, body: Buffer.concat(chunks) });
-        if (path === '/token')
-          response.end(JSON.stringify({ access_token: 'ya29.token', expires_in: 3599, token_type: 'Bearer' }));
+        if (path === '/token') response.writeHead(stand.grant.status).end(textOf(stand.grant.body));
         else if (path.endsWith('messages:send'))
           response.writeHead(stand.send.status, stand.send.headers).end(textOf(stand.send.body));
         else response.writeHead(stand.pushStatus, stand.pushStatus === 429 ? { 'retry-after': '90' } : {}).end();
@@ -105,6 +109,7 @@ afterAll(async () => {
 beforeEach(() => {
   stand.requests.length = 0;
   stand.pushStatus = 201;
+  stand.grant = GRANTED;
   stand.send = { status: 200, body: { name: 'projects/demo-project/messages/1' } };
 });
 
@@ -177,6 +182,7 @@ describe('web pushes', () => {
       );
       expect(rows).toEqual([{ sealed: null, status_reason: 'token_gone' }]);
       stand.pushStatus = 201;
+  stand.grant = GRANTED;
       await fixture.claim('push', subscription);
       await fixture.until(await fixture.send('push', target), 'delivered');
     },
@@ -338,5 +344,20 @@ describe('pushes over FCM', () => {
     await fixture.hurry(id);
     await fixture.until(id, 'delivered');
     expect(stand.of('/token')).toHaveLength(1);
+  });
+
+  it('are retried with a reason that names the access token if Google grants none', async () => {
+    const target = await fixture.claim('push', TOKEN);
+    stand.send = { status: 401, body: { error: { code: 401, status: 'UNAUTHENTICATED' } } };
+    const id = await fixture.send('push', target);
+    await fixture.until(id, 'retrying');
+    stand.send = { status: 200, body: {} };
+    stand.grant = { status: 500, body: `<html>${'x'.repeat(1_000_000)}` };
+    await fixture.hurry(id);
+    const reason = 'no access token: 500 with an answer that is not JSON';
+    await waitFor(async () => (await fixture.row(id)).reason === reason);
+    stand.grant = GRANTED;
+    await fixture.hurry(id);
+    await fixture.until(id, 'delivered');
   });
 });

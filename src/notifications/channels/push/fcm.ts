@@ -6,6 +6,7 @@ import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { askBeforeSending } from '../../egress/ask-before-sending.js';
+import { headOf } from '../../egress/head-of.js';
 import { answerOutcome, failureOutcome } from '../http-outcome.js';
 import type { HandOver } from '../notification-channel.js';
 import { GoogleAccess } from './google-access.js';
@@ -13,7 +14,6 @@ import { secondsLeft, shownAndPayload, type PushContent } from './push-content.j
 import { readServiceAccount, type ServiceAccount } from './service-account.js';
 
 const POST_TIMEOUT_MS = 10_000;
-const HEAD = 4_096;
 const UNSET = 'FCM_SERVICE_ACCOUNT is not set';
 
 /**
@@ -50,7 +50,7 @@ export class Fcm {
         body: JSON.stringify({ message: fcmMessage(delivery, token, content, now) }),
         signal: AbortSignal.timeout(POST_TIMEOUT_MS),
       });
-      const head = (await answer.body.text()).slice(0, HEAD);
+      const head = await headOf(answer, POST_TIMEOUT_MS);
       if (answer.statusCode === 401) this.access.forget();
       return fcmOutcome(answerOutcome({ status: answer.statusCode, headers: answer.headers, head }, now));
     } catch (error) {

@@ -1,5 +1,6 @@
 import { importPKCS8, SignJWT } from 'jose';
 import { request } from 'undici';
+import { headOf } from '../../egress/head-of.js';
 import type { ServiceAccount } from './service-account.js';
 
 const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging';
@@ -43,11 +44,26 @@ export class GoogleAccess {
       body: new URLSearchParams({ grant_type: GRANT, assertion }).toString(),
       signal: AbortSignal.timeout(TOKEN_TIMEOUT_MS),
     });
-    const granted = (await answer.body.json()) as { access_token?: string; expires_in?: number; error?: string };
+    const granted = grantOf(await headOf(answer, TOKEN_TIMEOUT_MS));
     if (answer.statusCode !== 200 || granted.access_token === undefined) {
       throw new Error(`no access token: ${answer.statusCode} ${granted.error ?? ''}`.trim());
     }
     this.token = { text: granted.access_token, until: now + (granted.expires_in ?? 0) * 1_000 - MARGIN_MS };
     return granted.access_token;
+  }
+}
+
+interface Grant {
+  access_token?: string;
+  expires_in?: number;
+  error?: string;
+}
+
+/** Returns the grant of an answer; what is no JSON, such as the page of a proxy, is none. */
+function grantOf(text: string): Grant {
+  try {
+    return Object(JSON.parse(text)) as Grant;
+  } catch {
+    return { error: 'with an answer that is not JSON' };
   }
 }
