@@ -14,8 +14,6 @@ import { ReceiverLanes } from './receiver-lanes.js';
 
 type Taken = JobData & { channel: Channel };
 
-/** Maximum number of deliveries in this process that wait for their receiver's turn; further jobs stay in the queue. */
-const MAX_WAITING = 5_000;
 /** Number of times that a delivery whose receiver was not connected in time is claimed again at once. */
 const LATE_CLAIMS = 3;
 const UNREACHED: Outcome = { result: 'failed', detail: 'no connection in time' };
@@ -37,27 +35,19 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
     await this.results.handBack(await this.receivers.close());
   }
 
-  /**
-   * Puts the delivery in line for its receiver's turn and normally returns without waiting for the turn: the job is then
-   * done. Waits only while very many deliveries are in line.
-   */
-  async take(job: Taken, lane: Lane): Promise<void> {
-    const { id, channel, receiver = id, user = id } = job;
-    const done = new Promise<void>((resolve) => {
-      this.receivers.enter({ id, channel, receiver: receiver ?? id, user }, lane, async () => {
-        try {
-          await this.deliver({ id, channel, receiver, user }, lane);
-        } catch (error) {
-          this.logger.warn(
-            { deliveryId: id, reason: safeReason(error) },
-            'delivery could not be sent; the sweeper will retry it',
-          );
-        } finally {
-          resolve();
-        }
-      });
+  /** Puts the delivery in line for its receiver's turn, without waiting for the turn: its job is then done. */
+  take({ id, channel, receiver, user = id }: Taken, lane: Lane): void {
+    const job = { id, channel, receiver: receiver ?? id, user };
+    this.receivers.enter(job, lane, async () => {
+      try {
+        await this.deliver({ ...job, receiver: receiver ?? null }, lane);
+      } catch (error) {
+        this.logger.warn(
+          { deliveryId: id, reason: safeReason(error) },
+          'delivery could not be sent; the sweeper will retry it',
+        );
+      }
     });
-    if (this.receivers.waiting > MAX_WAITING) await done;
   }
 
   /** Sends the delivery once. Afterwards it is finished or waits for its next attempt; it may also not have been due. */

@@ -13,8 +13,8 @@ function processorOf({ name, channel, lane, concurrency }: LaneQueue): Type<JobP
       super();
     }
 
-    process({ data }: Job<JobData>): Promise<void> {
-      return this.deliveries.take({ ...data, channel }, lane);
+    async process({ data }: Job<JobData>): Promise<void> {
+      this.deliveries.take({ ...data, channel }, lane);
     }
   }
   return LaneProcessor;

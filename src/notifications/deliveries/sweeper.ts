@@ -74,8 +74,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   async sweep(): Promise<number> {
     const jobs = await this.database.query<Job & { [column: string]: unknown }>(TAKE_DUE, [BATCH, REQUEUE_TIMEOUT_MS]);
     if (jobs.length > 0 && !(await this.lanes.put(jobs))) {
-      for (const job of jobs)
-        if (!this.stopping.signal.aborted) await this.worker.take(job, job.slow ? 'slow' : 'main');
+      for (const job of jobs) if (!this.stopping.signal.aborted) this.worker.take(job, job.slow ? 'slow' : 'main');
     }
     return jobs.length;
   }

@@ -182,7 +182,6 @@ describe('web pushes', () => {
       );
       expect(rows).toEqual([{ sealed: null, status_reason: 'token_gone' }]);
       stand.pushStatus = 201;
-  stand.grant = GRANTED;
       await fixture.claim('push', subscription);
       await fixture.until(await fixture.send('push', target), 'delivered');
     },
@@ -355,7 +354,8 @@ describe('pushes over FCM', () => {
     stand.grant = { status: 500, body: `<html>${'x'.repeat(1_000_000)}` };
     await fixture.hurry(id);
     const reason = 'no access token: 500 with an answer that is not JSON';
-    await waitFor(async () => (await fixture.row(id)).reason === reason);
+    await waitFor(async () => (await fixture.row(id)).reason === reason, { what: reason });
+    expect(stand.of('/token')).toHaveLength(2);
     stand.grant = GRANTED;
     await fixture.hurry(id);
     await fixture.until(id, 'delivered');
