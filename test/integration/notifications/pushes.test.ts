@@ -355,7 +355,7 @@ describe('pushes over FCM', () => {
     await fixture.hurry(id);
     const reason = 'no access token: 500 with an answer that is not JSON';
     await waitFor(async () => (await fixture.row(id)).reason === reason, { what: reason });
-    expect(stand.of('/token')).toHaveLength(2);
+    expect(await fixture.row(id)).toMatchObject({ state: 'retrying' });
     stand.grant = GRANTED;
     await fixture.hurry(id);
     await fixture.until(id, 'delivered');
