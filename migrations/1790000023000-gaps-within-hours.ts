@@ -1,8 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * A row that was removed and inserted again within one hour was missing in between: as long as its hour's single values are kept,
- * they alone say when it was back. The hour's aggregate begins before the removal, so that it showed no gap.
+ * A row that was removed and inserted again within one hour did not exist in between. While the points of that hour are
+ * kept, only they show when the row returned. The hour's aggregate opens before the removal, so the previous view showed no
+ * gap.
  */
 const view = (hourCounts: string) => `
 CREATE OR REPLACE VIEW history_gaps AS

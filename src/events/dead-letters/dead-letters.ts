@@ -57,7 +57,7 @@ export class DeadLetters {
   /** Lists dead letters, the latest first. `cursor` is the `next_cursor` of the previous page. */
   async list(options: { limit: number; cursor?: string; reader?: string }): Promise<DeadLetterPage> {
     const before = options.cursor === undefined ? null : letterId(options.cursor);
-    if (before === undefined) throw new DomainError('invalid_request', 'Invalid cursor for this list.');
+    if (before === undefined) throw new DomainError('invalid_request', 'The cursor is not valid for this list.');
     const rows = await this.database.query<DeadLetterRow>(
       `SELECT ${COLUMNS} FROM dead_letters
        WHERE ($1::bigint IS NULL OR id < $1) AND ($2::text IS NULL OR reader = $2) ORDER BY id DESC LIMIT $3`,

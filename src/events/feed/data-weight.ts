@@ -1,14 +1,14 @@
 import type { LogEvent } from '../core/log-event.js';
 
-/** Weight of a value that is no text, and of the object or list around others; characters. */
+/** Assumed size of a value that is not text, or of an object or array without its members, in characters. */
 const MEMBER = 16;
 
-/** Returns about how many characters the event's data takes in memory: its texts and its names; 0 without data. */
+/** Returns the approximate size of the event's data in memory, names of fields included, in characters; 0 without data. */
 export function dataWeight({ data }: LogEvent): number {
   return data === null ? 0 : weightOf(data);
 }
 
-/** The depth is that of stored JSON, which every way in bounds. */
+/** Recursive: data sent through the API has at most 16 levels; only PostgreSQL's stack limits that of SQL writers. */
 function weightOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null) return MEMBER;

@@ -9,7 +9,9 @@ import { Ring } from './ring.js';
 
 /** Number of latest events kept in memory; each needs about 600 bytes. */
 const RING_SIZE = 50_000;
-/** Maximum number of characters of their data in memory, of two bytes at most: with large metadata fewer events are kept. */
+/**
+ * Maximum size of the data of these events, in characters of one or two bytes. Fewer events are kept if their data is large.
+ */
 const RING_CHARACTERS = 64 * 1024 * 1024;
 /** Time without a batch from the broker after which the feed reads the log, ms. */
 const POLL_MS = 200;

@@ -125,8 +125,8 @@ WHERE h.series_id = r.series_id AND h.bucket >= r.first AND h.bucket <= r.last`;
 
 /**
  * Aggregates of all hours of a series from its first to its last inserted one: one index range per series instead of one per
- * hour. Points are read in index order, which array_agg keeps, so each hour needs no sort. Of several
- * values of the first instant the newest opens the hour.
+ * hour. Points are read in index order, which array_agg keeps, so each hour needs no sort. If the first instant of an hour
+ * has several values, the hour opens with the newest.
  */
 const WRITE_HOURS = `
 INSERT INTO metric_hourly (${BUCKET_COLUMNS})

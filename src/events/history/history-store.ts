@@ -7,7 +7,7 @@ export interface SeriesPoint {
   metric: Metric;
   subject: string;
   chain: string;
-  /** Unix milliseconds. */
+  /** Time of the point, Unix milliseconds. */
   at: number;
   value: number;
   seq: number;
@@ -17,7 +17,7 @@ export interface SeriesPoint {
  * Point of an event. An hourly sample taken after the observation but before the event was logged has the previous value.
  */
 export interface LoggedPoint extends SeriesPoint {
-  /** Unix milliseconds. */
+  /** Time at which the event was logged, Unix milliseconds. */
   loggedAt: number;
 }
 

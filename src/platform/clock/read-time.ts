@@ -56,7 +56,7 @@ export function parseTime(text: string, now: number): number | undefined {
   return 'at' in reading ? reading.at : undefined;
 }
 
-/** Returns a time that `IsMoment` or `IsTime` has validated as a `Date` for the database; null if the client sent none. */
+/** Converts a time that `IsMoment` or `IsTime` has validated to a `Date` for the database; null if the client sent none. */
 export function timeGiven(text: string | undefined, now: number): Date | null {
   const at = text === undefined ? undefined : parseTime(text, now);
   return at === undefined ? null : new Date(at);

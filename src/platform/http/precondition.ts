@@ -4,8 +4,8 @@ import { DomainError } from '../errors/domain-error.js';
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'QUERY', 'OPTIONS']);
 
 /**
- * Refuses a write with `If-Match` or `If-Unmodified-Since`: no route evaluates them, and a client that sends them relies on not
- * overwriting the change of another client. `If-Match: *` is true of everything that exists.
+ * Refuses a write with `If-Match` or `If-Unmodified-Since`: no route evaluates them, and a client that sends them relies on
+ * not overwriting another client's change. `If-Match: *` is accepted, because every existing resource meets it.
  */
 export function refusePrecondition({ method, headers }: Pick<Request, 'method' | 'headers'>): void {
   if (READS.has(method)) return;
@@ -13,7 +13,7 @@ export function refusePrecondition({ method, headers }: Pick<Request, 'method' |
   if (unmet === undefined || unmet.trim() === '*') return;
   throw new DomainError(
     'invalid_request',
-    'If-Match and If-Unmodified-Since are not supported; remove them. A change of an alert rule takes the version that it ' +
-      'replaces as the field version.',
+    'If-Match and If-Unmodified-Since are not supported; remove these headers. To change an alert rule only if nobody ' +
+      'else has changed it, send its version in the field version.',
   );
 }

@@ -5,7 +5,7 @@ const MINUTE = 60_000;
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
-/** Monday, 1970-01-05. */
+/** First Monday after the Unix epoch, 1970-01-05, Unix ms. */
 const FIRST_MONDAY = 4 * DAY_MS;
 
 /** Lengths of buckets; months have no fixed length. */

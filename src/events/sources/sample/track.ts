@@ -32,7 +32,7 @@ export class Track {
     this.last = options.times.length - 1;
     this.length = options.times[this.last] ?? 0;
     if (options.values.length !== options.times.length || options.times[0] !== 0 || !(this.length > 0)) {
-      throw new Error('A track needs as many times as values, at least two, beginning at 0.');
+      throw new Error('A track must have as many times as values, at least two, beginning at 0.');
     }
   }
 
