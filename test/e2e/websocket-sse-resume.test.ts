@@ -117,8 +117,8 @@ class TwoSubscriptions extends Wanderer {
 class LastEventId extends Wanderer {
   private request: ClientRequest | undefined;
   /**
-   * Whether the stream resumes. A stream that does not may have events before `ready`, too: those from the moment it
-   * began.
+   * Whether the stream resumes. A stream that does not resume may have events before `ready`, too: those published
+   * while the stream began.
    */
   private isResuming = false;
 

@@ -30,7 +30,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** Returns a browser's subscription with a closed endpoint, and its two secrets. */
+/** Returns a browser's subscription whose endpoint is a closed port, and its two secrets. */
 function subscription(): { text: string; secrets: string[] } {
   const p256dh = createECDH('prime256v1').generateKeys('base64url');
   const auth = randomBytes(16).toString('base64url');
@@ -40,7 +40,7 @@ function subscription(): { text: string; secrets: string[] } {
   };
 }
 
-/** Returns a service account with a closed token endpoint. */
+/** Returns a service account whose token endpoint is a closed port. */
 function serviceAccount(): { file: string; key: string } {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();

@@ -5,7 +5,7 @@ import { TEMPLATE } from './test-cluster.js';
 import { openTestPool } from './test-pool.js';
 
 export interface TestDatabase {
-  /** Address as the superuser who owns the schema. */
+  /** URL that connects as the superuser who owns the schema. */
   readonly url: string;
   /** Connections as that superuser. */
   readonly pool: pg.Pool;

@@ -136,7 +136,7 @@ function unknowable(leaves: readonly Condition[]): RuleFinding[] {
 function unkeptObservations(leaves: readonly Condition[]): RuleFinding[] {
   if (!leaves.some(isAbsent)) return [];
   const detail =
-    'History keeps what was published: a value that moved within its dead band was observed live, and counts as absent here.';
+    'History contains only published values: a value that moved within its dead band was observed live, but counts as absent here.';
   return [{ pointer: '/conditions', code: 'published_only', detail }];
 }
 

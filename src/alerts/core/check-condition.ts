@@ -115,7 +115,7 @@ export function conditionWarnings(
   const subject = (isOfToken(condition) ? token : protocol) ?? '*';
   const band = deadBand(isOfToken(condition) || token !== undefined ? 'price' : 'tvl', subject);
   const finer = (field: string, what: string): void => {
-    const detail = `${what} is finer than what is published: changes below ${band * 100} % are no events.`;
+    const detail = `${what} is finer than what is published: changes below ${band * 100} % are not published.`;
     findings.push({ pointer: field, code: 'finer_than_dead_band', detail });
   };
   if (operator === 'change_pct' && Math.abs(threshold) < band - 1e-9) finer(`${pointer}/threshold`, 'This change');

@@ -65,7 +65,7 @@ function endlessWarnings(rule: CompiledRule, pointers: readonly string[]): RuleF
   });
   if (held.length === 0) return findings;
   const which = held.map((position) => pointers[position]).join(', ');
-  const detail = `Swallows the threshold of ${which}: once it held it holds for good.`;
+  const detail = `Exceeds the threshold of ${which}: a condition that holds would never cease to hold.`;
   return [...findings, { pointer: '/hysteresis', code: 'never_ends', detail }];
 }
 
@@ -122,13 +122,13 @@ function joinErrors({ leaves, program, variables }: CompiledRule, pointers: read
     if (leaf.variables === 0) named |= 1 << position;
     else if (leaf.variables !== variables) {
       const detail =
-        'Conditions that leave the protocol, chain or token open must leave the same open: this one and another ' +
-        'of the rule do not speak of the same thing.';
+        'Conditions that leave the protocol, chain or token open must leave the same open: this condition and ' +
+        'another of the rule are not about the same subject.';
       findings.push({ pointer: pointers[position] ?? '', code: 'not_joinable', detail });
     }
   }
   if (findings.length === 0 && isTrue(program, named)) {
-    const detail = 'One alternative names no subject while another is about every one: make two rules of them.';
+    const detail = 'One alternative names no subject while another is about every one: create two rules instead.';
     findings.push({ pointer: '/where', code: 'not_joinable', detail });
   }
   return findings;
@@ -144,7 +144,7 @@ function filterErrors({ leaves }: CompiledRule, pointers: readonly string[]): Ru
     const { categories, minTvl } = leaf.number.filter ?? {};
     if (categories === undefined && minTvl === undefined) return [];
     const detail =
-      'Tokens have neither category nor TVL: this is about tokens as the other conditions of the rule are.';
+      'Tokens have neither category nor TVL: this condition is about tokens, like the other conditions of the rule.';
     return [{ pointer: pointers[position] ?? '', code: 'not_applicable', detail }];
   });
 }
@@ -161,11 +161,11 @@ function eventErrors(
     if (!('event' in leaf)) continue;
     events |= 1 << position;
     if (neverNamed(leaf.event.eventType, leaf.variables) !== 0) {
-      const detail = `A ${leaf.event.eventType} does not name the subject that the other conditions leave open: this would never hold.`;
+      const detail = `A ${leaf.event.eventType} does not name the subject that the other conditions leave open: the condition would never hold.`;
       findings.push({ pointer: pointers[position] ?? '', code: 'not_joinable', detail });
     }
     if (!leaf.negated) continue;
-    const detail = 'An event is a moment; "not" of it would hold nearly always.';
+    const detail = 'An event has no duration; its negation would hold nearly always.';
     findings.push({ pointer: pointers[position] ?? '', code: 'not_applicable', detail });
   }
   if (forSeconds > 0 && events !== 0 && alternatives(program).every((way) => (way & events) !== 0)) {

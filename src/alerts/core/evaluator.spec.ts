@@ -184,8 +184,8 @@ describe('the rule evaluator', () => {
     const evaluator = new Evaluator();
     evaluator.addRule(rule([above(10)]));
     expect(reasons(evaluator.apply(tvl(11, 0), true))).toEqual(['catch_up']);
-    expect(() => evaluator.addRule(rule([above(10)]))).toThrow('held already');
-    expect(() => evaluator.updateRule(rule([above(10)], { ruleId: 'other' }))).toThrow('not held');
+    expect(() => evaluator.addRule(rule([above(10)]))).toThrow('already added');
+    expect(() => evaluator.updateRule(rule([above(10)], { ruleId: 'other' }))).toThrow('not added');
     expect([evaluator.size, evaluator.removeRule('rule'), evaluator.removeRule('rule'), evaluator.size]).toEqual([
       1,
       true,

@@ -15,7 +15,7 @@ export function readingsOf(
 ): LeafReading[] {
   const key = instances.table.key(row);
   const held = instances.heldNow(row);
-  // `map`, because an array built with `push` reserves room for 16 more elements, and one tick may concern a hundred
+  // `map`, because an array built by appending reserves room for 16 more elements, and one tick may concern a hundred
   // thousand rules.
   return [...leaves.of(instances.table.rule.get(row))].map((leaf, condition) => {
     const scope = leaves.scope(leaf);

@@ -61,8 +61,7 @@ export class ShardStore {
     ]);
     const seq = rows[0]?.seq;
     if (seq === to && to !== from) return 'done';
-    if (seq !== from)
-      throw new ShardMoved(`shard ${lease.shard} stands at ${seq ?? 'another process'}, not at ${from}`);
+    if (seq !== from) throw new ShardMoved(`shard ${lease.shard} is at ${seq ?? 'another process'}, not at ${from}`);
     return 'open';
   }
 

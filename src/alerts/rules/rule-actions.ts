@@ -20,7 +20,7 @@ export class RuleActions {
     const claimed: RuleAction[] = [];
     for (const [index, action] of actions.entries()) {
       if (action.template !== undefined && !(await this.templates.exists(userId, action.template))) {
-        throw refused(`/actions/${index}/template`, 'unknown_template', `There is no template ${action.template}.`);
+        throw refused(`/actions/${index}/template`, 'unknown_template', `Template ${action.template} not found.`);
       }
       const { target } = await this.targets
         .claim(tx, userId, action.type, action.target)

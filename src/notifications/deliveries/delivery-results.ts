@@ -91,7 +91,7 @@ export class DeliveryResults {
          tries = tries - 1 WHERE id = ANY($1) AND state = 'sending' RETURNING id, attempts, started_at)
        INSERT INTO delivery_attempts (delivery_id, n, trigger, started_at, duration_ms, outcome, detail)
        SELECT id, attempts, 'auto', started_at, 0, 'interrupted',
-         'the worker ended while sending; whether the target got it is unknown' FROM lost
+         'the worker ended while sending; whether the target received it is unknown' FROM lost
        ON CONFLICT DO NOTHING`,
       [ids],
     );

@@ -91,7 +91,10 @@ export class StorageBudget {
   /** Throws `limit_exceeded` if the user's budget is used up. */
   async check(userId: string): Promise<void> {
     if ((await this.full([userId])).size === 0) return;
-    throw new DomainError('limit_exceeded', 'The stored messages and alerts of this user exceed their budget.');
+    throw new DomainError(
+      'limit_exceeded',
+      'The stored messages and alerts of this user have used up their storage budget.',
+    );
   }
 
   /** Returns the notices that are due for the given users, at most one a day for each user. */

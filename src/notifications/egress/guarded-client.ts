@@ -192,7 +192,7 @@ export class GuardedClient implements OnApplicationShutdown {
   private async allowed(host: string, kind: Pick<URL, 'protocol' | 'port'>): Promise<string[]> {
     const addresses = await this.resolver.addresses(host);
     const good = addresses.filter((address) => this.policy.allows(address, kind));
-    if (good.length === 0) throw new EgressRefused('the name leads to an address that is not public');
+    if (good.length === 0) throw new EgressRefused('the name resolves to an address that is not public');
     return good;
   }
 }

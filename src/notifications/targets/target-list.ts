@@ -127,7 +127,7 @@ export class TargetList {
       return matches;
     });
     if (!right) {
-      const detail = 'is not the code that was sent last, or was tried too often; ask for a new one';
+      const detail = 'is not the code that was sent last, or was tried too often; request a new one';
       const errors = [{ pointer: '/code', code: 'wrong_code', detail }];
       throw new DomainError('invalid_request', `The code ${detail}.`, { field: 'code', errors });
     }

@@ -141,7 +141,7 @@ export class Targets {
     );
     const [row] = rows;
     if (row === undefined && reference === true) {
-      throw new DomainError('invalid_request', 'Unknown target; give its whole address or token.', {
+      throw new DomainError('invalid_request', 'Unknown target; send its complete address or token.', {
         field: 'target',
       });
     }

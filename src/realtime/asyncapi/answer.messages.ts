@@ -33,7 +33,7 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
     {
       id: text('id of the subscription in its connection'),
       type: choice(SUBSCRIPTION_TYPES),
-      channel: text('the name as the client wrote it'),
+      channel: text('channel name as the client wrote it'),
       ...filters,
       all: flag('true: includes rows of every owner'),
       intervalMs: integer('interval of a live query, milliseconds', { minimum: 1 }),
@@ -116,13 +116,13 @@ export const SOCKET_IO_ANSWERS: readonly MessageDescription[] = socketIoAnswers.
 /** Sent without a request after a reconnect with `auth.resume`, which socket.io-client sends by itself. */
 export const RESUMED: MessageDescription = {
   name: 'resumed',
-  summary: 'The subscriptions of the earlier connection are restored; missed events were sent before this.',
+  summary: 'The subscriptions of the earlier connection are restored; missed events were sent before this message.',
   payload: closed({ subscriptions: list(ref('Subscription')), cursor, ...RECOVERY }, RECOVERY_FIELDS),
   example: { subscriptions: [EXAMPLE_SUBSCRIPTION], cursor: EXAMPLE_CURSOR, recovered: true, replayed: 3 },
 };
 
 const status = (...values: string[]): Schema => choice(values);
-const channel = text('the name as the client wrote it');
+const channel = text('channel name as the client wrote it');
 const liveQuery: Properties = {
   id: text('id of the live query'),
   type: constant('query'),
@@ -145,7 +145,7 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
       tier: choice(['free', 'pro', 'enterprise']),
       role: choice(['reader', 'writer', 'admin']),
       cursor,
-      expiresInMs: nullable(integer('when the key or token ends, milliseconds from now; null: never')),
+      expiresInMs: nullable(integer('remaining lifetime of the key or token, milliseconds; null: no expiry')),
     },
     example: { tier: 'pro', role: 'reader', cursor: EXAMPLE_CURSOR, expiresInMs: null },
   },
@@ -157,7 +157,7 @@ const webSocketAnswers: readonly WebSocketAnswer[] = [
   },
   {
     name: 'subscription_result',
-    summary: 'Answer to `subscribe` for short names, and for unknown names.',
+    summary: 'Answer to `subscribe` for channel names other than `events:*`, known or unknown.',
     body: {
       results: list(
         closed(

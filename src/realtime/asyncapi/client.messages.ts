@@ -23,8 +23,8 @@ const optional = (properties: Properties): string[] => Object.keys(properties);
 const subscribeBody: Schema = closed(
   {
     type: choice(SUBSCRIPTION_TYPES),
-    channel: text('a channel, with type `channel`'),
-    all: flag('admins: rows of every owner'),
+    channel: text('channel name, only with type `channel`'),
+    all: flag('admins only: includes rows of every owner'),
     query: ref('Query'),
     ...SOCKET_IO_FILTERS,
     ...options,
@@ -81,7 +81,7 @@ export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
     example: { id: 's1', threshold: 0.1 },
   },
   { name: 'subscriptions', summary: 'Requests the subscriptions of the connection.', payload: {}, example: {} },
-  { name: 'ping', summary: 'Requests a sign of life.', payload: {}, example: {} },
+  { name: 'ping', summary: 'Requests a `pong`.', payload: {}, example: {} },
 ];
 
 interface WebSocketRequest {
@@ -103,10 +103,16 @@ const REQUESTS: Readonly<Record<(typeof MESSAGE_TYPES)[number], WebSocketRequest
     optional: ['since'],
     example: { apiKey: 'rta_…' },
   },
-  ping: { summary: 'Requests a sign of life.', body: {}, example: {} },
+  ping: { summary: 'Requests a `pong`.', body: {}, example: {} },
   subscribe: {
     summary: 'Subscribes to channels, or to one `query` instead. A channel subscribed again replaces its filters.',
-    body: { channels, filters, all: flag('admins: rows of every owner'), query: ref('Query'), ...options },
+    body: {
+      channels,
+      filters,
+      all: flag('admins only: includes rows of every owner'),
+      query: ref('Query'),
+      ...options,
+    },
     optional: ['channels', 'filters', 'all', 'query', ...optional(options)],
     example: {
       channels: ['prices', 'protocols', 'alerts'],

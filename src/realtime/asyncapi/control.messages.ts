@@ -25,7 +25,7 @@ export const MILLISECONDS_CONTROL: ControlDialect = {
   snapshotItem: ref('SnapshotItemMilliseconds'),
 };
 
-/** Messages that are not events of the log and look alike on every transport. */
+/** Returns the messages that are not events of the log and are the same on every transport. */
 export function controlMessages(dialect: ControlDialect): MessageDescription[] {
   return [
     {
@@ -37,7 +37,7 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
           connectionId: text('id of the connection'),
           cursor,
           limits: ref('Limits'),
-          expiresInMs: nullable(integer('when the key or token ends, milliseconds from now; null: never')),
+          expiresInMs: nullable(integer('remaining lifetime of the key or token, milliseconds; null: no expiry')),
           resume: closed({
             token: text('restores the subscriptions after a reconnect: send it as auth.resume'),
             forMs: integer('validity of the token after the end of the connection, milliseconds'),
@@ -63,8 +63,8 @@ export function controlMessages(dialect: ControlDialect): MessageDescription[] {
         subscriptionId: text('id of the subscription'),
         items: list(dialect.snapshotItem),
         cursor,
-        part: integer('from 1', { minimum: 1 }),
-        parts: integer('how many there are', { minimum: 1 }),
+        part: integer('number of this part, from 1', { minimum: 1 }),
+        parts: integer('number of parts', { minimum: 1 }),
       }),
       example: { subscriptionId: 's1', items: [], cursor: EXAMPLE_CURSOR, part: 1, parts: 1 },
     },

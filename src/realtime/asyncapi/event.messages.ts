@@ -71,7 +71,7 @@ function snapshotItem(timestamp: Schema): Schema {
         metric: constant('price'),
         token: ref('TokenId'),
         symbol: nullable(text('ticker symbol')),
-        chain: nullable(text('chain, when the token has one')),
+        chain: nullable(text('chain, if the token has one')),
         price: number('US dollars'),
         volume24h: nullable(number('US dollars')),
         marketCap: nullable(number('US dollars')),

@@ -22,14 +22,18 @@ export const QUERY_MESSAGES: readonly MessageDescription[] = [
     summary:
       'The whole result of a live query: once after subscribing, and again if the client reads the changes too slowly. ' +
       'It replaces the earlier result.',
-    payload: closed({ subscriptionId: text('the live query'), rows: list(ref('QueryRow')), cursor: ref('Cursor') }),
+    payload: closed({
+      subscriptionId: text('id of the live query'),
+      rows: list(ref('QueryRow')),
+      cursor: ref('Cursor'),
+    }),
     example: { subscriptionId: 'q5f0c3a9e1b2d4c68', rows: [EXAMPLE_ROW], cursor: EXAMPLE_CURSOR },
   },
   {
     name: 'query_change',
     summary: 'Differences between the previous result and the current one.',
     payload: closed({
-      subscriptionId: text('the live query'),
+      subscriptionId: text('id of the live query'),
       added: list(ref('QueryRow')),
       changed: list(ref('QueryRow')),
       removed: list({ type: 'string' }, { description: '`_key`s of removed rows' }),

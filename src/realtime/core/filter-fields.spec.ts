@@ -109,8 +109,12 @@ describe.each(FIELD_NAMES)('the filter field %s', (name) => {
 
   it('is refused next to a query and with a value of the wrong type', () => {
     const common = { [field.name]: value };
-    expect(() => parseSubscribe({ type: 'query', query: {}, ...common })).toThrow(`${field.name} does not go with`);
-    expect(() => parseStreamBody({ query: {}, ...common }, new URLSearchParams(), undefined)).toThrow('does not go');
+    expect(() => parseSubscribe({ type: 'query', query: {}, ...common })).toThrow(
+      `${field.name} is not allowed beside`,
+    );
+    expect(() => parseStreamBody({ query: {}, ...common }, new URLSearchParams(), undefined)).toThrow(
+      'not allowed beside',
+    );
     expect(() => parseSubscribe({ type: 'tvl_changes', [field.name]: {} })).toThrow(`${field.name} must be`);
     const faults = validateSync(Object.assign(new FilterBody(), { [field.name]: {} }));
     expect(faults.map(({ property }) => property)).toEqual([field.name]);

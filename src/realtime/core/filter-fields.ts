@@ -126,7 +126,7 @@ export const FILTER_FIELDS: { readonly [Name in FieldName]: FilterField<Name> } 
     form: 'types',
     place: 4,
     condition: 'eventTypes',
-    docs: { stream: 'Event types', body: 'Event types, under either of their names.' },
+    docs: { stream: 'Event types', body: 'Event types, by either of their two names.' },
     read: readTypes,
     compile: (request) => ({ types: narrowedTypes(request, request.filter.types) }),
     isSelected: ({ types }, { filter, request }) => filter.types.join() === narrowedTypes(request, types).join(),
@@ -138,12 +138,12 @@ export const FILTER_FIELDS: { readonly [Name in FieldName]: FilterField<Name> } 
     place: 5,
     condition: 'threshold',
     docs: {
-      stream: 'Smallest move, a fraction: 0.05 is 5 %',
-      message: 'smallest move, a fraction: 0.05 is 5 %; rounded down to a step, the answer says to which',
-      body: 'Smallest move, a fraction: 0.05 is 5 %. Rounded down to a step, which the answer shows.',
+      stream: 'Minimum move, a fraction: 0.05 is 5 %',
+      message: 'minimum move, a fraction: 0.05 is 5 %; rounded down to a step, which the answer names',
+      body: 'Minimum move, a fraction: 0.05 is 5 %. Rounded down to a step, which the answer shows.',
       bodyExample: 0.05,
-      answer: { description: 'the step that is really used', minimum: 0 },
-      bodyAnswer: 'Step in effect.',
+      answer: { description: 'step to which the threshold was rounded', minimum: 0 },
+      bodyAnswer: 'Step to which the threshold was rounded.',
     },
     read(input, name) {
       const threshold = input.number(name, 0, MAX_THRESHOLD);
@@ -159,8 +159,8 @@ export const FILTER_FIELDS: { readonly [Name in FieldName]: FilterField<Name> } 
     condition: 'range',
     docs: {
       stream: 'US dollars',
-      message: 'US dollars; matches when the value before or after is inside',
-      body: 'US dollars; matches when the value before or after is inside.',
+      message: 'US dollars; matches if the previous or the current value is in the range',
+      body: 'US dollars; matches if the previous or the current value is in the range.',
       answer: { description: 'US dollars' },
       sample: 1000,
     },

@@ -7,14 +7,14 @@ import type { Dimension, Subscription } from './subscription.js';
 const COMPARED_BY = {
   key: 'groups',
   types: 'a TypeIndex each',
-  protocol: 'the values of a TypeIndex, else matchesFields',
-  chain: 'the values of a TypeIndex, else matchesFields',
-  token: 'the values of a TypeIndex, else matchesFields',
-  required: 'the absent of a TypeIndex, else matchesFields',
+  protocol: 'the values of a TypeIndex, or matchesFields',
+  chain: 'the values of a TypeIndex, or matchesFields',
+  token: 'the values of a TypeIndex, or matchesFields',
+  required: 'the absent of a TypeIndex, or matchesFields',
   stepIndex: 'the steps of a Bucket',
   min: 'the range of a Place',
   max: 'the range of a Place',
-  all: 'owners are checked by who delivers',
+  all: 'ownership is checked at delivery',
 } satisfies Readonly<Record<keyof Filter, string>>;
 
 /**

@@ -118,7 +118,7 @@ export class Input {
 
 function entriesOf(value: unknown, path: string): [name: string, value: unknown][] {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return Object.entries(value);
-  throw invalid(path.slice(0, -1), path === '' ? 'A message is one JSON object.' : 'must be an object');
+  throw invalid(path.slice(0, -1), path === '' ? 'A message must be one JSON object.' : 'must be an object');
 }
 
 /** Whether a text is not blank and has no control characters. */

@@ -93,9 +93,9 @@ function keptSubscription({ id, order, from, replay, requestText }: Subscription
 }
 
 /**
- * Returns the position from which a subscription continues for a client that has received everything up to `offset`. The
- * client may not have received all that was sent to it, and a replay starts at an earlier position than the events sent
- * before it. So a replay whose answer cannot have arrived starts again.
+ * Returns the position from which a subscription continues for a client that has received everything up to `offset`. A
+ * replay sends older events than those sent before it, so the newest received position alone does not show how much of
+ * the replay has arrived: a replay whose answer cannot have arrived starts again.
  */
 export function startOf(kept: KeptSubscription, session: KeptSession, offset: ResumeOffset | undefined): number {
   const { from, replay } = kept;

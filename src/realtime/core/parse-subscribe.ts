@@ -119,8 +119,8 @@ export function parseUpdate(argument: unknown): UpdateCall {
 }
 
 /**
- * Refuses an empty selector, which would select every subscription: JSON omits undefined members, so the `{id:
- * undefined}` of a faulty client arrives as `{}`.
+ * Refuses an empty selector, which would select every subscription: JSON omits undefined members, so a faulty client
+ * that sends an undefined `id` sends `{}`.
  */
 export function naming(selector: SubscriptionSelector): SubscriptionSelector {
   if (Object.keys(selector).length > 0) return selector;

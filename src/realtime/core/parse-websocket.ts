@@ -155,7 +155,7 @@ function filterOf(input: Input): SubscriptionFilter {
 /** Reads the options that `subscribe` has on every transport. */
 export function readOptions(input: Input): SubscribeOptions {
   const since = input.text('since', 40);
-  if (since !== undefined && !parseCursor(since)) throw input.fault('since', 'must be a cursor, as messages carry it');
+  if (since !== undefined && !parseCursor(since)) throw input.fault('since', 'must be a cursor from a message');
   const snapshot = input.flag('snapshot');
   return {
     ...(since === undefined ? {} : { since }),

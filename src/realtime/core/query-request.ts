@@ -9,7 +9,7 @@ export function queryRequest(input: Input, foreign: readonly string[]): Subscrip
     throw input.fault('query', 'must be an object: the body of POST /v1/query/advanced');
   }
   const beside = foreign.find((name) => input.has(name));
-  if (beside !== undefined) throw input.fault(beside, 'does not go with a query; write it into the query');
+  if (beside !== undefined) throw input.fault(beside, 'is not allowed beside a query; filter inside the query');
   const intervalMs = readInterval(input);
   return { type: 'query', filter: {}, query, ...(intervalMs !== undefined && { intervalMs }) };
 }

@@ -122,14 +122,14 @@ export class SubscriptionBook {
     if (subscriptions.length > subscriptionsPerConnection) {
       throw new DomainError(
         'limit_exceeded',
-        `A connection may hold ${subscriptionsPerConnection} subscriptions; unsubscribe from some, or put several ids into one.`,
+        `A connection may have ${subscriptionsPerConnection} subscriptions; unsubscribe from some, or put several ids into one.`,
       );
     }
     const names = subscriptions.reduce((sum, { filter }) => sum + namesIn(filter), 0);
     if (names > namesPerConnection) {
       throw new DomainError(
         'limit_exceeded',
-        `The filters of a connection may hold ${namesPerConnection} names; unsubscribe from some, or open another connection.`,
+        `The filters of a connection may contain ${namesPerConnection} names; unsubscribe from some, or open another connection.`,
       );
     }
   }

@@ -44,7 +44,7 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 
 function audienceOf({ userId, room, connectionId }: Omit<NewAnnouncement, 'message'>): Audience {
   if ([userId, room, connectionId].filter((one) => one !== undefined).length > 1) {
-    throw new DomainError('invalid_request', 'must be one of userId, room and connectionId', { field: 'room' });
+    throw new DomainError('invalid_request', 'must name one of userId, room and connectionId', { field: 'room' });
   }
   if (connectionId !== undefined) return { to: 'connection', connectionId };
   if (userId !== undefined) return { to: 'user', userId };

@@ -49,5 +49,5 @@ function firstFailing(subscription: Subscription, session: Session, event: Deliv
 function detailOf(failed: string, subscription: Subscription, event: DeliveredEvent): string {
   if (isCondition(failed)) return CONDITIONS[failed].explain(subscription, event);
   if (failed === 'owner') return 'the event belongs to another user';
-  return 'the event is older than the subscription, which did not ask to continue before it';
+  return 'the event is older than the subscription, which did not request a replay from before it';
 }

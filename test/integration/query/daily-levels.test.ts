@@ -161,7 +161,7 @@ it.each(['DELETE FROM', 'TRUNCATE'])(
         [2, 8],
       ]),
       ...series('back', 'x', [[2, 20]]),
-      // No row of it was ever written: a back-filled past continues.
+      // Only its history was back-filled, and no row of it was ever removed: its level continues.
       ...series('filled', 'x', [[1, 100]]),
     ]);
     await pool.query(`${sql} protocol_tvl`);

@@ -95,7 +95,7 @@ export interface ChannelDefinition {
   readonly isSigned: boolean;
   /** Whether two targets can have the same shown name, so that more characters of the secret must be shown. */
   readonly hasShortNames: boolean;
-  /** Whether messages have a `format`. A message without format and template is then for a program. */
+  /** Whether messages have a `format`. If so, a message with neither format nor template is read by a program. */
   readonly hasFormats: boolean;
   /** Whether messages of low and normal priority are collected in digests. */
   readonly isCollected: boolean;

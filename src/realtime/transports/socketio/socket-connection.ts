@@ -61,7 +61,10 @@ export class SocketConnection {
   private async admit(name: unknown): Promise<ClientCommand> {
     const { caller } = this.session.identity;
     if (!(await this.limits.message(caller))) {
-      throw new DomainError('rate_limited', `More than ${caller.limits.messages} messages in a minute.`);
+      throw new DomainError(
+        'rate_limited',
+        `More than ${caller.limits.messages} messages in a minute; wait before sending more.`,
+      );
     }
     const command = commandOf(name);
     if (command.changes && !(await this.limits.subscriptionChange(caller, this.session.id))) {

@@ -8,13 +8,13 @@ export const STREAM_BODY_SCHEMA = {
   type: 'object',
   additionalProperties: false,
   properties: {
-    channels: list('Channel names; without them those that the filters concern.'),
+    channels: list('Channel names; default: the channels that the filters concern.'),
     ...Object.fromEntries(
       FIELDS_BY_PLACE.map(({ name, form, docs }) => [name, (form === 'number' ? number : list)(`${docs.stream}.`)]),
     ),
-    since: { type: 'string', description: 'Cursor to continue after; Last-Event-ID takes precedence.' },
+    since: { type: 'string', description: 'Cursor after which to continue; Last-Event-ID takes precedence.' },
     snapshot: { type: 'boolean', description: 'Whether the matching published values are sent first.' },
-    all: { type: 'boolean', description: 'Rows of every owner; for admins.' },
+    all: { type: 'boolean', description: 'Whether rows of every owner are included; requires role admin.' },
     mode: { type: 'string', enum: ['all', 'latest'] },
     intervalMs: { type: 'integer', minimum: 100, maximum: 60_000, description: 'Interval of mode latest, ms.' },
     query: { type: 'object', description: 'A live query, instead of channels and filters.' },

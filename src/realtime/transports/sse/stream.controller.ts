@@ -42,7 +42,7 @@ export class StreamController {
   @ApiQuery({
     name: 'since',
     required: false,
-    description: 'Cursor to continue after; Last-Event-ID takes precedence.',
+    description: 'Cursor after which to continue; Last-Event-ID takes precedence.',
   })
   @ApiQuery({
     name: 'lastEventId',
@@ -55,7 +55,12 @@ export class StreamController {
     type: Boolean,
     description: 'Whether the matching published values are sent first.',
   })
-  @ApiQuery({ name: 'all', required: false, type: Boolean, description: 'Rows of every owner; for admins.' })
+  @ApiQuery({
+    name: 'all',
+    required: false,
+    type: Boolean,
+    description: 'Whether rows of every owner are included; requires role admin.',
+  })
   @ApiQuery({ name: 'mode', required: false, enum: ['all', 'latest'] })
   @ApiQuery({
     name: 'intervalMs',

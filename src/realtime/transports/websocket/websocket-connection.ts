@@ -73,7 +73,7 @@ export class WebSocketConnection {
 
   receive(data: Buffer, isBinary: boolean): void {
     this.heard();
-    if (isBinary) return this.close('malformed', 'Binary frames are not understood; send JSON as text.');
+    if (isBinary) return this.close('malformed', 'Binary frames are not supported; send JSON as text.');
     if (this.waiting.length >= WAITING_LIMIT) return this.close('limit_exceeded', 'Too many messages at once.');
     this.waiting.push(data);
     this.waitingBytes += data.length;
@@ -258,7 +258,7 @@ function parseJson(data: Buffer): unknown {
   try {
     return JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text);
   } catch {
-    throw new DomainError('invalid_request', 'A message is one JSON object.');
+    throw new DomainError('invalid_request', 'A message must be one JSON object.');
   }
 }
 
@@ -267,7 +267,7 @@ function unreadable(code: string | undefined): DomainError {
     return new DomainError('payload_too_large', 'A message may have at most 64 KiB.');
   }
   const reasons: Readonly<Record<string, string>> = {
-    WS_ERR_TOO_MANY_BUFFERED_PARTS: 'A message came in too many fragments; send it in fewer frames.',
+    WS_ERR_TOO_MANY_BUFFERED_PARTS: 'A message had too many fragments; send it in fewer frames.',
     WS_ERR_INVALID_UTF8: 'Text must be UTF-8.',
   };
   const reason = code === undefined ? undefined : reasons[code];

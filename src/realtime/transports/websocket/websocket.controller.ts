@@ -16,7 +16,7 @@ export class WebSocketController {
     response.set('Upgrade', 'websocket');
     throw new DomainError(
       'invalid_request',
-      'This address takes WebSocket connections: the request must be an upgrade (ws://…). Over HTTP use /v1/stream.',
+      'This address accepts only WebSocket connections: the request must be an upgrade (ws://…). Over HTTP use /v1/stream.',
       { status: 426 },
     );
   }
