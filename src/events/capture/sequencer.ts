@@ -12,9 +12,8 @@ import type { LeaderSession } from './leader-session.js';
 import { LeaseCandidate } from './lease-candidate.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { SequencerMetrics } from './sequencer-metrics.js';
+import { StepSize } from './step-size.js';
 
-/** Maximum number of events per step, which takes about 80 ms. */
-const STEP_LIMIT = 5_000;
 /**
  * Intervals between polls of the outbox, ms: `BUSY_POLL_MS` for a second (`BUSY_FOR_MS`) after an event, then
  * `QUIET_POLL_MS`.
@@ -29,6 +28,12 @@ const TICK_MS = 10_000;
 const MAINTENANCE_MS = 60_000;
 const GIGABYTE = 1e9;
 
+/** Events of a step; `isFull`: there may be more at once. */
+interface Step {
+  batch: LogEvent[];
+  isFull: boolean;
+}
+
 /**
  * Moves committed changes from the outbox to the log and passes them to the broker. Runs in every process that may become
  * the leader; a lease in the database makes one of them the leader.
@@ -42,7 +47,8 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
   private stopped = false;
   private session: LeaderSession | undefined;
   /** Next step after a full one; it runs while the events of the full step are published. */
-  private ahead: Promise<LogEvent[] | undefined> | undefined;
+  private ahead: Promise<Step | undefined> | undefined;
+  private readonly size = new StepSize();
   private lastEventAt = 0;
   private nextTickAt = 0;
   private nextMaintenanceAt = 0;
@@ -137,7 +143,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     try {
       this.broker.begin(await session.head());
       while (!lost.signal.aborted && !this.stopped && (await this.turn(session, keeper)));
-      if (this.ahead) await this.publish((await this.ahead) ?? []);
+      if (this.ahead) await this.publish((await this.ahead)?.batch ?? []);
       if (this.stopped) await session.release();
       else this.logger.warn({ lease: session.leaseEpoch }, 'another process became leader of the event log');
     } finally {
@@ -159,12 +165,13 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
       this.nextMaintenanceAt = now + MAINTENANCE_MS;
       void this.maintain();
     }
-    const batch = await (this.ahead ?? session.step(STEP_LIMIT));
+    const taken = await (this.ahead ?? this.step(session));
     this.ahead = undefined;
-    if (batch === undefined) return false;
-    if (batch.length === STEP_LIMIT && !this.stopped) {
+    if (taken === undefined) return false;
+    const { batch, isFull } = taken;
+    if (isFull && !this.stopped) {
       // After a full step the database numbers the next events while this process publishes.
-      this.ahead = session.step(STEP_LIMIT);
+      this.ahead = this.step(session);
       this.ahead.catch(() => undefined);
     }
     if (batch.length > 0) {
@@ -172,10 +179,25 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
       this.metrics.numbered(batch);
       await this.publish(batch);
     }
-    if (batch.length < STEP_LIMIT) {
+    if (!isFull) {
       await this.doorbell.wait(now - this.lastEventAt < BUSY_FOR_MS ? BUSY_POLL_MS : QUIET_POLL_MS, this.stopping);
     }
     return true;
+  }
+
+  /** Moves events from the outbox into the log; undefined if another process is the leader now. */
+  private async step(session: LeaderSession): Promise<Step | undefined> {
+    const { limit } = this.size;
+    const begun = performance.now();
+    try {
+      const batch = await session.step(limit);
+      const isFull = batch?.length === limit;
+      this.size.took(performance.now() - begun, isFull);
+      return batch && { batch, isFull };
+    } catch (error) {
+      this.size.failed();
+      throw error;
+    }
   }
 
   /** Publishes a batch. If the broker is unavailable, other processes read the batch from the log, later. */
