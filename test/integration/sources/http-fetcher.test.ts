@@ -100,7 +100,7 @@ describe('the HTTP fetcher', () => {
     await expect(get({ attempts: 1, breakAfter: 2, breakMs: 100 })).rejects.toThrow('500');
     const again = (): Promise<unknown> => fetcher.get(`${server.url}/x`, new AbortController().signal);
     await expect(again()).rejects.toThrow('500');
-    await expect(again()).rejects.toThrow('requests paused');
+    await expect(again()).rejects.toThrow('requests are paused');
     expect(server.requests).toHaveLength(2);
     server.answer = json({ ok: true });
     await expect.poll(again, { timeout: 20_000 }).toEqual({ ok: true });
