@@ -46,7 +46,9 @@ describe('dead letters in the admin API', () => {
   it('are available to admins only, and invalid parameters are refused', async () => {
     expect((await call('', 'GET', await app.key({ role: 'writer' }))).status).toBe(403);
     expect((await call('?limit=0')).status).toBe(400);
-    expect((await call('?cursor=x')).status).toBe(400);
+    const cursor = await call('?cursor=x');
+    expect(cursor.status).toBe(400);
+    expect(await cursor.json()).toMatchObject({ detail: 'The cursor is not valid for this list.' });
     expect((await call('?reader=%00')).status).toBe(400);
     expect((await call('/x/retry', 'POST')).status).toBe(400);
   });

@@ -95,6 +95,11 @@ describe('deliveries', () => {
     expect(json.code).toBe('invalid_request');
   });
 
+  it('refuse the cursor of another list in the same words as all lists', async () => {
+    const { json } = await fixture.call(ann, 'GET', '/deliveries?cursor=-1');
+    expect(json.detail).toBe('The cursor is not valid for this list.');
+  });
+
   it.each([
     { from: '2026-W47', to: '2026-W48' },
     { from: 'x', to: 'y' },

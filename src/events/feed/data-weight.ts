@@ -8,7 +8,7 @@ export function dataWeight({ data }: LogEvent): number {
   return data === null ? 0 : weightOf(data);
 }
 
-/** Recursive: data sent through the API has at most 16 levels; only PostgreSQL's stack limits that of SQL writers. */
+/** Recursive: data from the database has few levels (platform/database/bounded-json.ts). */
 function weightOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null) return MEMBER;

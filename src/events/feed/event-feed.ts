@@ -229,9 +229,19 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
       const end = rest.findIndex((event) => event.epoch !== epoch);
       const batch = end === -1 ? rest : rest.slice(0, end);
       rest = end === -1 ? [] : rest.slice(end);
-      for (const event of batch) this.ring.push(event);
+      for (const event of batch) this.keep(event);
       this.seq = batch.at(-1)?.seq ?? this.seq;
       for (const listener of this.listeners) this.guarded(() => listener(batch));
+    }
+  }
+
+  /** Keeps the event in memory. If that fails, the events are read from the log, and delivery continues. */
+  private keep(event: LogEvent): void {
+    try {
+      this.ring.push(event);
+    } catch (error) {
+      this.ring.clear();
+      this.logger.error({ err: error, seq: event.seq }, 'event could not be kept in memory');
     }
   }
 

@@ -205,8 +205,9 @@ ON CONFLICT (slug) DO NOTHING`;
 const WANTED_PROTOCOL = `u.name, coalesce(u.symbol, t.symbol), coalesce(u.category, t.category),
   coalesce(u.chains::text[], t.chains), coalesce(u.url, t.url), coalesce(CASE
     WHEN $8::text[] IS NULL THEN u.metadata::jsonb
-    -- Both together may be more than the table takes.
-    WHEN length((t.metadata - $8 || u.metadata::jsonb)::text) <= 65536 THEN t.metadata - $8 || u.metadata::jsonb
+    -- Both together may be more than the table takes, and stored before its limit of levels.
+    WHEN length((t.metadata - $8 || u.metadata::jsonb)::text) <= 65536 AND has_few_levels(t.metadata - $8)
+      THEN t.metadata - $8 || u.metadata::jsonb
     END, t.metadata)`;
 
 const CHANGE_PROTOCOLS = `

@@ -75,7 +75,7 @@ export class ProtocolAnswer extends ChangesAnswer {
 }
 
 export class ProtocolDetailAnswer extends ProtocolAnswer {
-  /** Metadata as the writer gave it. */
+  /** Metadata as the writer gave it; what is nested deeper than 64 levels (older rows) is `{"omitted": "too_deep"}`. */
   metadata!: Record<string, unknown>;
 
   /** Last published value of each chain. */

@@ -125,5 +125,5 @@ function isShown(type: MessageType | SystemType): boolean {
 
 function position(cursor: string): string {
   if (/^[1-9]\d{0,17}$/.test(cursor)) return cursor;
-  throw new DomainError('invalid_request', 'Invalid cursor for this list.', { field: 'cursor' });
+  throw new DomainError('invalid_request', 'The cursor is not valid for this list.', { field: 'cursor' });
 }

@@ -1,17 +1,26 @@
 import pg from 'pg';
+import { parseBoundedJson } from './bounded-json.js';
 
 /** Role of every connection of the product: it owns nothing and has only the rights that migrations grant. */
 export const APP_ROLE = 'rta_app';
 
 /** OID of int8. Sequence numbers and counts stay far below 2^53, so they are parsed as numbers; pg's default are strings. */
 const INT8 = 20;
+const JSON_TYPE = 114;
+const JSONB = 3802;
 
-/** pg's own value parsers, except for int8. */
+/** Parsers that replace pg's own, by OID. */
+const parsers: ReadonlyMap<number, (text: string) => unknown> = new Map<number, (text: string) => unknown>([
+  [INT8, Number],
+  [JSON_TYPE, parseBoundedJson],
+  [JSONB, parseBoundedJson],
+]);
+
+/** Value parsers of every session: pg's own, with numbers for int8, and a limit of the levels of JSON. */
 export const valueTypes: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === INT8 && format !== 'binary'
-      ? Number
-      : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+    (format === 'binary' ? undefined : parsers.get(oid)) ??
+    pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 };
 
 /**

@@ -60,7 +60,10 @@ const OWN_SHAPES: Readonly<Record<Exclude<EventType, PostedType>, EventShape>> =
       changes: list(
         closed({
           field: text('column, or `metadata.<key>`'),
-          previousValue: { description: 'null if the field was absent' },
+          previousValue: {
+            description:
+              'null if the field was absent; `{"omitted": "too_deep"}` for old metadata with too many levels',
+          },
           currentValue: { description: 'null if the field is absent now' },
         }),
       ),

@@ -12,10 +12,12 @@ type Fate = 'pass' | 'drop' | 'twice' | 'late' | 'halves';
 /** Broker that treats each batch as the test determines. */
 class UnreliableBroker extends Broker {
   fates: Fate[] = [];
+  change = (batch: readonly LogEvent[]): readonly LogEvent[] => batch;
   private readonly listeners = new Set<BatchListener>();
   private held: (readonly LogEvent[])[] = [];
 
-  override publish(batch: readonly LogEvent[]): Promise<void> {
+  override publish(given: readonly LogEvent[]): Promise<void> {
+    const batch = this.change(given);
     const fate = this.fates.shift() ?? 'pass';
     if (fate === 'drop') return Promise.reject(new Error('the broker is away'));
     if (fate === 'late') {
@@ -79,6 +81,22 @@ describe('invariant 3: the event feed of a pod', () => {
     await db.pool.query(`SELECT append_events('[{"type": "emission"}]')`);
     await expect.poll(() => seen.map(({ type }) => type), { timeout: 20_000 }).toContain('emission');
     broker.fates = [];
+  });
+
+  it('delivers an event that it cannot keep in memory, and everything after it', async () => {
+    const deep = JSON.parse('{"a":'.repeat(30_000) + '1' + '}'.repeat(30_000)) as LogEvent['data'];
+    broker.change = (batch) => batch.map((event) => (event.type === 'governance' ? { ...event, data: deep } : event));
+    const from = pod.feed.position;
+    await db.pool.query(
+      `SELECT append_events('[{"type": "liquidation"}, {"type": "governance"}, {"type": "emission"}]')`,
+    );
+    const later = () => seen.filter(({ seq }) => seq > from).map(({ type }) => type);
+    await expect
+      .poll(later, { timeout: 20_000 })
+      .toEqual(expect.arrayContaining(['liquidation', 'governance', 'emission']));
+    broker.change = (batch) => batch;
+    expect(pod.feed.recent(from, 1)).toBeUndefined();
+    expect(pod.feed.recent(pod.feed.position - 1, 1)).toHaveLength(1);
   });
 
   it('delivers every event once and in order while the broker drops, repeats and delays batches', async () => {

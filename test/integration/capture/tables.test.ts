@@ -5,6 +5,7 @@ import { CHAIN_ALIASES } from '../../../src/events/core/chains.js';
 import { EVENT_TYPES } from '../../../src/events/core/event-catalogue.js';
 import { INTERNAL_TYPES } from '../../../src/events/core/log-event.js';
 import { normaliseChain, normaliseToken } from '../../../src/events/core/names.js';
+import { freeFormObject } from '../../../src/events/ingest/item-kinds.js';
 import { createCapture, type Capture } from './capture-fixture.js';
 
 const pgList = (names: readonly string[]): string => `{${names.map((name) => `"${name}"`).join(',')}}`;
@@ -131,11 +132,45 @@ describe('check constraints of the tables', () => {
     `INSERT INTO protocols (slug, name) VALUES ('a b', 'x')`,
     `INSERT INTO protocols (slug, name, chains) VALUES ('a', 'x', '{Ethereum}')`,
     `INSERT INTO protocols (slug, name, metadata) VALUES ('a', 'x', '[]')`,
+    `INSERT INTO protocols (slug, name, metadata) VALUES ('a', 'x', '{"a": ${'['.repeat(16)}${']'.repeat(16)}}')`,
+    `UPDATE protocols SET metadata = '{"a": ${'['.repeat(16)}${']'.repeat(16)}}'`,
+    `INSERT INTO protocols (slug, name, chains) VALUES ('a', 'x', '{{ethereum},{bsc}}')`,
+    `INSERT INTO protocols (slug, name, updated_at) VALUES ('a', 'x', 'infinity')`,
+    `INSERT INTO protocols (slug, name, updated_at) VALUES ('a', 'x', '-infinity')`,
+    `INSERT INTO protocols (slug, name, updated_at) VALUES ('a', 'x', '10000-01-01')`,
+    `INSERT INTO protocol_tvl (protocol, chain, tvl, tags) VALUES ('a', 'b', 1, '{{x},{y}}')`,
+    `UPDATE token_prices SET tags = '{{x},{y}}'`,
     `UPDATE protocol_tvl SET tvl = 'NaN'`,
     `UPDATE protocol_tvl SET tvl = -5`,
   ])('refuse %s', async (sql) => {
     await expect(capture.query(sql)).rejects.toMatchObject({ code: '23514' });
     expect(await capture.events()).toEqual([]);
+  });
+
+  it('limit the levels of metadata exactly as the API does', async () => {
+    const atLimit = (levels: number): fc.Arbitrary<unknown> =>
+      fc.nat({ max: 3 }).map((kind) => {
+        let value: unknown = [1, 'x', {}, []][kind];
+        for (let level = 1; level < levels; level++) value = level % 3 === kind ? [0, value] : { a: value, b: null };
+        return { value };
+      });
+    const made = fc.sample(
+      fc.integer({ min: 10, max: 20 }).chain((levels) => atLimit(levels)),
+      200,
+    );
+    const isTaken = (value: unknown): boolean => {
+      try {
+        return Boolean(freeFormObject(value, 'metadata'));
+      } catch {
+        return false;
+      }
+    };
+    const rows = await capture.query<{ few: boolean }>(
+      'SELECT has_few_levels(value) AS few FROM jsonb_array_elements($1) WITH ORDINALITY AS given (value, at) ORDER BY at',
+      [JSON.stringify(made)],
+    );
+    expect(rows.map(({ few }) => few)).toEqual(made.map(isTaken));
+    expect(new Set(rows.map(({ few }) => few)).size).toBe(2);
   });
 
   it('accept the smallest and the largest amounts without arithmetic errors', async () => {
@@ -184,6 +219,11 @@ describe('updates of a protocol', () => {
     expect(await update(`category = 'Bridge', chains = '{bsc}', name = 'Uni'`)).toMatchObject([
       { updateType: 'category', changes: [{ field: 'name' }, { field: 'category' }, { field: 'chains' }] },
     ]);
+  });
+
+  it('are refused with the reason if the new metadata has too many levels', async () => {
+    const deep = update(`metadata = '{"a": ${'['.repeat(20)}${']'.repeat(20)}}'`);
+    await expect(deep).rejects.toThrow('metadata of the protocol uniswap must be nested at most 16 levels');
   });
 
   it('are not published when only `updated_at` or nothing changes', async () => {

@@ -72,3 +72,18 @@ it('writing a protocol with unchanged values does not touch its row', async () =
   const { rows: after } = await db.pool.query(`SELECT xmin::text, updated_at FROM protocols WHERE slug = 'curve'`);
   expect(after).toEqual(before);
 });
+
+it('metadata from before its limit of levels is kept, and does not prevent the other rows of the statement', async () => {
+  await db.pool.query(`BEGIN; SET LOCAL session_replication_role = replica;
+    INSERT INTO protocols (slug, name, metadata) VALUES ('deep', 'Deep', jsonb_build_object('own', '${'['.repeat(50)}${']'.repeat(50)}'::jsonb));
+    COMMIT`);
+  const given = (slug: string): ProtocolRow => ({ ...nothingGiven, slug, name: 'New', metadata: { logo: 'l' } });
+  await asWriter(async (tx) => void (await writeProtocols(tx, [given('deep'), given('flat')], ['logo'])));
+  const { rows } = await db.pool.query<{ name: string }>(
+    `SELECT name, metadata ? 'logo' AS merged, metadata ? 'own' AS kept FROM protocols WHERE name = 'New' ORDER BY slug`,
+  );
+  expect(rows).toEqual([
+    { name: 'New', merged: false, kept: true },
+    { name: 'New', merged: true, kept: false },
+  ]);
+});

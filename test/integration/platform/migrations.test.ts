@@ -9,6 +9,7 @@ import {
 import { StorageBudgets1790000013200 } from '../../../migrations/1790000013200-storage-budgets.js';
 import { MoveTypes1790000018000 } from '../../../migrations/1790000018000-move-types.js';
 import { InstanceNames1790000021000 } from '../../../migrations/1790000021000-instance-names.js';
+import { BoundedRows1790000024000 } from '../../../migrations/1790000024000-bounded-rows.js';
 import { migrations } from '../../../migrations/index.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 
@@ -231,6 +232,37 @@ describe('the migrations', () => {
     expect(rows).toEqual([
       { user_id: 'ann', bytes: history + 1_000 + '{"b": 2}'.length + 500 },
       { user_id: 'ben', bytes: 1_000 + '{"b": 2}'.length },
+    ]);
+  });
+
+  it('keep rows from before the limits of metadata, lists and times, and make them fit where an update would fail', async () => {
+    await migrateDatabase(db.url);
+    const source = await migrationSource(db.url).initialize();
+    const runner = source.createQueryRunner();
+    await new BoundedRows1790000024000().down(runner);
+    await db.pool.query(`
+      INSERT INTO protocols (slug, name, chains, metadata, updated_at) VALUES ('old', 'Old', '{{ethereum,base},{bsc,linea}}',
+        (repeat('{"a":', 9000) || '1' || repeat('}', 9000))::jsonb, 'infinity');
+      INSERT INTO protocol_tvl (protocol, chain, tvl, tags) VALUES ('old', 'bsc', 1, '{{a,b},{c,d}}');
+      INSERT INTO token_prices (token, price, tags) VALUES ('old', 1, '{{a},{b}}')`);
+    const metadata = async () => (await db.pool.query('SELECT metadata::text FROM protocols')).rows;
+    const before = await metadata();
+    await new BoundedRows1790000024000().up(runner);
+    await source.destroy();
+    expect(await metadata()).toEqual(before);
+    const { rows } = await db.pool
+      .query<object>(`SELECT chains, p.updated_at <= now() AS past, t.tags, r.tags AS of_price
+      FROM protocols p, protocol_tvl t, token_prices r`);
+    expect(rows).toEqual([
+      { chains: ['ethereum', 'base', 'bsc', 'linea'], past: true, tags: ['a', 'b', 'c', 'd'], of_price: ['a', 'b'] },
+    ]);
+    await db.pool.query(`UPDATE protocols SET name = 'New'; UPDATE protocols SET metadata = '{"status": "live"}'`);
+    const events = await db.pool
+      .query(`SELECT data #>> '{changes,0,field}' AS field, data #> '{changes,0,previousValue}' AS was
+      FROM change_outbox WHERE type = 'protocol_update' ORDER BY id DESC LIMIT 2`);
+    expect(events.rows).toEqual([
+      { field: 'metadata', was: { omitted: 'too_deep' } },
+      { field: 'name', was: 'Old' },
     ]);
   });
 
