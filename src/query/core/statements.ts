@@ -160,6 +160,9 @@ function aggregateSql(
   switch (operation) {
     case 'count_distinct':
       return `count(DISTINCT ${value})${filter}`;
+    case 'avg':
+      // PostgreSQL's avg also sums squares, which overflow beyond 1e154: one such row would refuse the means of all.
+      return `sum((${value})::float8)${filter} / nullif(count(${value})${filter}, 0)::float8`;
     case 'percentile':
       return `percentile_disc(${parameters.add(p, 'float8')}) WITHIN GROUP (ORDER BY ${value})${filter}`;
     default:
@@ -195,7 +198,7 @@ function partialSql({ operation, field, overTime }: Aggregation, relation: Relat
   const filter = filterSql(relation, overTime);
   switch (operation) {
     case 'avg':
-      return `sum(${value})${filter} AS s${index}, count(${value})${filter} AS n${index}`;
+      return `sum((${value})::float8)${filter} AS s${index}, count(${value})${filter} AS n${index}`;
     case 'percentile':
       return `NULL AS s${index}`;
     default:

@@ -34,3 +34,11 @@ it.each<[string, string | string[], string[]]>([
   const others = ['early', 'late'].filter((token) => !expected.includes(token));
   expect((await found({ not: where })).sort()).toEqual(others);
 });
+
+it('the mean of the largest and the smallest values that the tables accept is computed', async () => {
+  await parts.db.pool.query(`INSERT INTO token_prices (token, price) VALUES ('huge', 1e300), ('tiny', 1e-300)`);
+  const where = { field: 'token', op: 'in', value: ['huge', 'tiny'] };
+  const aggregations = [{ field: 'price', operation: 'avg', as: 'mean' }];
+  const { rows } = await parts.run({ dataset: 'prices', where, aggregations });
+  expect(rows.slice()).toEqual([{ mean: 5e299 }]);
+});
