@@ -1,11 +1,11 @@
 import { logEvent, type LogRow } from '../capture/log-row.js';
-import type { LogEvent } from '../core/log-event.js';
+import { UNKNOWN_TYPE, type LogEvent } from '../core/log-event.js';
 
 /** Batch as it is sent between processes. */
 export interface BatchMessage {
   /**
-   * Rows without an owner. Rows with an owner are not sent: a process that finds their numbers missing reads them from the
-   * log.
+   * Rows without an owner and of known types. Other rows are not sent: a process that finds their numbers missing reads
+   * them from the log.
    */
   readonly batch: readonly LogEvent[];
   /** Last seq of the whole batch, including rows with an owner. */
@@ -21,7 +21,7 @@ export function messageHead(sender: string): string {
 }
 
 export function encodeBatch(sender: string, batch: readonly LogEvent[]): string {
-  const rows = batch.filter((event) => event.owner === null).map(logRow);
+  const rows = batch.filter(({ owner, type }) => owner === null && type !== UNKNOWN_TYPE).map(logRow);
   return `${messageHead(sender)}"through":${batch.at(-1)?.seq ?? 0},"rows":${JSON.stringify(rows)}}`;
 }
 

@@ -24,4 +24,9 @@ describe('a row of the event log', () => {
       { numRuns: 2_000 },
     );
   });
+
+  it('has the type `unknown` if a newer version wrote it, so that it does not stop the rows after it', () => {
+    const [seq, epoch, , ...rest] = rowAt(0);
+    expect(logEvent([seq, epoch, 'newer', ...rest])).toMatchObject({ seq: 1, type: 'unknown' });
+  });
 });

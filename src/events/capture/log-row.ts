@@ -1,5 +1,5 @@
 import { EVENT_TYPES } from '../core/event-catalogue.js';
-import { INTERNAL_TYPES, type LogEvent, type LogType } from '../core/log-event.js';
+import { INTERNAL_TYPES, UNKNOWN_TYPE, type LogEvent, type LogType } from '../core/log-event.js';
 
 const KNOWN_TYPES: ReadonlyMap<string, LogType> = new Map([...EVENT_TYPES, ...INTERNAL_TYPES].map((t) => [t, t]));
 
@@ -37,14 +37,12 @@ export type LogRow = [
 
 const NO_TAGS: readonly string[] = [];
 
+/** Never throws: a row that cannot be read would stop every reader of the log. */
 export function logEvent(row: LogRow): LogEvent {
-  const type = KNOWN_TYPES.get(row[2]);
-  if (type === undefined)
-    throw new Error(`The event log contains a row of the unknown type '${row[2]}' at position ${row[0]}.`);
   return {
     seq: row[0],
     epoch: row[1],
-    type,
+    type: KNOWN_TYPES.get(row[2]) ?? UNKNOWN_TYPE,
     protocol: row[3],
     chain: row[4],
     token: row[5],

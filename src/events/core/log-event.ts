@@ -17,11 +17,14 @@ export type InternalType = (typeof INTERNAL_TYPES)[number];
 
 export type LogType = EventType | InternalType;
 
+/** Type in memory of a row whose type this version does not know: a newer version wrote it before a rollback or during an update. */
+export const UNKNOWN_TYPE = 'unknown';
+
 const internal: ReadonlySet<string> = new Set(INTERNAL_TYPES);
 
 /** Whether a row of the log is an event that a client may receive. */
 export function isDelivered(event: LogEvent): event is LogEvent & { type: EventType } {
-  return !internal.has(event.type);
+  return event.type !== UNKNOWN_TYPE && !internal.has(event.type);
 }
 
 /**
@@ -33,7 +36,7 @@ export interface LogEvent {
   readonly seq: number;
   /** Epoch of the log; `epoch` and `seq` form the cursor. */
   readonly epoch: string;
-  readonly type: LogType;
+  readonly type: LogType | typeof UNKNOWN_TYPE;
   readonly protocol: string | null;
   readonly chain: string | null;
   readonly token: string | null;

@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg';
 import type { Database } from '../../platform/database/database.js';
 import { Doorbell } from '../capture/doorbell.js';
 import type { EventLog } from '../capture/event-log.js';
-import type { LogEvent } from '../core/log-event.js';
+import { UNKNOWN_TYPE, type LogEvent } from '../core/log-event.js';
 import type { EventFeed } from './event-feed.js';
 
 export interface LogReaderOptions {
@@ -126,7 +126,7 @@ export class LogReader {
       if (position === undefined) return 'busy';
       if (position !== this.turnAt) this.attempts = 0;
       this.turnAt = position;
-      const batch = (await this.remembered(tx, position)) ?? (await this.log.read(position, this.size));
+      const batch = knownPart((await this.remembered(tx, position)) ?? (await this.log.read(position, this.size)));
       const last = batch.at(-1);
       if (last === undefined) {
         this.size = this.batchSize;
@@ -195,15 +195,26 @@ export class LogReader {
   }
 }
 
+/** The first event is of a type that only a newer version knows; the reader waits for that version, and so skips nothing. */
+class NewerEvent extends Error {}
+
+/** Returns the events before the first one of an unknown type; throws if there are none. */
+function knownPart(batch: readonly LogEvent[]): readonly LogEvent[] {
+  const end = batch.findIndex(({ type }) => type === UNKNOWN_TYPE);
+  if (end === 0) throw new NewerEvent(`A newer version wrote the event ${batch[0]?.seq}; start that version again.`);
+  return end < 0 ? batch : batch.slice(0, end);
+}
+
 function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
 /**
  * Whether an error has causes other than the events: database unavailable, deadlock, lock or statement timeout, no
- * resources.
+ * resources, an older version of the program.
  */
 export function isTransient(error: unknown): boolean {
+  if (error instanceof NewerEvent) return true;
   const code = codeOf(error);
   if (/^(?:08|40|53|55|57|58)/.test(code)) return true;
   return /^E[A-Z]+$/.test(code) || (error instanceof Error && /connection|timeout/i.test(error.message));

@@ -1,4 +1,4 @@
-import { isDelivered, type LogEvent, type LogType } from '../../events/index.js';
+import { isDelivered, type LogEvent } from '../../events/index.js';
 import { comparisons, conjuncts, type Condition, type DatasetName, type Query } from './ast.js';
 
 /** Events that can change a query's answer. */
@@ -22,7 +22,7 @@ export interface Dependencies {
  * Types of log rows that change the answers of a dataset. First values and removals are not change events, but they change
  * rows.
  */
-const KINDS: Readonly<Record<Exclude<DatasetName, 'events'>, readonly LogType[]>> = {
+const KINDS: Readonly<Record<Exclude<DatasetName, 'events'>, readonly LogEvent['type'][]>> = {
   tvl: ['tvl_change', 'tvl_baseline', 'tvl_removed', 'protocol_update', 'protocol_removed'],
   prices: ['price_change', 'price_baseline', 'price_removed'],
   protocols: ['protocol_update', 'protocol_removed', 'tvl_change', 'tvl_baseline', 'tvl_removed'],

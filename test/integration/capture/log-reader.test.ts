@@ -224,4 +224,35 @@ describe('a durable reader of the log', () => {
     expect(dead).toEqual([]);
     expect(seen).toEqual(upTo(seen.at(-1) ?? 0).filter((seq) => seq !== poison));
   });
+
+  it('waits at an event that only a newer version knows, while the feed delivers everything after it', async () => {
+    const { headSeq } = await pod.log.bounds();
+    const letters: unknown[] = [];
+    const deadLetter = (...letter: unknown[]): Promise<void> => Promise.resolve(void letters.push(letter));
+    const waiting = reader({ deadLetter });
+    waiting.start();
+    await caughtUp(headSeq);
+    await db.pool.query('ALTER TABLE change_outbox DROP CONSTRAINT change_outbox_type_check');
+    const delivered: string[] = [];
+    const unsubscribe = pod.feed.subscribe((batch) => delivered.push(...batch.map(({ type }) => type)));
+    await db.pool.query(`SELECT append_events('[{"type": "emission"}, {"type": "newer"}, {"type": "liquidation"}]')`);
+    await waitFor(() => delivered.includes('liquidation'));
+    unsubscribe();
+    const [newer] = await pod.database.query<{ seq: number }>(`SELECT seq FROM event_log WHERE type = 'newer'`);
+    const at = newer?.seq ?? 0;
+    await caughtUp(at - 1);
+    expect(delivered.filter((type) => type !== 'tick')).toEqual(['emission', 'unknown', 'liquidation']);
+    expect((await effects()).at(-1)).toBe(at - 1);
+    await waiting.stop();
+
+    // The newer version has another type for the row, and nothing in memory.
+    await db.pool.query(`UPDATE event_log SET type = 'governance' WHERE seq = $1`, [at]);
+    const emptied = { recent: () => undefined, subscribe: (ring: () => void) => pod.feed.subscribe(ring) };
+    const after = new LogReader(pod.database, pod.log, emptied as never, { name: `r${run}`, handle: writeEffects });
+    after.start();
+    await caughtUp(at + 1);
+    await after.stop();
+    expect((await effects()).filter((seq) => Math.abs(seq - at) <= 1)).toEqual([at - 1, at, at + 1]);
+    expect(letters).toEqual([]);
+  });
 });
