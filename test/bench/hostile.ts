@@ -2,7 +2,8 @@
  * Effect of attacks on other users: another user's writer posts prices at an even rate, and that user's socket receives
  * the events. Each attack runs for a few seconds from a separate process, with limits far above those of any tier, so
  * that the requests themselves must be harmless. Figures per attack: 99th percentile of the time from post to socket,
- * longest turn of the event loop (processor time), growth of memory, and share of refused requests.
+ * longest turn of the event loop (processor time), longest wait of a new connection that shows a key, growth of memory, and
+ * share of refused requests.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -57,11 +58,12 @@ export async function run(context: BenchContext): Promise<Figures> {
     const peak = watchMemory(app.pid);
     await bystander.watch(Date.now() + forMs);
     const { sent, refused, answers } = await done;
-    const { latencies, lost, refused: notPosted } = await bystander.report();
+    const { latencies, lost, refused: notPosted, newcomerMs } = await bystander.report();
     const grown = peak() - before;
     const figure = {
       others_p99_ms: round(percentile(Float64Array.from(latencies), 0.99)),
       longest_turn_ms: await longestTurnMs(app),
+      newcomer_max_ms: round(newcomerMs),
       rss_growth_mb: round(grown),
       refused: sent === 0 ? 0 : round(refused / sent),
       sent,

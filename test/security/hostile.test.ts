@@ -17,6 +17,8 @@ const ATTACK_MS = process.env['TEST_LONG'] === '1' ? 10_000 : 1_500;
  * busy machine.
  */
 const MAX_TURN_MS = 250;
+/** Longest wait of a new connection with a key while hundreds without one are served, ms. */
+const MAX_NEWCOMER_MS = 5_000;
 const MAX_GROWTH_MB = 300;
 /** Limits far above those of a tier: the requests must be harmless, not only few. */
 const LIMITS = 'none=100000,free=100000,pro=100000,enterprise=0';
@@ -165,7 +167,7 @@ describe('a large response', () => {
 
 describe('the server under attack', () => {
   it.each(ATTACKS.map((attack) => ({ attack, does: attack.does })))(
-    'has no long turn of the event loop and loses no accepted write: $does',
+    'has no long turn of the event loop, loses no accepted write and serves newcomers: $does',
     async ({ attack }) => {
       const before = residentMb();
       const start = Date.now();
@@ -173,8 +175,9 @@ describe('the server under attack', () => {
         attack.run(victim, start + ATTACK_MS),
         bystander.watch(start + ATTACK_MS, 50),
       ]);
-      const { lost } = await bystander.report();
+      const { lost, newcomerMs } = await bystander.report();
       expect({ lost, longTurns: longTurns(start) }).toEqual({ lost: 0, longTurns: [] });
+      expect(newcomerMs).toBeLessThan(MAX_NEWCOMER_MS);
       expect(count.sent).toBeGreaterThan(0);
       expect(residentMb() - before).toBeLessThan(MAX_GROWTH_MB);
     },

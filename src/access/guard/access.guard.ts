@@ -118,9 +118,9 @@ export class AccessGuard implements CanActivate {
   private async countRequest(caller: Caller, request: Request, response: Response): Promise<void> {
     try {
       await this.limits.countRequest(caller, response);
-      becomesKnown(request.socket);
+      becomesKnown(request);
     } catch (error) {
-      exceedsLimits(request.socket);
+      exceedsLimits(request);
       throw error;
     }
   }

@@ -217,7 +217,7 @@ describe('one client address', () => {
 
   it('keeps any number of connections that have shown a key', async () => {
     answer = (request, response) => {
-      becomesKnown(request.socket);
+      becomesKnown(request);
       response.end('/0');
     };
     const wires = await Promise.all(Array.from({ length: 18 }, () => wire(get('/'))));

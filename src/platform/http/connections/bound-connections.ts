@@ -7,7 +7,7 @@ import { DomainError } from '../../errors/domain-error.js';
 import { boundPeers, enterRequest } from './peers.js';
 import { readableAddresses } from './readable-addresses.js';
 import { oneRequestAtATime } from './request-line.js';
-import { boundChunks } from './tiny-chunks.js';
+import { boundChunks, noteBegun } from './tiny-chunks.js';
 import { leaveUnread } from './unread-body.js';
 
 /** Time limit of headers, ms. */
@@ -32,7 +32,7 @@ export function boundConnections(server: Server, { trustProxy, limitConnections 
   readableAddresses(server);
   bodyDeadlines(server);
   holdExpectedBodies(server);
-  oneRequestAtATime(server, [leaveUnread, admitted], (request) => boundChunks(request, trustProxy === 0));
+  oneRequestAtATime(server, [noteBegun, leaveUnread, admitted], (request) => boundChunks(request, trustProxy === 0));
 }
 
 /** Whether a request may go on; otherwise it has been answered. */

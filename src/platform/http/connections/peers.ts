@@ -1,12 +1,15 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { LRUCache } from 'lru-cache';
 import { DomainError } from '../../errors/domain-error.js';
 import { MAX_SMALL_BODY_BYTES } from '../bodies/body-limit.js';
 import { declaredLength } from '../bodies/read-body.js';
 import { plainAddress } from '../client-address.js';
 import { addressGroup } from './address-group.js';
 import { admitConnection } from './entrance.js';
+import { pauseReading } from './socket-reading.js';
 import { READING_COST_MS, ReadingTurns } from './reading-turns.js';
+import { forgetKey, rememberKey, validKeyOf } from './shown-keys.js';
 
 /** Time for which an address may exceed the limit, ms: many clients behind one address need it to show their keys. */
 const JUDGED_AFTER_MS = 250;
@@ -14,6 +17,10 @@ const JUDGED_AFTER_MS = 250;
 const CROWD = 4;
 /** Bytes of bodies of one address that wait for their caller to be known. */
 const MAX_UNREAD_BYTES = 4 * 1_024 * 1_024;
+
+/** Time for which an address is read before others after a valid key came from it, ms. */
+const ADDRESS_WITH_KEY_MS = 600_000;
+const MAX_ADDRESSES_WITH_KEYS = 10_000;
 
 interface Peer {
   /** Maximum number of unknown connections; 0: unlimited. */
@@ -40,7 +47,9 @@ const knownSessions = new Set<string>();
 
 /** Connections that have not shown a key, by both ends: TLS gives the same connection another object. */
 const visitors = new Map<string, Visitor>();
-const reading = new ReadingTurns();
+/** Addresses from which a valid key came lately. */
+const withKeys = new LRUCache<string, true>({ max: MAX_ADDRESSES_WITH_KEYS, ttl: ADDRESS_WITH_KEY_MS });
+const reading = new ReadingTurns((address) => withKeys.has(address));
 /** Connections bounded at all, and those of them whose request was charged. */
 const bounded = new WeakSet<Socket>();
 const charged = new WeakSet<Socket>();
@@ -54,14 +63,24 @@ export function boundPeers(server: Server, limit: number): void {
   server.on('connection', (socket: Socket) => arrive(peers, limit, socket));
   server.on('secureConnection', (socket: Socket) => secure(socket));
   // Upgraded connections are bounded by their transport.
-  server.prependListener('upgrade', ({ socket }: IncomingMessage) => {
-    chargeReading(socket, 'request');
-    leave(socket);
-  });
+  server.prependListener('upgrade', ({ socket }: IncomingMessage) => forget(visitors.get(nameOf(socket))));
 }
 
-/** Removes a connection from the bounds after its caller has shown a valid key and is within its limits. */
-export function becomesKnown(socket: Socket): void {
+/** Charges an upgrade as it arrives. What follows it is not read before it is handed over. */
+export function upgradeArrives({ socket }: IncomingMessage): void {
+  chargeReading(socket, 'request');
+  reading.leave(socket);
+  pauseReading(socket);
+}
+
+/** Removes the connection of a request from the bounds after its caller has shown a valid key and is within its limits. */
+export function becomesKnown(request: IncomingMessage): void {
+  rememberKey(request);
+  withKeys.set(addressOf(request.socket), true);
+  release(request.socket);
+}
+
+function release(socket: Socket): void {
   if (charged.delete(socket)) reading.charge(addressOf(socket), -READING_COST_MS.request);
   leave(socket);
 }
@@ -70,24 +89,30 @@ export function becomesKnown(socket: Socket): void {
  * Gives back the place of a connection whose caller has shown a valid key and is beyond its limits, and reads it in turns, like
  * one without a key, until the caller is within them: refusing costs the loop the same.
  */
-export function exceedsLimits(socket: Socket): void {
+export function exceedsLimits(request: IncomingMessage): void {
+  forgetKey(request);
+  const { socket } = request;
   forget(visitors.get(nameOf(socket)));
   if (bounded.has(socket)) reading.enter(socket, addressOf(socket));
 }
 
-/** Begins a request: of a connection that has not shown a key in its turn. */
-export function beginInTurn(socket: Socket, begin: () => void): void {
-  reading.run(socket, () => {
-    chargeReading(socket, 'request');
+/** Begins a request: without a key that was valid lately, and on a connection that has not shown one, in its turn. */
+export function beginInTurn(request: IncomingMessage, begin: () => void): void {
+  if (validKeyOf(request) !== undefined) return begin();
+  reading.run(request.socket, () => {
+    chargeReading(request.socket, 'request');
     begin();
   });
 }
 
-/** Charges a request of a connection that has not shown a key, or a number of chunks of its body; `measuredMs`: if that was more. */
-export function chargeReading(socket: Socket, what: keyof typeof READING_COST_MS, count = 1, measuredMs = 0): void {
+/** Charges a request of a connection that has not shown a key, or chunks of its body, ms of the loop. */
+export function chargeReading(
+  socket: Socket,
+  ...[what, ms]: [what: 'arrival' | 'request'] | [what: 'chunks', measuredMs: number]
+): void {
   if (!reading.has(socket)) return;
   if (what === 'request') charged.add(socket);
-  reading.charge(addressOf(socket), Math.max(READING_COST_MS[what] * count, measuredMs));
+  reading.charge(addressOf(socket), what === 'chunks' ? ms : READING_COST_MS[what]);
 }
 
 /**
@@ -105,7 +130,7 @@ export function enterRequest(request: IncomingMessage, response: ServerResponse)
   if (visitor === undefined) return;
   const sessionId = SESSION_ID.exec(request.url ?? '')?.[1];
   if (sessionId !== undefined && knownSessions.has(sessionId)) {
-    becomesKnown(request.socket);
+    release(request.socket);
     return;
   }
   const unread = Math.min(declaredLength(request), MAX_SMALL_BODY_BYTES);

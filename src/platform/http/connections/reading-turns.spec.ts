@@ -79,7 +79,7 @@ describe('connections without a key', () => {
   it('are read a few per turn of the event loop and do not delay a connection with a key', async () => {
     const begun: string[] = [];
     server.on('request', (request, response) => {
-      if (request.url === '/known') becomesKnown(request.socket);
+      if (request.url === '/known') becomesKnown(request);
       begun.push(request.url ?? '');
       response.end('x');
     });
@@ -90,6 +90,26 @@ describe('connections without a key', () => {
     const answered = [...crowd, known].map((socket) => answers(socket, 1));
     for (const socket of crowd) socket.write(get('/crowd'));
     known.write(get('/known'));
+    await Promise.all(answered);
+    expect(begun.lastIndexOf('/known')).toBeLessThan(60);
+  });
+
+  it('let a new connection with a valid key of their own address overtake their requests', async () => {
+    const begun: string[] = [];
+    server.on('request', (request, response) => {
+      if (request.url === '/known') becomesKnown(request);
+      begun.push(request.url ?? '');
+      response.end('x');
+    });
+    const withKey = 'GET /known HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer valid\r\n\r\n';
+    const first = await open('127.0.8.1');
+    first.write(withKey);
+    await answers(first, 1);
+    const crowd = await openMany(120, () => '127.0.8.1');
+    const late = await open('127.0.8.1');
+    const answered = [...crowd, late].map((socket) => answers(socket, 1));
+    for (const socket of crowd) socket.write(get('/crowd'));
+    late.write(withKey);
     await Promise.all(answered);
     expect(begun.lastIndexOf('/known')).toBeLessThan(60);
   });
@@ -113,15 +133,15 @@ describe('connections without a key', () => {
     { of: 'a key' },
   ])('take at most half of the event loop with refused requests (sender: $of)', async ({ of }) => {
     let begun = 0;
-    server.on('request', ({ socket, url }: IncomingMessage, response: ServerResponse) => {
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       begun += 1;
-      if (url === '/known') exceedsLimits(socket);
+      if (request.url === '/known') exceedsLimits(request);
       response.end(Buffer.alloc(2_000));
     });
     const accepted: Socket[] = [];
     server.on('connection', (socket) => accepted.push(socket));
     const crowd = await openMany(20, (n) => `127.0.4.${1 + n}`);
-    if (of === 'a key') for (const socket of accepted) becomesKnown(socket);
+    if (of === 'a key') for (const socket of accepted) becomesKnown({ socket, headers: {} } as IncomingMessage);
     for (const socket of crowd) {
       let bytes = 0;
       socket.write(get(of === 'a key' ? '/known' : '/').repeat(32));

@@ -13,9 +13,10 @@ export const READING_COST_MS = {
   /** A request that arrives, and one that begins and is refused. */
   arrival: 0.05,
   request: 0.35,
-  /** A tiny chunk of a body: an object and an allocation each, 1.4 us in a young process, 10 us in the heap that a flood leaves. */
-  chunk: 0.01,
 } as const;
+
+/** Connections that are read for each request that begins: reading one costs little, and shows whether it has a key. */
+const READS_PER_START = 4;
 
 /** Recent costs up to which an address goes before the others, ms: about thirty requests. */
 const LITTLE_MS = 12;
@@ -23,19 +24,26 @@ const LITTLE_MS = 12;
 /**
  * Reads connections without a key, and begins their requests, as long as they leave 60 % of the loop's time to others. When they
  * have used theirs, none of them goes on; then one per turn of the loop, addresses in turns: a hundred that send at once would
- * be read in one turn. Requests behind another in one read have turns of their own, as a read may hold dozens. Every other turn
- * is for addresses that have cost little lately, so that a health probe does not wait until all of a crowd have had theirs.
+ * be read in one turn. Requests behind another in one read have turns of their own, as a read may hold dozens. One turn in three
+ * is for addresses from which a valid key came lately, and one for addresses that have cost little: a user's new connection, or
+ * a health probe, does not wait until all of a crowd have had their turns.
  */
 export class ReadingTurns {
   private readonly addresses = new WeakMap<Socket, string>();
   /** Connections that are read. */
   private readonly open = new Set<Socket>();
-  /** Connections that are not, and requests that wait to begin. */
-  private readonly held = new Rotation<Socket | (() => void)>();
+  /** Connections that are not. */
+  private readonly held = new Rotation<Socket>();
+  /** Requests that have been read and wait to begin. */
+  private readonly waiting = new Rotation<() => void>();
   private readonly share = new LoopShare(SHARE, MAX_AHEAD_MS);
   private readonly costs = new RecentCosts();
   private isRunning = false;
-  private isForLittle = false;
+  private readsInRow = 0;
+  private turn = 0;
+
+  /** `hasKeys`: whether a valid key came from an address lately. */
+  constructor(private readonly hasKeys: (address: string) => boolean = () => false) {}
 
   /** Takes in a connection. */
   enter(socket: Socket, address: string): void {
@@ -62,8 +70,8 @@ export class ReadingTurns {
   /** Begins a request of a connection: now, or in a turn of its address. */
   run(socket: Socket, begin: () => void): void {
     const address = this.addresses.get(socket);
-    if (address === undefined || this.open.has(socket)) begin();
-    else this.held.add(address, begin);
+    if (address === undefined || !this.isRunning) begin();
+    else this.waiting.add(address, begin);
   }
 
   /** Lets a connection go that has ended, been upgraded or shown a key. */
@@ -92,17 +100,38 @@ export class ReadingTurns {
 
   private next(): void {
     if (this.share.restMs > 0) return this.wait();
-    this.isForLittle = !this.isForLittle;
-    const next = (this.isForLittle ? this.nextOfLittle() : undefined) ?? this.held.next();
-    this.isRunning = next !== undefined;
-    if (next === undefined) return;
+    this.turn += 1;
+    this.isRunning = !this.held.isEmpty || !this.waiting.isEmpty;
+    if (!this.isRunning) return;
     this.wait();
-    if (typeof next.item === 'function') return next.item();
-    this.open.add(next.item);
-    resumeReading(next.item);
+    if (this.isStartDue()) this.start();
+    else this.read();
   }
 
-  private nextOfLittle(): { item: Socket | (() => void) } | undefined {
-    return this.held.next((address) => this.costs.of(address) <= LITTLE_MS);
+  private isStartDue(): boolean {
+    return !this.waiting.isEmpty && (this.held.isEmpty || this.readsInRow >= READS_PER_START);
+  }
+
+  private start(): void {
+    this.readsInRow = 0;
+    this.take(this.waiting)?.();
+  }
+
+  private read(): void {
+    this.readsInRow += 1;
+    const socket = this.take(this.held);
+    if (socket === undefined) return;
+    this.open.add(socket);
+    resumeReading(socket);
+  }
+
+  private take<T>(rotation: Rotation<T>): T | undefined {
+    return (this.preferred(rotation) ?? rotation.next())?.item;
+  }
+
+  private preferred<T>(rotation: Rotation<T>): { item: T } | undefined {
+    const kind = this.turn % 3;
+    if (kind === 0) return undefined;
+    return rotation.next(kind === 1 ? this.hasKeys : (address) => this.costs.of(address) <= LITTLE_MS);
   }
 }

@@ -1,8 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { addressOf, beginInTurn, chargeReading } from './peers.js';
+import { addressOf, beginInTurn, chargeReading, upgradeArrives } from './peers.js';
 import { RequestTurns } from './request-turns.js';
-import { stopRequests } from './socket-reading.js';
+import { validKeyOf } from './shown-keys.js';
+import { handOver, stopRequests } from './socket-reading.js';
 
 /** Requests that may wait on one connection behind the current one; the connection ends after the last of them. */
 const MAX_WAITING = 32;
@@ -46,7 +47,7 @@ export function oneRequestAtATime(
       if (request.socket.destroyed) return;
       if (steps.every((step) => step(request, response))) emit('request', request, response);
     };
-    beginInTurn(request.socket, () => turns.run(addressOf(request.socket), start));
+    beginInTurn(request, () => turns.run(validKeyOf(request) ?? addressOf(request.socket), start));
   };
 
   const arrive = (request: IncomingMessage, response: ServerResponse): void => {
@@ -62,12 +63,18 @@ export function oneRequestAtATime(
   };
 
   /** Upgrades once the requests before it are answered: their answers would be read as frames. */
-  const upgrade = ({ socket }: IncomingMessage, change: () => void): void => {
+  const upgrade = (request: IncomingMessage, change: () => void): void => {
+    const { socket } = request;
     // Node leaves it without a listener, and a reset before its new owner listens would end the process.
     socket.on('error', () => undefined);
+    upgradeArrives(request);
+    const begin = (): void => {
+      handOver(socket);
+      change();
+    };
     const line = lines.get(socket);
-    if (line?.inWork) line.waiting.push({ begin: change });
-    else change();
+    if (line?.inWork) line.waiting.push({ begin });
+    else begin();
   };
 
   server.emit = (event: string | symbol, ...values: unknown[]): boolean => {

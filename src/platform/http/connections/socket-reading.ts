@@ -1,15 +1,21 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
+/** Node's name of the parser's callback for chunks. */
+const ON_BODY = 3;
+
 /** State that Node keeps of a connection of its HTTP server. */
 interface HttpSocket extends Socket {
   /** Whether Node has paused reading because answers wait to be taken. */
   _paused?: boolean;
+  readableFlowing: boolean | null;
   parser?: {
     pause?: () => void;
     resume?: () => void;
     /** Gets a request and says what follows it. */
     onIncoming?: (request: IncomingMessage) => number;
+    /** Gets each chunk of a body; while it is undefined, chunks cost 0.03 us instead of 1.4. */
+    [ON_BODY]?: (chunk: Buffer) => void;
   } | null;
 }
 
@@ -41,7 +47,7 @@ export function pauseReading(socket: HttpSocket): void {
   socket.pause();
 }
 
-/** Reads a connection on, unless Node has paused it by itself. An upgraded one waits for its new owner. */
+/** Reads a connection on, unless Node has paused it by itself. */
 export function resumeReading(socket: HttpSocket): void {
   if (stopped.has(socket) || !held.delete(socket)) return;
   const { _paused } = socket;
@@ -50,8 +56,19 @@ export function resumeReading(socket: HttpSocket): void {
   // Node reads on once the client has taken its answers.
   if (socket.destroyed || _paused) return;
   socket.parser?.resume?.();
-  if (socket.readableFlowing === null) socket._read(0);
-  else socket.resume();
+  socket.resume();
+}
+
+/**
+ * Gives an upgraded connection to its new owner. Until the owner listens, what arrives stays in the connection: Node would let
+ * it flow into nothing once the answer before the upgrade is finished, and would not read on if reading was paused.
+ */
+export function handOver(socket: HttpSocket): void {
+  held.delete(socket);
+  Reflect.deleteProperty(socket, '_paused');
+  Reflect.deleteProperty(socket, 'resume');
+  socket.readableFlowing = null;
+  socket._read(0);
 }
 
 /**
@@ -63,9 +80,18 @@ export function stopRequests(socket: HttpSocket): void {
   stop(socket);
 }
 
-/** Stops the body of a connection that ends, in the middle of what was read: the rest may be thousands of chunks. */
+/**
+ * Stops the body of a connection that ends, in the middle of what was read: the rest may be thousands of chunks. The parser goes
+ * over them alone. Its callback returns with the connection's end, since Node gives the same parser to a later connection.
+ */
 export function stopBody(socket: HttpSocket): void {
-  socket.parser?.pause?.();
+  const { parser } = socket;
+  const onBody = parser?.[ON_BODY];
+  if (parser && onBody) {
+    parser[ON_BODY] = undefined;
+    socket.prependOnceListener('close', () => (parser[ON_BODY] = onBody));
+  }
+  parser?.pause?.();
   stop(socket);
 }
 

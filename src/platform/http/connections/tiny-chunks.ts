@@ -4,17 +4,34 @@ import { chargeChunks } from './entrance.js';
 import { addressOf, chargeReading } from './peers.js';
 import { stopBody } from './socket-reading.js';
 
-/** Chunks that a body may have whatever their size: input typed letter by letter is short. */
-const FREE_CHUNKS = 8_192;
-/** Least mean size of the chunks beyond these, bytes. */
-const MIN_CHUNK_BYTES = 16;
-/** Tiny chunks that are charged to the address at once. */
-const PORTION = 256;
+/** Chunks that a body may have whatever their size, and least mean size of the chunks beyond these, bytes. */
+interface ChunkBounds {
+  readonly free: number;
+  readonly meanBytes: number;
+}
+/** Input typed letter by letter is short. */
+const OF_BEGUN: ChunkBounds = { free: 8_192, meanBytes: 16 };
+/** Bounds of a request that waits for its turn: the cost of a body that nobody may want delays the requests behind it. */
+const OF_WAITING: ChunkBounds = { free: 128, meanBytes: 256 };
+/** Size below which a chunk is charged to its address, bytes. */
+const TINY_BYTES = 16;
+/** Size below which chunks cost more than their bytes, and are measured. */
+const SMALL_BYTES = 256;
+/** Small chunks that are charged at once. */
+const PORTION = 64;
 /**
- * Processor time that the tiny chunks of a request may take in one turn of the loop, ms: 8,000 take 11 in a young process, and
+ * Processor time that the small chunks of a request may take in one turn of the loop, ms: 8,000 take 11 in a young process, and
  * 400 in the heap that a flood of connections leaves, since each is an allocation.
  */
 const MAX_TURN_MS = 40;
+
+const begun = new WeakSet<IncomingMessage>();
+
+/** Notes that a request has had its turn; always true. */
+export function noteBegun(request: IncomingMessage): true {
+  begun.add(request);
+  return true;
+}
 
 /**
  * Ends the connection of a request whose body comes in thousands of tiny chunks, or whose address has sent too many of them in
@@ -24,23 +41,18 @@ const MAX_TURN_MS = 40;
 export function boundChunks(request: IncomingMessage, isOwnAddress: boolean): void {
   if (request.headers['transfer-encoding'] === undefined) return;
   const address = isOwnAddress ? addressOf(request.socket) : undefined;
-  let [chunks, bytes, tiny, isEnded] = [0, 0, 0, false];
-  const turn = new TurnCost();
+  const counted = new ChunkCount();
+  let isEnded = false;
   // Node would discard what follows the answer uncounted; it costs the loop as much.
   Object.assign(request, { _dump: () => request.resume() });
   const push = request.push.bind(request) as (chunk: Buffer | null, encoding?: BufferEncoding) => boolean;
   request.push = (chunk: Buffer | null, encoding?: BufferEncoding): boolean => {
-    const length = chunk?.length ?? MIN_CHUNK_BYTES;
     // Other chunks of the same read may still arrive.
     if (isEnded) return false;
-    if (length < MIN_CHUNK_BYTES) {
-      tiny += 1;
-      turn.begin();
-    }
-    const isPaid = tiny % PORTION !== 0 || length >= MIN_CHUNK_BYTES || pay(request, address, turn);
-    chunks += 1;
-    bytes += length;
-    if (isPaid && chunks <= FREE_CHUNKS + bytes / MIN_CHUNK_BYTES) return push(chunk, encoding);
+    if (chunk === null) return push(chunk);
+    counted.add(chunk.length);
+    const isPaid = !counted.isPortion || pay(request, address, counted);
+    if (isPaid && counted.isWithin(begun.has(request) ? OF_BEGUN : OF_WAITING)) return push(chunk, encoding);
     isEnded = true;
     stopBody(request.socket);
     request.destroy();
@@ -48,12 +60,46 @@ export function boundChunks(request: IncomingMessage, isOwnAddress: boolean): vo
   };
 }
 
-/** Charges a portion of tiny chunks; false: too many, or too costly in this turn. */
-function pay({ socket }: IncomingMessage, address: string | undefined, turn: TurnCost): boolean {
-  const { lastMs, ms } = turn.measure();
+/** Charges a portion of small chunks; false: too many, or too costly in this turn. */
+function pay({ socket }: IncomingMessage, address: string | undefined, counted: ChunkCount): boolean {
+  const { lastMs, ms } = counted.turn.measure();
   if (address === undefined) return ms <= MAX_TURN_MS;
-  chargeReading(socket, 'chunk', PORTION, lastMs);
-  return chargeChunks(address, PORTION) && ms <= MAX_TURN_MS;
+  chargeReading(socket, 'chunks', lastMs);
+  return chargeChunks(address, counted.takeTiny()) && ms <= MAX_TURN_MS;
+}
+
+/** Chunks of one body. */
+class ChunkCount {
+  readonly turn = new TurnCost();
+  private chunks = 0;
+  private bytes = 0;
+  private small = 0;
+  private tiny = 0;
+
+  /** Whether the last chunk completed a portion of small ones. */
+  isPortion = false;
+
+  add(length: number): void {
+    this.chunks += 1;
+    this.bytes += length;
+    this.isPortion = false;
+    if (length >= SMALL_BYTES) return;
+    this.turn.begin();
+    this.small += 1;
+    if (length < TINY_BYTES) this.tiny += 1;
+    this.isPortion = this.small % PORTION === 0;
+  }
+
+  /** Returns the number of tiny chunks since the last call. */
+  takeTiny(): number {
+    const { tiny } = this;
+    this.tiny = 0;
+    return tiny;
+  }
+
+  isWithin({ free, meanBytes }: ChunkBounds): boolean {
+    return this.chunks <= free + this.bytes / meanBytes;
+  }
 }
 
 /** Processor time of the loop since the first chunk of this turn. */

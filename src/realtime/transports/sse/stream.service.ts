@@ -49,7 +49,7 @@ export class StreamService implements BeforeApplicationShutdown {
     const wanted = await this.wantedBy(request, response, { query, caller });
     const resuming = wanted.options.since !== undefined;
     await this.admission.enter(caller, { address, connectionId, resuming });
-    becomesKnown(request.socket);
+    becomesKnown(request);
     const leave = () => this.admission.leave(caller, connectionId);
     if (response.destroyed) return leave();
     response.once('close', leave);

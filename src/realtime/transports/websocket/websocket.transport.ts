@@ -109,7 +109,7 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     if (stream.destroyed) return place?.leave();
     const becomesKnown = () => {
       place?.known();
-      connectionBecomesKnown(request.socket);
+      connectionBecomesKnown(request);
     };
     this.sockets.handleUpgrade(request, stream, head, (socket) =>
       this.open(socket, request, { ...origin, becomesKnown }, shown),

@@ -1,0 +1,38 @@
+import { hash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { LRUCache } from 'lru-cache';
+
+/** Time for which a valid key is remembered after its last request, ms. */
+const REMEMBERED_MS = 60_000;
+const MAX_KEYS = 10_000;
+/** Longest header whose key is remembered, characters: hashing is done before the key is checked. */
+const MAX_HEADER_LENGTH = 4_096;
+
+/** Authorization headers that were valid lately, hashed: the process must not retain secrets. */
+const valid = new LRUCache<string, true>({ max: MAX_KEYS, ttl: REMEMBERED_MS });
+
+/** Remembers the key of a request as valid and within its limits. */
+export function rememberKey(request: IncomingMessage): void {
+  const name = nameOf(request);
+  if (name !== undefined) valid.set(name, true);
+}
+
+/** Forgets the key of a request, which exceeds its limits. */
+export function forgetKey(request: IncomingMessage): void {
+  const name = nameOf(request);
+  if (name !== undefined) valid.delete(name);
+}
+
+/**
+ * Returns a name for the key of a request if the key was valid within the last minute: its requests need not wait among those
+ * without a key, which may come from the same address. The key is checked in any case when the request begins.
+ */
+export function validKeyOf(request: IncomingMessage): string | undefined {
+  const name = nameOf(request);
+  return name !== undefined && valid.has(name) ? name : undefined;
+}
+
+function nameOf({ headers: { authorization } }: IncomingMessage): string | undefined {
+  if (authorization === undefined || authorization.length > MAX_HEADER_LENGTH) return undefined;
+  return hash('sha256', authorization, 'base64');
+}
