@@ -10,6 +10,11 @@ export class Rotation<T> {
     return this.waiting.size === 0;
   }
 
+  /** Number of names that wait. */
+  get names(): number {
+    return this.waiting.size;
+  }
+
   add(name: string, item: T): void {
     const items = this.waiting.get(name);
     if (items === undefined) this.waiting.set(name, [item]);

@@ -115,6 +115,11 @@ export function chargeReading(
   reading.charge(addressOf(socket), what === 'chunks' ? ms : READING_COST_MS[what]);
 }
 
+/** Whether a crowd of addresses without a key waits to be read. */
+export function isCrowded(): boolean {
+  return reading.isCrowded;
+}
+
 /**
  * Removes every connection from the bounds that belongs to this session of Socket.IO, whose client has shown a valid key: a
  * polling client uses several. Returns the function to call at the session's end.

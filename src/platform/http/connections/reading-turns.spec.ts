@@ -114,6 +114,19 @@ describe('connections without a key', () => {
     expect(begun.lastIndexOf('/known')).toBeLessThan(60);
   });
 
+  it('have no body read on after it was refused, however many take turns', async () => {
+    server.on('request', (_, response) => response.writeHead(401).end('x'));
+    const accepted: Socket[] = [];
+    server.on('connection', (socket) => accepted.push(socket));
+    const crowd = await openMany(120, () => '127.0.3.1');
+    const ended = crowd.map((socket) => new Promise((resolve) => socket.resume().once('close', resolve)));
+    for (const socket of crowd) {
+      socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n${'x'.repeat(4_000_000)}`);
+    }
+    await Promise.all(ended);
+    expect(Math.max(...accepted.map(({ bytesRead }) => bytesRead))).toBeLessThan(1_000_000);
+  });
+
   it('are closed if they write thousands of requests; a later connection is answered', async () => {
     server.on('request', (_, response) => response.end('x'));
     const crowd = await openMany(20, (n) => `127.0.5.${1 + n}`);

@@ -4,9 +4,14 @@ import { LoopShare } from '../../loop/loop-share.js';
 import { RecentCosts } from './recent-costs.js';
 import { pauseReading, resumeReading } from './socket-reading.js';
 
-/** Share of the loop that connections without a key may fill, and time that they may use ahead of it, ms. */
+/**
+ * Share of the loop that connections without a key may fill, and time that they may use ahead of it, ms: a hundred connections
+ * at once are refused faster than the system could take in what they send.
+ */
 const SHARE = 0.4;
-const MAX_AHEAD_MS = 8;
+const MAX_AHEAD_MS = 60;
+/** Time of one turn of the loop that they may use before one is read per turn, ms. */
+const MAX_TURN_MS = 8;
 
 /** Costs of what such connections send, ms of the loop. */
 export const READING_COST_MS = {
@@ -17,6 +22,9 @@ export const READING_COST_MS = {
 
 /** Connections that are read for each request that begins: reading one costs little, and shows whether it has a key. */
 const READS_PER_START = 4;
+
+/** Waiting addresses that are a crowd. */
+const CROWD = 8;
 
 /** Recent costs up to which an address goes before the others, ms: about thirty requests. */
 const LITTLE_MS = 12;
@@ -41,6 +49,8 @@ export class ReadingTurns {
   private isRunning = false;
   private readsInRow = 0;
   private turn = 0;
+  /** Costs of this turn of the loop; undefined: none yet. */
+  private ofTurn: number | undefined;
 
   /** `hasKeys`: whether a valid key came from an address lately. */
   constructor(private readonly hasKeys: (address: string) => boolean = () => false) {}
@@ -59,11 +69,18 @@ export class ReadingTurns {
     return this.addresses.has(socket);
   }
 
+  /** Whether so many addresses wait that a costly body of each would delay newcomers by seconds. */
+  get isCrowded(): boolean {
+    return this.held.names + this.waiting.names > CROWD;
+  }
+
   /** Charges what connections of an address have sent, ms; a negative cost is given back. */
   charge(address: string, ms: number): void {
     this.costs.add(address, ms);
     this.share.charge(ms);
-    if (this.share.restMs === 0) return;
+    if (this.ofTurn === undefined) setImmediate(() => (this.ofTurn = undefined));
+    this.ofTurn = (this.ofTurn ?? 0) + ms;
+    if (this.ofTurn <= MAX_TURN_MS && this.share.restMs === 0) return;
     for (const other of this.open) this.hold(other);
   }
 

@@ -77,7 +77,7 @@ export function handOver(socket: HttpSocket): void {
  */
 export function stopRequests(socket: HttpSocket): void {
   if (socket.parser) socket.parser.onIncoming = () => SKIP_REST;
-  stop(socket);
+  stopReading(socket);
 }
 
 /**
@@ -92,10 +92,11 @@ export function stopBody(socket: HttpSocket): void {
     socket.prependOnceListener('close', () => (parser[ON_BODY] = onBody));
   }
   parser?.pause?.();
-  stop(socket);
+  stopReading(socket);
 }
 
-function stop(socket: HttpSocket): void {
+/** Stops reading a connection for good. */
+export function stopReading(socket: HttpSocket): void {
   stopped.add(socket);
   pauseReading(socket);
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { threadCpuMs } from '../../loop/thread-cpu.js';
 import { chargeChunks } from './entrance.js';
-import { addressOf, chargeReading } from './peers.js';
+import { addressOf, chargeReading, isCrowded } from './peers.js';
 import { stopBody } from './socket-reading.js';
 
 /** Chunks that a body may have whatever their size, and least mean size of the chunks beyond these, bytes. */
@@ -11,8 +11,8 @@ interface ChunkBounds {
 }
 /** Input typed letter by letter is short. */
 const OF_BEGUN: ChunkBounds = { free: 8_192, meanBytes: 16 };
-/** Bounds of a request that waits for its turn: the cost of a body that nobody may want delays the requests behind it. */
-const OF_WAITING: ChunkBounds = { free: 128, meanBytes: 256 };
+/** Bounds of a request that waits in a crowd for its turn: the cost of a body that nobody may want delays those behind it. */
+const OF_CROWD: ChunkBounds = { free: 128, meanBytes: 256 };
 /** Size below which a chunk is charged to its address, bytes. */
 const TINY_BYTES = 16;
 /** Size below which chunks cost more than their bytes, and are measured. */
@@ -52,7 +52,8 @@ export function boundChunks(request: IncomingMessage, isOwnAddress: boolean): vo
     if (chunk === null) return push(chunk);
     counted.add(chunk.length);
     const isPaid = !counted.isPortion || pay(request, address, counted);
-    if (isPaid && counted.isWithin(begun.has(request) ? OF_BEGUN : OF_WAITING)) return push(chunk, encoding);
+    if (isPaid && counted.isWithin(begun.has(request) || !isCrowded() ? OF_BEGUN : OF_CROWD))
+      return push(chunk, encoding);
     isEnded = true;
     stopBody(request.socket);
     request.destroy();

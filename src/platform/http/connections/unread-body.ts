@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MAX_SMALL_BODY_BYTES } from '../bodies/body-limit.js';
 import { declaredLength, hasBody } from '../bodies/read-body.js';
+import { stopReading } from './socket-reading.js';
 
 /** Time for a client to finish a body of unknown length, and to read its answer before its connection is cut, ms. */
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -53,7 +54,7 @@ function leave(request: IncomingMessage, declared: number): void {
 function cut(request: IncomingMessage): void {
   const { socket } = request;
   request._read = () => undefined;
-  socket.pause();
+  stopReading(socket);
   socket.end();
   const last = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS);
   socket.once('close', () => clearTimeout(last));
