@@ -8,6 +8,8 @@ import { Fcm } from './channels/push/fcm.js';
 import { WebPush } from './channels/push/web-push.js';
 import { EgressPolicy } from './core/egress-policy.js';
 import { Deliveries } from './deliveries/deliveries.js';
+import { DueTargets } from './deliveries/due-targets.js';
+import { Holds } from './deliveries/holds.js';
 import { DeliveriesController } from './deliveries/deliveries.controller.js';
 import { DeliveryClaims } from './deliveries/delivery-claims.js';
 import { DeliveryLog } from './deliveries/delivery-log.js';
@@ -58,6 +60,8 @@ const DELIVERY_PARTS = [
   DeliveryResults,
   DeliveryWorker,
   DeliveryRetention,
+  DueTargets,
+  Holds,
   Redelivery,
   StorageBudget,
 ];

@@ -36,6 +36,17 @@ describe('the concurrency limiter of deliveries', () => {
     expect(begun).toEqual(['slow-0', 'slow-1', 'slow-2', 'other']);
   });
 
+  it('lets users take turns, however many receivers each has', async () => {
+    const { begun, work, end } = works();
+    const turnstile = new Turnstile({ most: 2, perReceiver: 1, perUser: 2 });
+    for (let n = 0; n < 50; n++) {
+      for (const user of ['u', 'v']) turnstile.enter({ receiver: `${user}${n}`, user }, work(`${user}${n}`));
+    }
+    turnstile.enter({ receiver: 'hook', user: 'other' }, work('other'));
+    for (let n = 0; n < 3; n++) await end();
+    expect(begun).toEqual(['u0', 'v0', 'u1', 'v1', 'other']);
+  });
+
   it('finishes started deliveries on close and starts no further deliveries', async () => {
     const { begun, work, end } = works();
     const turnstile = new Turnstile({ most: 1, perReceiver: 1, perUser: 1 });

@@ -1,8 +1,11 @@
 import type { PoolClient } from 'pg';
-import type { Admission, Candidate } from '../core/admission.js';
+import type { Admission, Candidate, DeliveryLimits } from '../core/admission.js';
 import { CHANNEL_NAMES, CHANNELS, channelsWhere } from '../core/channels/catalogue.js';
 import type { CandidateRow } from './delivery-row.js';
 import { FIRING, isEnd, UNFINISHED, WAKE } from './order.js';
+
+/** Maximum numbers of messages to one target; 0: no limit. */
+type TargetLimits = Pick<DeliveryLimits, 'webhookRate' | 'mailDaily'>;
 
 /** Waiting delivery and the decision about it. */
 export interface Decision {
@@ -63,24 +66,26 @@ const SIGNED = channelsWhere(({ isSigned }) => isSigned)
   .join();
 
 /**
- * SQL that counts the attempts to a target within the period of its channel's limit. For a channel that collects messages
- * above the limit, collected ones do not count.
+ * Returns the SQL that counts the attempts to a target within the period of its channel's limit, up to the limit: the counts of
+ * a target without a limit would take longer with every message to it. For a channel that collects messages above the limit,
+ * collected ones do not count.
  */
-const RECENT = CHANNEL_NAMES.map((channel) => {
-  const { per, sendsTogether } = CHANNELS[channel].limits;
-  return `WHEN '${channel}' THEN (SELECT count(*) FROM deliveries r WHERE r.target_id = t.id
-        AND r.started_at > now() - interval '1 ${per}'${sendsTogether ? ' AND NOT r.digest' : ''})`;
-}).join('\n      ');
+const recent = (limits: TargetLimits): string =>
+  CHANNEL_NAMES.map((channel) => {
+    const { per, sendsTogether, setting } = CHANNELS[channel].limits;
+    return `WHEN '${channel}' THEN (SELECT count(*) FROM (SELECT FROM deliveries r WHERE r.target_id = t.id
+        AND r.started_at > now() - interval '1 ${per}'${sendsTogether ? ' AND NOT r.digest' : ''} LIMIT ${limits[setting]}) r)`;
+  }).join('\n      ');
 
-/** SQL that selects deliveries (d) as candidates; a WHERE clause must follow. */
-export const CANDIDATE = `
+/** Returns the SQL that selects deliveries (d) as candidates; a WHERE clause must follow. */
+export const candidate = (limits: TargetLimits): string => `
   SELECT d.id, d.position, d.user_id, d.target_id, d.channel, d.target, d.type, d.data, d.template, d.format, d.priority,
     d.digest, d.collapse_key, d.standalone, d.state, d.attempts, d.tries, d.created_at, d.expires_at, d.asked,
     d.rule_ids, t.host, t.status, t.status_reason, t.verified_at, t.sealed, t.breaker_open_until,
     CASE WHEN d.channel IN (${SIGNED}) THEN ARRAY(SELECT s.sealed FROM webhook_secrets s WHERE s.target_id = t.id
       AND (s.retires_at IS NULL OR s.retires_at > now()) ORDER BY s.id DESC LIMIT 3) ELSE '{}' END AS secrets,
     CASE d.channel
-      ${RECENT}
+      ${recent(limits)}
       END AS recent,
     CASE WHEN before.is_open THEN 'open' WHEN d.type = 'alert.resolved' THEN (${FIRING}) ELSE 'none' END AS before,
     before.next AS before_next, ${isEnd('d')} AS is_end

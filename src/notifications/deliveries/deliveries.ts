@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
+import { BurstLimit } from '../core/burst-limit.js';
 import { CHANNELS } from '../core/channels/catalogue.js';
 import type { NewDelivery, SystemType } from '../core/delivery.js';
 import { newId, sha256, UUID } from '../core/ids.js';
@@ -17,6 +18,11 @@ export type SystemDelivery = Omit<NewDelivery, 'type' | 'data'> & { type: System
 
 /** Time after which the sweeper enqueues a recorded message without a job, ms. */
 const ANNOUNCED_WITHIN_MS = 15_000;
+/**
+ * Maximum number of a user's messages that a process enqueues per second. The sweeper takes further ones, user by user, so that
+ * the queues are short for everyone.
+ */
+const ANNOUNCED_OF_USER = 50;
 /** Maximum number of messages that wait for the confirmation of one target; further messages are suppressed. */
 const MAX_UNCONFIRMED = 100;
 /** Period in which all messages of one rule to one target that the budget refuses share one row, ms. */
@@ -30,6 +36,7 @@ const NOTICE_LIFE_MS = 86_400_000;
 @Injectable()
 export class Deliveries {
   private readonly logger = new Logger(Deliveries.name);
+  private readonly announced = new BurstLimit(ANNOUNCED_OF_USER, 1_000);
 
   constructor(
     private readonly database: Database,
@@ -126,7 +133,13 @@ export class Deliveries {
   }
 
   private async enqueue(ids: readonly string[]): Promise<void> {
-    await this.lanes.put(await this.database.query<Job & { [column: string]: unknown }>(DUE, [ids]));
+    const jobs = await this.database.query<Job & { [column: string]: unknown }>(DUE, [ids]);
+    const now = performance.now();
+    const { queued = [], swept = [] } = Object.groupBy(jobs, ({ user }) =>
+      this.announced.allows(user, now) ? 'queued' : 'swept',
+    );
+    await this.lanes.put(queued);
+    if (swept.length > 0) await this.database.query(LEAVE_TO_SWEEPER, [swept.map(({ id }) => id)]);
   }
 
   /** Returns the ids of messages that were already recorded, for example because a transition was evaluated twice. */
@@ -260,6 +273,10 @@ const SUPERSEDE = `
   WHERE o.target_id = n.target_id AND o.collapse_key = n.collapse_key AND o.position < n.position AND NOT o.digest
     AND NOT o.standalone
     AND (o.state = 'retrying' OR (o.state = 'pending' AND o.next_attempt_at > now()))`;
+
+/** SQL that makes messages due at once that get no job. */
+const LEAVE_TO_SWEEPER = `
+  UPDATE deliveries SET due_at = now() WHERE id = ANY($1) AND state IN ('pending', 'retrying') AND next_attempt_at <= now()`;
 
 const DUE = `
   SELECT d.id, d.channel, ${priorityOf('d')} AS priority, d.attempts, d.target_id AS receiver, d.user_id AS "user", t.failures > 0 AS slow

@@ -8,8 +8,9 @@ import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { Batcher } from './batcher.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
-import { CANDIDATE, leavesInDigest, putOff, targetOf, type Decision } from './candidates.js';
+import { candidate, leavesInDigest, putOff, targetOf, type Decision } from './candidates.js';
 import { HAND_OVER_MS } from './hand-over.js';
+import { Holds } from './holds.js';
 import { claimed, type CandidateRow, type ClaimedDelivery } from './delivery-row.js';
 import { askWishes, type Wishes } from './wishes.js';
 import type { Lane } from '../core/channels/definition.js';
@@ -30,16 +31,21 @@ export type Claim = ClaimedDelivery | 'done' | 'slow';
 @Injectable()
 export class DeliveryClaims {
   private readonly limits: DeliveryLimits;
+  private readonly candidates: string;
+  private readonly members: string;
   private readonly batchers: Record<Lane, Batcher<string, Claim>>;
 
   constructor(
     private readonly database: Database,
     private readonly metrics: DeliveryMetrics,
     private readonly clock: Clock,
+    private readonly holds: Holds,
     settings: Settings,
   ) {
     const { webhookRate, hostRate, userRate, mailDaily } = settings;
     this.limits = { webhookRate, hostRate, userRate, mailDaily };
+    this.candidates = candidate(this.limits) + OF_IDS;
+    this.members = candidate(this.limits) + OF_TARGETS;
     // One batch at a time, because each batch must count the messages that the previous one permitted.
     this.batchers = {
       main: new Batcher((ids) => this.claimAll(ids, 'main'), MAX_BATCH, 1),
@@ -61,13 +67,17 @@ export class DeliveryClaims {
       // If a crash of PostgreSQL loses a claim, the message is repeated with the same id, which at-least-once delivery
       // permits.
       await tx.query('SET LOCAL synchronous_commit = off');
-      const { rows } = await tx.query<CandidateRow>(CANDIDATES, [ids]);
+      const { rows } = await tx.query<CandidateRow>(this.candidates, [ids]);
       const now = this.clock.now();
-      const asked = decide(rows, await askWishes(tx, rows), this.limits, lane, now);
+      const asked = decide(rows, await askWishes(tx, rows, this.limits), this.limits, lane, now);
       const members = await this.digestMembers(tx, asked);
-      const decisions = [...asked, ...decide(members, await askWishes(tx, members), this.limits, lane, now)];
+      const decisions = [
+        ...asked,
+        ...decide(members, await askWishes(tx, members, this.limits), this.limits, lane, now),
+      ];
       await this.takeProbes(tx, decisions, now);
       await this.store(tx, decisions, now);
+      this.holds.note(decisions, now);
       return answers(ids, decisions, now);
     });
   }
@@ -81,7 +91,7 @@ export class DeliveryClaims {
     const targets = leaving.map(({ row }) => row.target_id);
     if (targets.length === 0) return [];
     const known = asked.map(({ row }) => row.id);
-    return (await tx.query<CandidateRow>(MEMBERS, [targets, known, DIGEST_MEMBERS])).rows;
+    return (await tx.query<CandidateRow>(this.members, [targets, known, DIGEST_MEMBERS])).rows;
   }
 
   /** Assigns one probe per half-open endpoint, to the first worker; other workers wait for its result. */
@@ -173,9 +183,9 @@ function answers(ids: readonly string[], decisions: readonly Decision[], now: nu
 /** SQL condition of waiting deliveries. The tolerance of 1 s is for clocks of other machines that are slightly ahead. */
 const WAITING = `d.state IN ('pending', 'retrying') AND d.next_attempt_at <= now() + interval '1 second'`;
 
-const CANDIDATES = `${CANDIDATE} WHERE d.id = ANY($1) AND ${WAITING} ORDER BY d.position FOR UPDATE OF d SKIP LOCKED`;
+const OF_IDS = ` WHERE d.id = ANY($1) AND ${WAITING} ORDER BY d.position FOR UPDATE OF d SKIP LOCKED`;
 
-const MEMBERS = `${CANDIDATE} WHERE d.target_id = ANY($1) AND d.digest AND NOT d.id = ANY($2) AND ${WAITING}
+const OF_TARGETS = ` WHERE d.target_id = ANY($1) AND d.digest AND NOT d.id = ANY($2) AND ${WAITING}
   ORDER BY d.position LIMIT $3 FOR UPDATE OF d SKIP LOCKED`;
 
 const START = `

@@ -3,14 +3,17 @@ import type { Channel } from '../core/channels/catalogue.js';
 import type { Lane } from '../core/channels/definition.js';
 import { safeReason } from '../core/safe-reason.js';
 import type { Outcome } from '../core/outcome.js';
+import type { Claimant } from '../core/shares.js';
 import { NotificationChannel } from '../channels/notification-channel.js';
 import { Channels } from '../channels/channels.js';
+import { Clock } from '../../platform/clock/clock.js';
 import { DeliveryClaims } from './delivery-claims.js';
 import type { ClaimedDelivery } from './delivery-row.js';
 import { DeliveryResults } from './delivery-results.js';
 import { HandOverLate } from './hand-over.js';
-import { Lanes, type JobData } from './lanes.js';
-import { ReceiverLanes } from './receiver-lanes.js';
+import { Holds } from './holds.js';
+import type { JobData } from './lanes.js';
+import { ReceiverLanes, type Receiver } from './receiver-lanes.js';
 
 type Taken = JobData & { channel: Channel };
 
@@ -25,29 +28,36 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
   private readonly receivers = new ReceiverLanes();
 
   constructor(
-    private readonly lanes: Lanes,
     private readonly claims: DeliveryClaims,
     private readonly results: DeliveryResults,
     private readonly channels: Channels,
+    private readonly holds: Holds,
+    private readonly clock: Clock,
   ) {}
 
   async beforeApplicationShutdown(): Promise<void> {
     await this.results.handBack(await this.receivers.close());
   }
 
-  /** Puts the delivery in line for its receiver's turn, without waiting for the turn: its job is then done. */
+  /**
+   * Puts the delivery in line for its receiver's turn, without waiting for the turn: its job is then done. If there is no room,
+   * the delivery is due for the sweepers of all processes.
+   */
   take({ id, channel, receiver, user = id }: Taken, lane: Lane): void {
     const job = { id, channel, receiver: receiver ?? id, user };
-    this.receivers.enter(job, lane, async () => {
-      try {
-        await this.deliver({ ...job, receiver: receiver ?? null }, lane);
-      } catch (error) {
-        this.logger.warn(
-          { deliveryId: id, reason: safeReason(error) },
-          'delivery could not be sent; the sweeper will retry it',
-        );
-      }
-    });
+    const entered = this.receivers.enter(job, lane, () =>
+      this.tried(id, () => this.deliver({ ...job, receiver: receiver ?? null }, lane)),
+    );
+    if (!entered) void this.tried(id, () => this.results.handBack([id]));
+  }
+
+  /** Returns the room in line for further deliveries to a receiver: little while nothing can be sent to it. */
+  room(receiver: Receiver, lane: Lane): Claimant {
+    const claimant = this.receivers.room(receiver, lane);
+    const now = this.clock.now();
+    const ofUser = this.holds.room(receiver.user, now);
+    const room = Math.min(claimant.room, this.holds.room(receiver.receiver, now), ofUser);
+    return { ...claimant, room, groupRoom: Math.min(claimant.groupRoom, ofUser) };
   }
 
   /** Sends the delivery once. Afterwards it is finished or waits for its next attempt; it may also not have been due. */
@@ -55,7 +65,7 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
     const claim = await this.claims.claim(id, lane);
     if (claim === 'done') return;
     if (claim === 'slow') {
-      await this.lanes.put([{ id, channel, priority: 'normal', slow: true, attempts: 0, receiver, user }]);
+      this.take({ id, channel, receiver, user }, 'slow');
       return;
     }
     const begun = performance.now();
@@ -67,7 +77,19 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
     const outcome = sent === 'late' ? UNREACHED : sent;
     const durationMs = performance.now() - begun;
     this.receivers.took(claim.targetId, durationMs);
+    if (outcome.result === 'delivered') this.holds.end(claim.targetId, claim.userId);
     await this.results.record({ delivery: claim, outcome, durationMs });
+  }
+
+  private async tried(id: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.logger.warn(
+        { deliveryId: id, reason: safeReason(error) },
+        'delivery could not be sent; the sweeper will retry it',
+      );
+    }
   }
 
   private async send(delivery: ClaimedDelivery, channel: NotificationChannel): Promise<Outcome | 'late'> {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { CHANNEL_NAMES, CHANNELS, type Channel } from '../core/channels/catalogue.js';
 import type { Lane, LaneOptions } from '../core/channels/definition.js';
@@ -47,11 +46,6 @@ const BULK = 500;
 /** Queues of deliveries. A second job for a queued or finished delivery does no harm. */
 export class Lanes {
   private readonly logger = new Logger(Lanes.name);
-  /**
-   * Suffix of the job ids of this process. A queue accepts a job id only once while it has the job; with the suffix, an
-   * unfinished job of a dead process does not block a new one.
-   */
-  private readonly process = randomBytes(6).toString('hex');
   private readonly queues: ReadonlyMap<string, JobQueue<JobData>>;
 
   /** @param queues one for each of `LANES` */
@@ -66,7 +60,7 @@ export class Lanes {
         const queue = this.queues.get(name);
         if (queue === undefined) throw new Error(`no queue ${name}`);
         for (let start = 0; start < own.length; start += BULK) {
-          await queue.addBulk(own.slice(start, start + BULK).map((job) => bullJob(job, this.process)));
+          await queue.addBulk(own.slice(start, start + BULK).map(bullJob));
         }
       }
       return true;
@@ -87,14 +81,11 @@ function queueOf({ channel, slow }: Job): string {
 }
 
 /**
- * Returns a job without retries, because the delivery has its own schedule of attempts. Its id can be used again
- * afterwards.
+ * Returns a job without retries, because the delivery has its own schedule of attempts. A queue accepts an id only once while
+ * it has the job, so that an attempt has one job however often it is announced.
  */
-function bullJob(
-  { id, priority, attempts, receiver, user }: Job,
-  process: string,
-): { name: string; data: JobData; opts: object } {
-  const options = { jobId: `${id}.${attempts}.${process}`, attempts: 1, removeOnComplete: true, removeOnFail: true };
+function bullJob({ id, priority, attempts, receiver, user }: Job): { name: string; data: JobData; opts: object } {
+  const options = { jobId: `${id}.${attempts}`, attempts: 1, removeOnComplete: true, removeOnFail: true };
   return {
     name: 'deliver',
     data: { id, receiver, user },

@@ -6,8 +6,8 @@ function held() {
   const lanes = new ReceiverLanes();
   const begun: string[] = [];
   const gate = Promise.withResolvers<void>();
-  const enter = (id: string, user: string): void =>
-    lanes.enter({ id, user, receiver: `hook of ${user}`, channel: 'webhook' }, 'main', () => {
+  const enter = (id: string, user: string, receiver = `hook of ${user}`): boolean =>
+    lanes.enter({ id, user, receiver, channel: 'webhook' }, 'main', () => {
       begun.push(id);
       return gate.promise;
     });
@@ -16,7 +16,7 @@ function held() {
     gate.resolve();
     return left;
   };
-  return { enter, begun, end };
+  return { lanes, enter, begun, end };
 }
 
 describe('the lines of receivers', () => {
@@ -26,7 +26,20 @@ describe('the lines of receivers', () => {
     enter('single', 'quiet');
     expect(begun).toContain('single');
     const left = await end();
-    expect(left).toHaveLength(5_000);
+    expect(left).toHaveLength(40);
+  });
+
+  it('have room for the other receivers of a user while one of them has its share', async () => {
+    const { lanes, enter, begun, end } = held();
+    for (let n = 0; n < 20_000; n++) enter(`flood ${n}`, 'loud', 'silent');
+    expect(enter('flood 20000', 'loud', 'silent')).toBe(false);
+    expect(enter('single', 'loud', 'quick')).toBe(true);
+    expect(begun).toContain('single');
+    const receiver = { user: 'loud', channel: 'webhook' as const };
+    expect(lanes.room({ ...receiver, receiver: 'silent' }, 'main')).toMatchObject({ room: 0, groupRoom: 80 });
+    expect(lanes.room({ ...receiver, receiver: 'third' }, 'main')).toMatchObject({ room: 40, groupRoom: 80 });
+    await end();
+    expect(lanes.room({ ...receiver, receiver: 'third' }, 'main')).toMatchObject({ room: 0, groupRoom: 0 });
   });
 
   it('ignore a delivery that is in line, and take it again after its turn', async () => {

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { stillWanted } from '../core/still-wanted.js';
-import { CANDIDATE, putOff, type Decision } from './candidates.js';
+import { candidate, putOff, type Decision } from './candidates.js';
 import type { CandidateRow } from './delivery-row.js';
 import { askWishes } from './wishes.js';
 
@@ -20,7 +20,7 @@ export async function reconsider(
   const key = byRule ? changed.ruleId : changed.userId;
   if (byRule) await tx.query(NOT_ASKED, [key]);
   const { rows } = await tx.query<CandidateRow>(byRule ? OF_RULE : OF_USER, [key, MAX_RECONSIDERED]);
-  const wishes = await askWishes(tx, rows);
+  const wishes = await askWishes(tx, rows, { userRate: 0, hostRate: 0 });
   const ended = rows.flatMap((row): Decision[] => {
     const admission = stillWanted(wishes.question(row), now);
     return admission.action === 'finish' ? [{ row, admission }] : [];
@@ -32,6 +32,9 @@ export async function reconsider(
 }
 
 const WAITING = `d.state IN ('pending', 'retrying')`;
+
+/** SQL of candidates without the counts for limits, which only a claim applies. */
+const CANDIDATE = candidate({ webhookRate: 0, mailDaily: 0 });
 
 const OF_RULE = `${CANDIDATE} WHERE d.rule_ids @> ARRAY[$1::uuid] AND ${WAITING} ORDER BY d.position LIMIT $2
   FOR UPDATE OF d SKIP LOCKED`;

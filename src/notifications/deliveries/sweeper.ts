@@ -6,23 +6,22 @@ import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { DeliveryResults } from './delivery-results.js';
 import { DeliveryWorker } from './delivery-worker.js';
-import { Lanes, type Job } from './lanes.js';
-import { priorityOf } from './order.js';
+import { DueTargets } from './due-targets.js';
 
 /**
  * Interval of the sweeps, ms; also the maximum time until a retry, a message after quiet hours or a message after a proof
- * gets its job.
+ * gets in line.
  */
 const SWEEP_INTERVAL_MS = 250;
+/** Interval of the sweeps while there are due deliveries and room for them, ms. */
+const BUSY_INTERVAL_MS = 50;
 const RECOVER_INTERVAL_MS = 5_000;
 const BATCH = 1_000;
-/** Time after which an unfinished job is added to the queue again, ms; a queue ignores jobs that it still has. */
-const REQUEUE_TIMEOUT_MS = 30_000;
 
 /**
- * Finds deliveries without a job: committed but not enqueued, due again, or left by a worker that died while sending. May
- * run in several processes at once. While the queue is unavailable, it gives the deliveries directly to the worker of its
- * process.
+ * Finds deliveries without a job: committed but not enqueued, due again, or left by a worker that died while sending. Gives
+ * them to the worker of its own process, no more than have room there, to all users and receivers alike. May run in several
+ * processes at once: each takes other deliveries.
  */
 @Injectable()
 export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -35,7 +34,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   constructor(
     private readonly database: Database,
     private readonly results: DeliveryResults,
-    private readonly lanes: Lanes,
+    private readonly due: DueTargets,
     private readonly worker: DeliveryWorker,
     private readonly settings: Settings,
     clock: Clock,
@@ -56,26 +55,25 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     // Without Redis this is the only process, so no delivery of an earlier process is still being sent.
     let orphaned = this.settings.redisUrl === undefined;
     let failed = false;
+    let pause = SWEEP_INTERVAL_MS;
     while (!this.stopping.signal.aborted) {
       try {
         await this.recover(orphaned);
         orphaned = false;
-        while ((await this.sweep()) === BATCH && !this.stopping.signal.aborted);
+        pause = (await this.sweep()) > 0 ? BUSY_INTERVAL_MS : SWEEP_INTERVAL_MS;
         failed = false;
       } catch (error) {
         if (!failed) this.logger.warn({ reason: safeReason(error) }, 'deliveries could not be swept; retrying');
         failed = true;
       }
-      await sleep(SWEEP_INTERVAL_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      await sleep(pause, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     }
   }
 
-  /** Enqueues due deliveries; returns their number. */
+  /** Gives due deliveries to the worker, as many as it has room for; returns their number. */
   async sweep(): Promise<number> {
-    const jobs = await this.database.query<Job & { [column: string]: unknown }>(TAKE_DUE, [BATCH, REQUEUE_TIMEOUT_MS]);
-    if (jobs.length > 0 && !(await this.lanes.put(jobs))) {
-      for (const job of jobs) if (!this.stopping.signal.aborted) this.worker.take(job, job.slow ? 'slow' : 'main');
-    }
+    const jobs = await this.due.take(BATCH, (target) => this.worker.room(target, target.slow ? 'slow' : 'main'));
+    for (const job of jobs) if (!this.stopping.signal.aborted) this.worker.take(job, job.slow ? 'slow' : 'main');
     return jobs.length;
   }
 
@@ -101,14 +99,6 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     this.recoveredAt = Date.now();
   }
 }
-
-const TAKE_DUE = `
-  UPDATE deliveries d SET due_at = now() + $2 * interval '1 ms'
-  FROM (SELECT id FROM deliveries WHERE state IN ('pending', 'retrying') AND due_at <= now()
-    ORDER BY due_at, position LIMIT $1 FOR UPDATE SKIP LOCKED) due
-  WHERE d.id = due.id
-  RETURNING d.id, d.channel, ${priorityOf('d')} AS priority, d.attempts, d.target_id AS receiver, d.user_id AS "user",
-    EXISTS (SELECT FROM notification_targets t WHERE t.id = d.target_id AND t.failures > 0) AS slow`;
 
 const REQUEUE_ALL = `
   UPDATE deliveries SET due_at = next_attempt_at

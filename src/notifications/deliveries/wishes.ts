@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import type { DeliveryLimits } from '../core/admission.js';
 import {
   completePreferences,
   DEFAULT_PREFERENCES,
@@ -60,14 +61,19 @@ export class Wishes {
 
 /**
  * Reads rules and preferences from the database, never from memory. The statement waits for rules that are being edited,
- * and an edit waits for this transaction: after an edit is acknowledged, no message that it forbids can be claimed.
+ * and an edit waits for this transaction: after an edit is acknowledged, no message that it forbids can be claimed. Attempts are counted only for limits that are set.
  */
-export async function askWishes(tx: PoolClient, rows: readonly CandidateRow[]): Promise<Wishes> {
+export async function askWishes(
+  tx: PoolClient,
+  rows: readonly CandidateRow[],
+  { userRate, hostRate }: Pick<DeliveryLimits, 'userRate' | 'hostRate'>,
+): Promise<Wishes> {
   const ids = [...new Set(rows.flatMap((row) => row.rule_ids ?? []))];
   const users = [...new Set(rows.filter(({ type }) => type.startsWith('alert.')).map((row) => row.user_id))];
   const rules = ids.length === 0 ? [] : (await tx.query<RuleRow>(RULES, [ids])).rows;
   const preferences = users.length === 0 ? [] : (await tx.query<PreferencesRow>(PREFERENCES, [users])).rows;
-  const sent = users.length === 0 ? [] : (await tx.query<SentRow>(SENT, [users])).rows;
+  const counts = userRate > 0 || hostRate > 0;
+  const sent = users.length === 0 || !counts ? [] : (await tx.query<SentRow>(SENT, [users])).rows;
   return new Wishes(
     new Map(preferences.map((row) => [row.user_id, completePreferences(row.preferences)])),
     new Map(rules.map((row) => [row.rule_id, ruleNow(row)])),

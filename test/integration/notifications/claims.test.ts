@@ -13,7 +13,7 @@ import { DeliveryResults } from '../../../src/notifications/deliveries/delivery-
 import type { ClaimedDelivery } from '../../../src/notifications/deliveries/delivery-row.js';
 import { DeliveryWorker } from '../../../src/notifications/deliveries/delivery-worker.js';
 import { Unanswered } from '../../../src/notifications/egress/guarded-client.js';
-import { Lanes } from '../../../src/notifications/deliveries/lanes.js';
+import { DueTargets } from '../../../src/notifications/deliveries/due-targets.js';
 import { Sweeper } from '../../../src/notifications/deliveries/sweeper.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { Database } from '../../../src/platform/database/database.js';
@@ -175,8 +175,8 @@ describe('a failed attempt of a delivery', () => {
 describe('the sweeper of a starting process', () => {
   it('resends orphaned deliveries, but no delivery that the process itself is sending', async () => {
     const { nest } = fixture.app;
-    const [results, lanes, worker] = [nest.get(DeliveryResults), nest.get(Lanes), nest.get(DeliveryWorker)];
-    const sweeper = new Sweeper(nest.get(Database), results, lanes, worker, nest.get(Settings), nest.get(Clock));
+    const [results, due, worker] = [nest.get(DeliveryResults), nest.get(DueTargets), nest.get(DeliveryWorker)];
+    const sweeper = new Sweeper(nest.get(Database), results, due, worker, nest.get(Settings), nest.get(Clock));
     const target = await fixture.claim('email', 'early@example.com');
     const [orphan = '', own = ''] = await recorded(target, 2, false);
     await change(orphan, `state = 'sending', attempts = 1, started_at = now() - interval '5 seconds'`);

@@ -28,7 +28,8 @@ export const EMAIL: ChannelDefinition = {
   },
   retryWaitsMs: [MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR],
   lanes: { main: { name: 'deliver-email', concurrency: 16 } },
-  turns: { most: 16, perReceiver: 4, perUser: 8 },
+  // As wide as the connections to the mail server, so that no mail waits there; a user leaves some of them to the others.
+  turns: { most: 8, perReceiver: 4, perUser: 6 },
   limits: {
     setting: 'mailDaily',
     per: 'day',
