@@ -29,6 +29,7 @@ import { InstanceNames1790000021000 } from './1790000021000-instance-names.js';
 import { MessageOrder1790000022000 } from './1790000022000-message-order.js';
 import { GapsWithinHours1790000023000 } from './1790000023000-gaps-within-hours.js';
 import { BoundedRows1790000024000 } from './1790000024000-bounded-rows.js';
+import { BoundedSteps1790000025000 } from './1790000025000-bounded-steps.js';
 import { DueTargets1790000026000 } from './1790000026000-due-targets.js';
 
 /** All migrations in ascending order. Listed explicitly, so that tests and builds run the same ones. */
@@ -63,5 +64,6 @@ export const migrations: (new () => MigrationInterface)[] = [
   MessageOrder1790000022000,
   GapsWithinHours1790000023000,
   BoundedRows1790000024000,
+  BoundedSteps1790000025000,
   DueTargets1790000026000,
 ];

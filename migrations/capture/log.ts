@@ -1,3 +1,5 @@
+import { readFunction } from './read-function.js';
+
 /**
  * Partitions of six hours, reading functions, and positions of readers. Creating partitions requires the owner of the
  * tables, so the maintenance function runs as the migration's role and does nothing else.
@@ -86,36 +88,7 @@ LANGUAGE sql STABLE SET enable_seqscan = off AS $$
   FROM log_head h
 $$;
 
-/* Two plans, neither of which sorts. seq has no gaps, so a read without conditions selects a range of exactly that many
-   numbers; with conditions the partitions' indexes are merged until enough rows match or up_to is reached. */
-CREATE FUNCTION read_event_log(after bigint, up_to bigint, most integer, of_types text[], of_protocol text, of_chain text, of_token text,
-  by_owner boolean, of_owner text)
-RETURNS TABLE (seq double precision, epoch text, type text, protocol text, chain text, token text,
-  previous double precision, current double precision, moved double precision, protocol_tvl double precision,
-  name text, category text, symbol text, volume_24h double precision, market_cap double precision, data jsonb,
-  source text, confidence real, tags text[], observed_at double precision, captured_at double precision,
-  logged_at double precision, owner text, correlation_id text, trace_parent text)
-LANGUAGE plpgsql STABLE
-SET enable_seqscan = off
-SET enable_bitmapscan = off
-SET plan_cache_mode = force_generic_plan
-AS $$
-#variable_conflict use_column
-BEGIN
-  IF of_types IS NULL AND of_protocol IS NULL AND of_chain IS NULL AND of_token IS NULL AND NOT by_owner THEN
-    -- If rows were dropped, the first row may be long after the requested position.
-    after := greatest(after, (SELECT l.seq - 1 FROM event_log l ORDER BY l.seq LIMIT 1));
-    RETURN QUERY SELECT $COLUMNS FROM event_log l
-    WHERE l.seq > after AND l.seq <= least(after + most, up_to) ORDER BY l.seq;
-  ELSE
-    RETURN QUERY SELECT $COLUMNS FROM event_log l
-    WHERE l.seq > after AND l.seq <= up_to
-      AND (of_types IS NULL OR l.type = ANY (of_types)) AND (of_protocol IS NULL OR l.protocol = of_protocol)
-      AND (of_chain IS NULL OR l.chain = of_chain) AND (of_token IS NULL OR l.token = of_token)
-      AND (NOT by_owner OR l.owner IS NULL OR l.owner = of_owner)
-    ORDER BY l.seq LIMIT most;
-  END IF;
-END $$;
+${readFunction(false)}
 
 -- Returns the position of a reader and locks it until the end of the transaction; null while another session holds the lock.
 CREATE FUNCTION lock_log_reader(reader text, at_newest boolean) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -134,10 +107,4 @@ BEGIN
 END $$;
 
 SELECT maintain_event_log(1e6, 9e18::bigint);
-`.replaceAll(
-  '$COLUMNS',
-  `l.seq::float8, l.epoch, l.type, l.protocol, l.chain, l.token, l.previous, l.current, l.moved, l.protocol_tvl, l.name,
-      l.category, l.symbol, l.volume_24h, l.market_cap, l.data, l.source, l.confidence, nullif(l.tags, '{}'),
-      date_part('epoch', l.observed_at) * 1000, date_part('epoch', l.captured_at) * 1000,
-      date_part('epoch', l.logged_at) * 1000, l.owner, l.correlation_id, l.trace_parent`,
-);
+`;

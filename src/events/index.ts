@@ -1,7 +1,7 @@
 export * from './core/index.js';
 export { Broker, type BatchListener } from './broker/broker.js';
 export { MemoryBroker } from './broker/memory-broker.js';
-export { EventLog, type LogBounds, type LogFilter } from './capture/event-log.js';
+export { EventLog, type LogBounds, type LogFilter, type LogPage } from './capture/event-log.js';
 export { EventFeed, type FeedState } from './feed/event-feed.js';
 export { isTransient, LogReader, type LogReaderOptions } from './feed/log-reader.js';
 export { Doorbell } from './capture/doorbell.js';

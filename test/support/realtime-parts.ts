@@ -1,5 +1,5 @@
 import type { Caller } from '../../src/access/index.js';
-import type { LogEvent } from '../../src/events/index.js';
+import type { LogEvent, LogPage } from '../../src/events/index.js';
 import type { EncodedEvent } from '../../src/realtime/core/encoded-event.js';
 import type { ClientLink, CloseReason } from '../../src/realtime/core/link.js';
 import type { SharedMessage } from '../../src/realtime/core/shared-message.js';
@@ -57,12 +57,14 @@ export class MemoryLog implements RecentEvents, StoredEvents {
   position = 0;
   firstSeq = 1;
   reads = 0;
+  /** Number of events whose data fills a page. */
+  longestPage = Infinity;
   readonly events: LogEvent[] = [];
   private readonly listeners: ((batch: readonly LogEvent[]) => void)[] = [];
 
   constructor(
     private readonly ringSize = 0,
-    /** Runs before every answer of `read`, that is while a replay waits. */
+    /** Runs before every page, that is while a replay waits. */
     public pause: () => Promise<void> = async () => {},
   ) {}
 
@@ -83,10 +85,12 @@ export class MemoryLog implements RecentEvents, StoredEvents {
     return this.events.slice(afterSeq, afterSeq + limit);
   }
 
-  async read(afterSeq: number, limit: number): Promise<LogEvent[]> {
+  async readPage(afterSeq: number, limit: number): Promise<LogPage> {
     this.reads++;
     await this.pause();
-    return this.events.slice(afterSeq, afterSeq + limit).filter((event) => event.seq >= this.firstSeq);
+    const events = this.events.slice(afterSeq, afterSeq + Math.min(limit, this.longestPage));
+    const hasMore = events.length === limit || afterSeq + events.length < this.position;
+    return { events: events.filter((event) => event.seq >= this.firstSeq), hasMore };
   }
 
   async bounds(): Promise<{ epoch: string; firstSeq: number; headSeq: number }> {

@@ -9,9 +9,10 @@ export class LogRows {
     private readonly feed: EventFeed,
   ) {}
 
-  /** Returns up to `limit` rows after a position; fewer than `limit`: there are currently no more. */
-  async after(seq: number, limit: number): Promise<readonly LogEvent[]> {
-    return this.feed.recent(seq, limit) ?? (await this.log.read(seq, limit));
+  /** Returns up to `limit` rows after a position, and whether there may be more. */
+  async after(seq: number, limit: number): Promise<{ events: readonly LogEvent[]; hasMore: boolean }> {
+    const events = this.feed.recent(seq, limit);
+    return events === undefined ? this.log.readPage(seq, limit) : { events, hasMore: events.length === limit };
   }
 
   /**

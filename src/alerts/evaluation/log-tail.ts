@@ -38,9 +38,9 @@ export class LogTail {
     const points: LoggedPoint[] = [];
     let position = written;
     while (position < asOf.seq) {
-      const rows = await this.log.read(position, LOG_PAGE, { upTo: asOf.seq });
-      points.push(...rows.flatMap(publishedPoint));
-      position = rows.length < LOG_PAGE ? asOf.seq : (rows.at(-1)?.seq ?? asOf.seq);
+      const { events, hasMore } = await this.log.readPage(position, LOG_PAGE, { upTo: asOf.seq });
+      points.push(...events.flatMap(publishedPoint));
+      position = hasMore ? (events.at(-1)?.seq ?? asOf.seq) : asOf.seq;
     }
     return points;
   }

@@ -169,12 +169,12 @@ class Session {
    * @param newest returns the newest revision of the shard's rules
    */
   async turn(newest: () => Promise<number>): Promise<boolean> {
-    const batch = await this.parts.rows.after(this.evaluated.seq, BATCH);
+    const { events: batch, hasMore } = await this.parts.rows.after(this.evaluated.seq, BATCH);
     const revision = await newest();
     if (revision > this.loaded.revision) await this.edit(revision, batch[0]?.loggedAt);
     await this.evaluate(batch);
     if (this.transitions.length > 0 || this.restMs() === 0) await this.commit();
-    return batch.length >= BATCH;
+    return hasMore;
   }
 
   /** Returns the time until the next commit is due, ms, at most `most`. */

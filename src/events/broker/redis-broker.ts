@@ -10,6 +10,7 @@ import type { RedisCacheStore } from '../hot-cache/redis-cache-store.js';
 import { decodeBatch, encodeBatch, messageHead } from './batch-message.js';
 import { Broker, type BatchListener } from './broker.js';
 import { ChannelMirror } from './channel-mirror.js';
+import { MessageLine } from './message-line.js';
 
 /**
  * Longest wait for Redis per batch, ms; after that the sequencer continues, and other processes read the batch from the log.
@@ -34,6 +35,7 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
   private readonly listeners = new Set<BatchListener>();
   private readonly sender = randomUUID();
   private readonly ownHead = messageHead(this.sender);
+  private readonly line = new MessageLine((text) => this.receive(text));
   private readonly mirror: ChannelMirror;
   private readonly unwatch: () => void;
   private subscribedWith: unknown;
@@ -79,6 +81,7 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
   override close(): Promise<void> {
     this.unwatch();
     this.mirror.close();
+    this.line.close();
     this.listeners.clear();
     return Promise.resolve();
   }
@@ -102,14 +105,15 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
     if (subscriber === this.subscribedWith) return;
     this.subscribedWith = subscriber;
     const channel = this.redis.key(CHANNEL);
-    subscriber.on('message', (name: string, text: string) => name === channel && this.receive(text));
+    subscriber.on('message', (name: string, text: string) => {
+      if (name === channel && !text.startsWith(this.ownHead)) this.line.add(text);
+    });
     subscriber.subscribe(channel).catch((error: unknown) => {
       this.logger.debug({ reason: String(error) }, 'subscription ended');
     });
   }
 
   private receive(text: string): void {
-    if (text.startsWith(this.ownHead)) return;
     const message = decodeBatch(text);
     if (message === undefined) this.logger.warn('invalid message on the log channel ignored');
     else this.deliver(message.batch, message.through);

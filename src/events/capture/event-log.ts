@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { QueryResultRow } from 'pg';
 import { Database } from '../../platform/database/database.js';
 import type { LogEvent, LogType } from '../core/log-event.js';
-import { logEvent, type LogRow } from './log-row.js';
+import { logEvent, MAX_DATA_BYTES, type FlaggedRow } from './log-row.js';
 
 const SETTLED_POLL_MS = 2;
 
@@ -19,6 +19,12 @@ export interface LogFilter {
    * Last position to read; absent: to the end of the log. Without this limit, a search for rare events reads the whole log.
    */
   upTo?: number;
+}
+
+/** Rows of the log; `hasMore`: there may be further rows. */
+export interface LogPage {
+  events: LogEvent[];
+  hasMore: boolean;
 }
 
 export interface LogBounds {
@@ -37,28 +43,37 @@ export class EventLog {
   constructor(private readonly database: Database) {}
 
   /**
-   * Returns up to `limit` rows after a position, in log order. Fewer than `limit` rows mean that the end of the log was
+   * Returns up to `limit` rows after a position, in log order; fewer if their data is large. None: the end of the log was
    * reached.
    */
-  async read(afterSeq: number, limit: number, filter: LogFilter = {}): Promise<LogEvent[]> {
-    const values = readValues(afterSeq, limit, filter);
-    const rows = await this.database.arrays<LogRow>(`SELECT * FROM ${READ}`, values);
-    return rows.map(logEvent);
+  async read(afterSeq: number, limit: number, filter?: LogFilter): Promise<LogEvent[]> {
+    const { events } = await this.readPage(afterSeq, limit, filter);
+    return events;
   }
 
   /**
-   * Reads a page for a client. The page ends early once the `data` of its rows has `maxBytes`, because a thousand posted
-   * events may have 32 MB together. `isCut`: whether the page ended early.
+   * Reads a page. It ends early before its rows have more than `maxBytes` of data together, because a thousand posted events
+   * may have 32 MB.
    */
   async readPage(
     afterSeq: number,
     limit: number,
-    maxBytes: number,
-    filter: LogFilter,
-  ): Promise<{ events: LogEvent[]; isCut: boolean }> {
-    const values = [...readValues(afterSeq, limit, filter), maxBytes];
-    const rows = await this.database.arrays<[found: number, ...LogRow]>(PAGE, values);
-    return { events: rows.map(([, ...row]) => logEvent(row)), isCut: rows.length < (rows[0]?.[0] ?? 0) };
+    filter: LogFilter = {},
+    maxBytes: number = MAX_DATA_BYTES,
+  ): Promise<LogPage> {
+    const rows = await this.database.arrays<FlaggedRow>(READ, [
+      afterSeq,
+      filter.upTo ?? Number.MAX_SAFE_INTEGER,
+      limit,
+      filter.types ?? null,
+      filter.protocol ?? null,
+      filter.chain ?? null,
+      filter.token ?? null,
+      filter.owner !== undefined,
+      filter.owner ?? null,
+      maxBytes,
+    ]);
+    return { events: rows.map(logEvent), hasMore: rows.length === limit || rows.at(-1)?.at(-1) === true };
   }
 
   async bounds(): Promise<LogBounds> {
@@ -108,24 +123,4 @@ export class EventLog {
   }
 }
 
-const READ = 'read_event_log($1, $2, $3, $4, $5, $6, $7, $8, $9)';
-const PAGE = `
-SELECT found, (l.log_row).* FROM (
-  SELECT r AS log_row, count(*) OVER ()::int AS found,
-    sum(octet_length(r.data::text)) OVER (ORDER BY r.seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-  FROM ${READ} r) l
-WHERE coalesce(before, 0) < $10 ORDER BY (l.log_row).seq`;
-
-function readValues(afterSeq: number, limit: number, filter: LogFilter): unknown[] {
-  return [
-    afterSeq,
-    filter.upTo ?? Number.MAX_SAFE_INTEGER,
-    limit,
-    filter.types ?? null,
-    filter.protocol ?? null,
-    filter.chain ?? null,
-    filter.token ?? null,
-    filter.owner !== undefined,
-    filter.owner ?? null,
-  ];
-}
+const READ = 'SELECT * FROM read_event_log($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)';

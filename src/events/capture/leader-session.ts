@@ -1,12 +1,18 @@
 import type { Client } from 'pg';
 import type { CursorPosition } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
-import { logEvent, type LogRow } from './log-row.js';
+import { logEvent, MAX_DATA_BYTES, type FlaggedRow } from './log-row.js';
 
 /** SQLSTATE that sequencer_step raises if another process has become the leader. */
 const NOT_LEADER = 'RT001';
 /** Channel on which a stopping leader announces that the lease is free. */
 export const LEASE_RELEASED = 'log_lease_released';
+
+/** Events of a step; `isFull`: there may be more at once. */
+export interface Step {
+  batch: LogEvent[];
+  isFull: boolean;
+}
 
 /** Connection that may number events until another process acquires the lease. */
 export class LeaderSession {
@@ -16,16 +22,19 @@ export class LeaderSession {
     readonly leaseEpoch: number,
   ) {}
 
-  /** Numbers up to `limit` waiting events, commits, and returns them. Undefined if another process is the leader now. */
-  async step(limit: number): Promise<LogEvent[] | undefined> {
+  /**
+   * Numbers up to `limit` waiting events, fewer if their data is large, commits, and returns them. Undefined if another
+   * process is the leader now.
+   */
+  async step(limit: number): Promise<Step | undefined> {
     try {
-      const { rows } = await this.client.query<LogRow>({
+      const { rows } = await this.client.query<FlaggedRow>({
         name: 'step',
-        text: 'SELECT * FROM sequencer_step($1, $2, $3)',
-        values: [this.owner, this.leaseEpoch, limit],
+        text: `SELECT *, current_setting('rta.page_snapshot') <> '' FROM sequencer_step($1, $2, $3, $4)`,
+        values: [this.owner, this.leaseEpoch, limit, MAX_DATA_BYTES],
         rowMode: 'array',
       });
-      return rows.map(logEvent);
+      return { batch: rows.map(logEvent), isFull: rows[0]?.at(-1) === true };
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === NOT_LEADER) return undefined;
       throw error;

@@ -35,10 +35,19 @@ export type LogRow = [
   traceParent: string | null,
 ];
 
+/** Row with a flag that says something about the rows after it. */
+export type FlaggedRow = [...LogRow, flag: boolean];
+
+/**
+ * Maximum size of the data of the rows that are read or numbered at once, bytes of JSON: everything that follows, such as
+ * parsing, encoding and delivering, then takes a few milliseconds. A row with more data comes alone.
+ */
+export const MAX_DATA_BYTES = 256 * 1024;
+
 const NO_TAGS: readonly string[] = [];
 
 /** Never throws: a row that cannot be read would stop every reader of the log. */
-export function logEvent(row: LogRow): LogEvent {
+export function logEvent(row: LogRow | FlaggedRow): LogEvent {
   return {
     seq: row[0],
     epoch: row[1],

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
@@ -8,7 +9,7 @@ import { furthest } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
 import { EventFeed } from '../feed/event-feed.js';
 import { Doorbell } from './doorbell.js';
-import type { LeaderSession } from './leader-session.js';
+import type { LeaderSession, Step } from './leader-session.js';
 import { LeaseCandidate } from './lease-candidate.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { SequencerMetrics } from './sequencer-metrics.js';
@@ -27,12 +28,6 @@ const RETRY_MS = 500;
 const TICK_MS = 10_000;
 const MAINTENANCE_MS = 60_000;
 const GIGABYTE = 1e9;
-
-/** Events of a step; `isFull`: there may be more at once. */
-interface Step {
-  batch: LogEvent[];
-  isFull: boolean;
-}
 
 /**
  * Moves committed changes from the outbox to the log and passes them to the broker. Runs in every process that may become
@@ -179,7 +174,9 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
       this.metrics.numbered(batch);
       await this.publish(batch);
     }
-    if (!isFull) {
+    // Between full steps the event loop handles other input.
+    if (isFull) await nextTurn();
+    else {
       await this.doorbell.wait(now - this.lastEventAt < BUSY_FOR_MS ? BUSY_POLL_MS : QUIET_POLL_MS, this.stopping);
     }
     return true;
@@ -190,10 +187,9 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     const { limit } = this.size;
     const begun = performance.now();
     try {
-      const batch = await session.step(limit);
-      const isFull = batch?.length === limit;
-      this.size.took(performance.now() - begun, isFull);
-      return batch && { batch, isFull };
+      const step = await session.step(limit);
+      if (step !== undefined) this.size.took(performance.now() - begun, step);
+      return step;
     } catch (error) {
       this.size.failed();
       throw error;

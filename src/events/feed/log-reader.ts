@@ -126,7 +126,8 @@ export class LogReader {
       if (position === undefined) return 'busy';
       if (position !== this.turnAt) this.attempts = 0;
       this.turnAt = position;
-      const batch = knownPart((await this.remembered(tx, position)) ?? (await this.log.read(position, this.size)));
+      const { events, hasMore } = await this.next(tx, position);
+      const batch = knownPart(events);
       const last = batch.at(-1);
       if (last === undefined) {
         this.size = this.batchSize;
@@ -134,7 +135,7 @@ export class LogReader {
       }
       await this.options.handle(tx, batch);
       await this.move(tx, last);
-      const full = batch.length >= this.size || this.size < this.batchSize;
+      const full = hasMore || this.size < this.batchSize;
       this.size = Math.min(this.batchSize, this.size * 2);
       return full ? 'full' : 'short';
     });
@@ -160,6 +161,13 @@ export class LogReader {
       this.logger.error({ err: failure, reader: this.options.name }, 'dead letter could not be written');
       return MAX_RETRY_MS;
     }
+  }
+
+  private async next(tx: PoolClient, position: number): Promise<{ events: readonly LogEvent[]; hasMore: boolean }> {
+    const events = await this.remembered(tx, position);
+    return events === undefined
+      ? this.log.readPage(position, this.size)
+      : { events, hasMore: events.length === this.size };
   }
 
   /**

@@ -153,8 +153,12 @@ export function protocolMeta(row: Readonly<Record<string, unknown>>): ProtocolMe
     category: text(category),
     chains: Array.isArray(chains) ? chains.filter((chain) => typeof chain === 'string') : [],
     url: text(url),
-    metadata: metadata !== null && typeof metadata === 'object' && !Array.isArray(metadata) ? { ...metadata } : {},
+    metadata: isObject(metadata) ? metadata : {},
   };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
 function isNewer(held: PublishedValue | undefined, than: Pick<PublishedValue, 'seq'>): boolean {

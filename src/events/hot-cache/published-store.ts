@@ -60,10 +60,10 @@ export class PublishedStore {
   private async applyLog(book: PublishedBook, after: number): Promise<number> {
     let seq = after;
     for (;;) {
-      const events = await this.log.read(seq, PAGE);
+      const { events, hasMore } = await this.log.readPage(seq, PAGE);
       await eachInSlices(events, (event) => book.apply(event));
       seq = events.at(-1)?.seq ?? seq;
-      if (events.length < PAGE) return seq;
+      if (!hasMore) return seq;
     }
   }
 }

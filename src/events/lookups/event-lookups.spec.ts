@@ -21,7 +21,7 @@ class DroppingLog extends EventLog {
 
   override async readPage() {
     this.firstSeq = 101;
-    return { events: [], isCut: false };
+    return { events: [], hasMore: false };
   }
 }
 

@@ -25,11 +25,11 @@ export class EventLookups {
     const bounds = await this.log.bounds();
     const after = position(query, bounds);
     const upTo = Math.min(after + MAX_ROWS, bounds.headSeq);
-    const page = await this.log.readPage(after, query.limit + 1, MAX_PAGE_BYTES, { ...filter, upTo });
+    const page = await this.log.readPage(after, query.limit + 1, { ...filter, upTo }, MAX_PAGE_BYTES);
     // Rows may have been dropped, or the log replaced, while the page was read.
     position(query, await this.log.bounds());
     const events = page.events.slice(0, query.limit);
-    const end = page.isCut || page.events.length > query.limit ? (events.at(-1)?.seq ?? after) : upTo;
+    const end = page.hasMore ? (events.at(-1)?.seq ?? after) : upTo;
     return {
       data: events.filter(isDelivered).map(eventPayload),
       page: { next_cursor: formatCursor(bounds.epoch, end), has_more: end < bounds.headSeq },

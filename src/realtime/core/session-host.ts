@@ -2,8 +2,9 @@ import type { DeliveredEvent, EncodedEvent } from './encoded-event.js';
 import type { LiveQueries } from './live-queries.js';
 import type { RealtimeLimits } from './realtime-limits.js';
 import type { Session } from './session.js';
+import type { SharedReads } from './shared-reads.js';
 import type { PublishedValues } from './snapshot.js';
-import type { RealtimeObserver, RecentEvents, StoredEvents } from './sources.js';
+import type { RealtimeObserver, RecentEvents } from './sources.js';
 import type { Subscription } from './subscription.js';
 
 /** Stores sessions, so that another connection of the same client can continue them. */
@@ -20,7 +21,7 @@ export interface SessionHost {
   /** Seq of the newest event that has been routed to live sessions. */
   readonly position: number;
   readonly recent: RecentEvents;
-  readonly stored: StoredEvents;
+  readonly stored: SharedReads;
   readonly published: PublishedValues;
   readonly observer: RealtimeObserver;
   readonly queries: LiveQueries;

@@ -1,4 +1,4 @@
-import type { LogEvent } from '../../events/index.js';
+import type { LogEvent, LogPage } from '../../events/index.js';
 import type { ReplayFailure } from './catch-up.js';
 
 /** Stream of the log inside this process, without gaps. */
@@ -12,7 +12,7 @@ export interface RecentEvents {
 
 /** Log in the database, for events that are no longer in memory. */
 export interface StoredEvents {
-  read(afterSeq: number, limit: number): Promise<LogEvent[]>;
+  readPage(afterSeq: number, limit: number): Promise<LogPage>;
   /** Bounds of the log; `firstSeq` is the oldest event still kept. */
   bounds(): Promise<{ epoch: string; firstSeq: number; headSeq: number }>;
 }

@@ -53,7 +53,7 @@ export async function startHubServer(env: Readonly<Record<string, string>> = {})
     epoch: EPOCH,
     position: 0,
     recent: (afterSeq: number, limit: number) => ring.after(afterSeq, limit, log.position),
-    read: async () => [],
+    readPage: async () => ({ events: [], hasMore: false }),
     bounds: async () => ({ epoch: EPOCH, firstSeq: 1, headSeq: log.position }),
   };
   const hub = new RealtimeHub({

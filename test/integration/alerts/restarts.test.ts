@@ -101,8 +101,10 @@ async function reportWritten(seq: number): Promise<void> {
 
 /** Log of the test, which replaces the database's log: its rows are days old. */
 const pastLog = {
-  read: (after: number, limit: number, { upTo = Infinity }: { upTo?: number }) =>
-    Promise.resolve(log.slice(after, Math.min(after + limit, upTo))),
+  readPage: async (after: number, limit: number, { upTo = Infinity }: { upTo?: number }) => {
+    const events = log.slice(after, Math.min(after + limit, upTo));
+    return { events, hasMore: events.length === limit };
+  },
 } as EventLog;
 
 function shardRules(stored: readonly StoredRule[], added: readonly Rule[] = []): ShardRules {

@@ -25,10 +25,10 @@ afterAll(async () => {
 });
 
 /** Runs one step; returns the `correlation_id` of its events, which the tests use as names. */
-const step = async (limit = 100): Promise<string[]> => {
+const step = async (limit = 100, bytes = 1e9): Promise<string[]> => {
   const { rows } = await leader.query<{ correlation_id: string }>(
-    `SELECT correlation_id FROM sequencer_step('test', (SELECT lease_epoch FROM log_head), $1)`,
-    [limit],
+    `SELECT correlation_id FROM sequencer_step('test', (SELECT lease_epoch FROM log_head), $1, $2)`,
+    [limit, bytes],
   );
   return rows.map((row) => row.correlation_id);
 };
@@ -67,6 +67,37 @@ describe('a step of the sequencer', () => {
     expect(await step(2)).toEqual(['e']);
     expect(await step(2)).toEqual(['first', 'f']);
     expect(await step(2)).toEqual([]);
+  });
+
+  it('takes only as many rows as fit into the given size of their data, but at least one', async () => {
+    await database.transaction((tx) =>
+      appendEvents(
+        tx,
+        [0, 400, 400, 0, 400, 5_000, 0, 400].map((size, n) => ({
+          type: 'governance' as const,
+          correlationId: `${n}`,
+          ...(size === 0 ? {} : { data: { text: 'x'.repeat(size) } }),
+        })),
+      ),
+    );
+    const taken: string[] = [];
+    for (let n = 0; n < 6; n++) taken.push((await step(100, 1_000)).join());
+    expect(taken).toEqual(['0,1,2,3', '4', '5', '6,7', '', '']);
+    const { headSeq } = await new EventLog(database).bounds();
+    const read = (after: number, limit: number, bytes: number) =>
+      new EventLog(database).readPage(headSeq - 8 + after, limit, { types: ['governance'] }, bytes);
+    const page = async (...args: Parameters<typeof read>): Promise<[string, boolean]> => {
+      const { events, hasMore } = await read(...args);
+      return [events.map(({ correlationId }) => correlationId).join(), hasMore];
+    };
+    expect(await page(0, 100, 1_000)).toEqual(['0,1,2,3', true]);
+    expect(await page(4, 100, 1_000)).toEqual(['4', true]);
+    expect(await page(5, 2, 1_000)).toEqual(['5', true]);
+    expect(await page(6, 100, 1_000)).toEqual(['6,7', false]);
+    expect(await page(0, 3, 9_000)).toEqual(['0,1,2', true]);
+    // Rows from before their size was stored.
+    await db.pool.query('UPDATE event_log SET data_bytes = NULL');
+    expect((await read(0, 100, 1_000)).events).toHaveLength(2);
   });
 
   it('has no effect when its transaction is rolled back', async () => {
