@@ -102,14 +102,14 @@ describe('rows that are nested more deeply than a program can write', () => {
     await priceOf(stream, 3);
   });
 
-  it('can be written to again: other columns and other metadata', async () => {
+  it('can be written to again: other columns and other metadata, whose numbers beyond doubles are null', async () => {
     const stream = await open('');
     await db.pool.query(`UPDATE protocols SET category = 'Dexs' WHERE slug = 'deep'`);
-    await db.pool.query(`UPDATE protocols SET metadata = '{"b": 1}' WHERE slug = 'deep'`);
+    await db.pool.query(`UPDATE protocols SET metadata = '{"b": 1, "big": 1e400}' WHERE slug = 'deep'`);
     const [column, metadata] = [await stream.next('protocol_update', 1), await stream.next('protocol_update', 2)];
     expect(column.body['changes']).toEqual([{ field: 'category', previousValue: null, currentValue: 'Dexs' }]);
     expect(metadata.body['changes']).toEqual([
-      { field: 'metadata', previousValue: { omitted: 'too_deep' }, currentValue: { b: 1 } },
+      { field: 'metadata', previousValue: { omitted: 'too_deep' }, currentValue: { b: 1, big: null } },
     ]);
   });
 });
