@@ -1,4 +1,4 @@
-import { formatCursor, parseCursor } from '../core/cursor.js';
+import { formatCursor, parseCursor, type CursorPosition } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
 import { cacheKeys, type CachedValue } from './hot-cache.js';
 import { PublishedBook } from './published-book.js';
@@ -23,6 +23,11 @@ export function cacheEntry(key: string, value: CachedValue, epoch: string, seq: 
  */
 export function goneEntry(key: string, epoch: string, seq: number): CacheEntry {
   return { key, text: JSON.stringify({ at: formatCursor(epoch, seq), gone: true }) };
+}
+
+/** Returns the position at the start of an entry's text, without parsing the rest; undefined if it has none. */
+export function entryPosition(text: string): CursorPosition | undefined {
+  return parseCursor(/^\{"at":"([0-9a-z-]{1,64})",/.exec(text)?.[1]);
 }
 
 /** Parses an entry; undefined for text that is not an entry, which anyone with redis-cli may have written. */

@@ -5,7 +5,7 @@ import { Gauge } from 'prom-client';
 import type { Metrics } from '../../platform/metrics/metrics.js';
 import type { RedisConnections } from '../../platform/redis/redis-connections.js';
 import type { EventFeed } from '../feed/event-feed.js';
-import { cacheEntry, entriesAfter, readEntry, type CacheEntry } from './cache-entry.js';
+import { cacheEntry, entriesAfter, entryPosition, readEntry, type CacheEntry } from './cache-entry.js';
 import type { CacheRefresh } from './cache-refresh.js';
 import { cacheKeys, HotCache, type CachedValue } from './hot-cache.js';
 import type { PublishedState } from './published-state.js';
@@ -13,7 +13,9 @@ import type { RedisCacheStore } from './redis-cache-store.js';
 
 /** Interval between two comparisons of the whole cache, ms; one process at a time does them. */
 const COMPARE_INTERVAL_MS = 3_000;
+/** Maximum keys of a page of a comparison, and characters of its entries: fewer keys if their values are large. */
 const PAGE = 500;
+const PAGE_CHARACTERS = 128 * 1024;
 /**
  * Time after a failure in which look-ups do not use Redis, ms, so that a hanging server delays only the first of them by a
  * second.
@@ -78,8 +80,10 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
   async compare(missing: boolean): Promise<number> {
     let differences = 0;
     const keys = [...this.keys()];
-    for (let at = 0; at < keys.length && !this.stopping.signal.aborted; at += PAGE) {
-      differences += await this.comparePage(keys.slice(at, at + PAGE), missing);
+    for (let at = 0; at < keys.length && !this.stopping.signal.aborted;) {
+      const page = this.page(keys, at);
+      at = page.end;
+      differences += await this.comparePage(page.entries, missing);
     }
     return differences;
   }
@@ -152,14 +156,29 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     this.tidied = epoch;
   }
 
-  private async comparePage(keys: readonly string[], missing: boolean): Promise<number> {
+  /** Returns the entries of the next keys at the feed's position, and the index of the first key after them. */
+  private page(keys: readonly string[], start: number): { entries: CacheEntry[]; end: number } {
+    const entries: CacheEntry[] = [];
+    let characters = 0;
+    let end = start;
+    while (end < keys.length && end < start + PAGE && characters < PAGE_CHARACTERS) {
+      for (const entry of this.entries(keys.slice(end, ++end))) {
+        entries.push(entry);
+        characters += entry.text.length;
+      }
+    }
+    return { entries, end };
+  }
+
+  /** `expected`: entries that were made in this turn of the event loop. */
+  private async comparePage(expected: readonly CacheEntry[], missing: boolean): Promise<number> {
     const { feed, store } = this.parts;
     const { epoch, position } = feed;
-    const expected = this.entries(keys);
     const texts = await store.read(expected.map((entry) => entry.key));
     const wrong = expected.filter((entry, index) => {
       const text = texts[index] ?? null;
       if (text === null) return missing;
+      if (body(text) === body(entry.text) && entryPosition(text)?.epoch === epoch) return false;
       const held = this.valid(entry.key, text);
       if (held === undefined) return true;
       return held.at.epoch === epoch && held.at.seq <= position && body(text) !== body(entry.text);
