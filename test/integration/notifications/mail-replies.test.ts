@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,13 +10,20 @@ let fixture: NotificationFixture;
 let directory: string;
 /** Replies to SMTP commands by their first word; default: `220`, `250` or `221`. */
 let replies: Record<string, string> = {};
+/** Delay of the greeting, ms. */
+let greetingMs = 0;
+/** First words of all commands. */
+const commands: string[] = [];
+const sockets = new Set<Socket>();
 
 beforeAll(async () => {
   server = createServer((socket) => {
     socket.on('error', () => undefined);
-    socket.write(`${replies['CONNECT'] ?? '220 ready'}\r\n`);
+    sockets.add(socket);
+    setTimeout(() => socket.write(`${replies['CONNECT'] ?? '220 ready'}\r\n`), greetingMs);
     socket.on('data', (data) => {
       const [word = ''] = data.toString().split(/\W/);
+      commands.push(word);
       socket.write(`${replies[word] ?? '250 ok'}\r\n`);
       if (word === 'QUIT') socket.end();
     });
@@ -51,5 +58,19 @@ describe('delivery to a mail server', () => {
     const row = await fixture.until(await fixture.send('email', target), 'dead');
     expect(row).toMatchObject({ attempts: 1, reason: expect.stringContaining('550 5.1.1 no such user') });
     await fixture.untilHeld(await fixture.send('email', target), 'bounced');
+  });
+
+  it('does not begin if the target is disabled while a connection is made', async () => {
+    const target = await fixture.claim('email', 'eve@example.com');
+    for (const socket of sockets) socket.destroy();
+    commands.length = 0;
+    greetingMs = 2_000;
+    const id = await fixture.send('email', target);
+    await fixture.until(id, 'sending');
+    await fixture.app.db.pool.query(`UPDATE notification_targets SET status = 'disabled' WHERE target = $1`, [target]);
+    const row = await fixture.until(id, 'suppressed');
+    expect(row).toMatchObject({ attempts: 0, reason: 'target_disabled' });
+    expect(commands).toContain('EHLO');
+    expect(commands).not.toContain('MAIL');
   });
 });

@@ -245,8 +245,20 @@ describe('mails', () => {
     const transport = fixture.app.nest.get(MailTransport);
     const mail = { from: 'alerts@defi.example', to: 'slow@example.com', subject: 's', text: 't' };
     mails.slowMs = 300;
-    await expect(transport.send('slow', mail, 500)).rejects.toMatchObject({ code: 'EABORT' });
-    await expect(transport.send('slow', mail, 5_000)).resolves.toContain('OK');
+    await expect(transport.send('slow', mail, { timeoutMs: 500 })).rejects.toMatchObject({ code: 'EABORT' });
+    await expect(transport.send('slow', mail, { timeoutMs: 5_000 })).resolves.toContain('OK');
+  });
+
+  it('are not sent if that is refused once there is a connection, which is kept', async () => {
+    const transport = fixture.app.nest.get(MailTransport);
+    const mail = { from: 'alerts@defi.example', to: 'refused@example.com', subject: 's', text: 't' };
+    const late = new Error('too late');
+    const handOver = (): void => {
+      throw late;
+    };
+    await expect(transport.send('refused', mail, { handOver })).rejects.toBe(late);
+    await expect(transport.send('refused', mail)).resolves.toContain('OK');
+    expect(await mails.to('refused@example.com')).toHaveLength(1);
   });
 
   it('name the token of an alert in subject and text', async () => {

@@ -34,7 +34,7 @@ class Stand {
     status: 200,
     body: { name: 'projects/p/messages/1' },
   };
-  /** Answer of Google's token endpoint. */
+  /** Answer of Google's token endpoint; status 0: it closes the connection. */
   grant: { status: number; body: object | string } = GRANTED;
   private constructor(private readonly server: Server) {}
 
@@ -47,7 +47,8 @@ class Stand {
       request.on('end', () => {
         const path = request.url ?? '';
         stand.requests.push({ path, headers: request.headers, body: Buffer.concat(chunks) });
-        if (path === '/token') response.writeHead(stand.grant.status).end(textOf(stand.grant.body));
+        if (path === '/token' && stand.grant.status === 0) request.socket.destroy();
+        else if (path === '/token') response.writeHead(stand.grant.status).end(textOf(stand.grant.body));
         else if (path.endsWith('messages:send'))
           response.writeHead(stand.send.status, stand.send.headers).end(textOf(stand.send.body));
         else response.writeHead(stand.pushStatus, stand.pushStatus === 429 ? { 'retry-after': '90' } : {}).end();
@@ -356,6 +357,10 @@ describe('pushes over FCM', () => {
     const reason = 'no access token: 500 with an answer that is not JSON';
     await waitFor(async () => (await fixture.row(id)).reason === reason, { what: reason });
     expect(await fixture.row(id)).toMatchObject({ state: 'retrying' });
+    stand.grant = { status: 0, body: '' };
+    await fixture.hurry(id);
+    const cut = `no access token from ${new URL(stand.url).host}: `;
+    await waitFor(async () => String((await fixture.row(id)).reason).startsWith(cut), { what: cut });
     stand.grant = GRANTED;
     await fixture.hurry(id);
     await fixture.until(id, 'delivered');

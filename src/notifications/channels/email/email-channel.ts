@@ -3,6 +3,7 @@ import { sha256 } from '../../core/ids.js';
 import type { Outcome } from '../../core/outcome.js';
 import { safeReason } from '../../core/safe-reason.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
+import { HandOverLate } from '../../deliveries/hand-over.js';
 import { noted, Templates, type LinkedMessage, type RenderedMessage } from '../../templates/templates.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { Settings } from '../../../platform/settings/settings.js';
@@ -40,9 +41,8 @@ export class EmailChannel extends NotificationChannel {
     const alerts = delivery.type.startsWith('alert.') || delivery.type === 'test';
     const unsubscribe = alerts ? this.links.unsubscribe(delivery.targetId) : undefined;
     const { fallback, ...content } = await this.content(delivery, unsubscribe);
-    handOver();
     try {
-      const response = await this.transport.send(delivery.id, {
+      const mail = {
         from: this.from,
         to: { name: '', address: delivery.target },
         ...content,
@@ -55,9 +55,11 @@ export class EmailChannel extends NotificationChannel {
             'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
           }),
         },
-      });
+      };
+      const response = await this.transport.send(delivery.id, mail, { handOver });
       return noted({ result: 'delivered', detail: response, via: 'mail' }, fallback);
     } catch (error) {
+      if (error instanceof HandOverLate) throw error;
       return mailFailure(error);
     }
   }

@@ -4,6 +4,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { createTransport, type SendMailOptions } from 'nodemailer';
 import { dataDirectory } from '../../../platform/settings/data-directory.js';
 import { Settings } from '../../../platform/settings/settings.js';
+import type { HandOver } from '../notification-channel.js';
 
 const CONNECTIONS = 8;
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -12,6 +13,9 @@ const ANSWER_TIMEOUT_MS = 10_000;
  * repeatedly exceed the lease of the delivery.
  */
 const MAIL_TIMEOUT_MS = 30_000;
+
+/** Mail that asks whether it may be sent once there is a connection. */
+type AskedMail = SendMailOptions & { isHandedOver?: () => boolean };
 
 /** Sends mails, or without a mail server writes them to files; the result of `send` shows which. */
 @Injectable()
@@ -23,17 +27,46 @@ export class MailTransport implements OnApplicationShutdown {
     this.server = settings.smtpUrl === undefined ? undefined : smtp(settings.smtpUrl);
   }
 
-  /** Resolves with the server's reply, or with the file's name; rejects after `timeoutMs`. */
-  async send(id: string, mail: SendMailOptions, timeoutMs = MAIL_TIMEOUT_MS): Promise<string> {
-    if (this.server !== undefined) {
-      return (await this.server.sendMail({ ...mail, signal: AbortSignal.timeout(timeoutMs) })).response;
-    }
+  /**
+   * Resolves with the server's reply, or with the file's name; rejects after `timeoutMs`. `handOver` is called when there is a
+   * connection, before anything of the mail is written to it; what it throws is thrown.
+   */
+  async send(
+    id: string,
+    mail: SendMailOptions,
+    { handOver = () => undefined, timeoutMs = MAIL_TIMEOUT_MS }: { handOver?: HandOver; timeoutMs?: number } = {},
+  ): Promise<string> {
+    if (this.server !== undefined) return this.sendOver(this.server, mail, handOver, timeoutMs);
+    handOver();
     const { message } = await this.composer.sendMail(mail);
     const directory = join(dataDirectory(this.settings.dataDir), 'mail');
     await mkdir(directory, { recursive: true });
     const file = `${id}.eml`;
     await writeFile(join(directory, file), message as Buffer, { mode: 0o600 });
     return `there is no SMTP_URL: written to mail/${file}`;
+  }
+
+  private async sendOver(
+    server: ReturnType<typeof smtp>,
+    mail: SendMailOptions,
+    handOver: HandOver,
+    timeoutMs: number,
+  ): Promise<string> {
+    let refusal: { error: unknown } | undefined;
+    const isHandedOver = (): boolean => {
+      try {
+        handOver();
+      } catch (error) {
+        refusal = { error };
+      }
+      return refusal === undefined;
+    };
+    const asked: AskedMail = { ...mail, isHandedOver, signal: AbortSignal.timeout(timeoutMs) };
+    try {
+      return (await server.sendMail(asked)).response;
+    } catch (error) {
+      throw refusal === undefined ? error : refusal.error;
+    }
   }
 
   onApplicationShutdown(): void {
@@ -47,7 +80,7 @@ export function smtp(url: string) {
   // Port 465 uses TLS from the first byte, regardless of the URL's scheme (RFC 8314).
   const secure = address.protocol === 'smtps:' || address.port === '465';
   const { username, password } = address;
-  return createTransport({
+  const transport = createTransport({
     pool: true,
     host: address.hostname,
     port: Number(address.port) || (secure ? 465 : 587),
@@ -61,6 +94,13 @@ export function smtp(url: string) {
     // A mail's content is text: it must not be able to name a file or URL that the library reads.
     disableFileAccess: true,
     disableUrlAccess: true,
+  });
+  // The library reads the envelope when there is a connection, and sends nothing of a mail without recipients.
+  return transport.use('stream', ({ data, message }, done) => {
+    const { isHandedOver = () => true }: AskedMail = data;
+    const envelope = message.getEnvelope.bind(message);
+    message.getEnvelope = () => (isHandedOver() ? envelope() : { from: false, to: [] });
+    done();
   });
 }
 

@@ -1,6 +1,7 @@
 import { importPKCS8, SignJWT } from 'jose';
 import { request } from 'undici';
 import { headOf } from '../../egress/head-of.js';
+import { failureOutcome } from '../http-outcome.js';
 import type { ServiceAccount } from './service-account.js';
 
 const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging';
@@ -43,6 +44,10 @@ export class GoogleAccess {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams({ grant_type: GRANT, assertion }).toString(),
       signal: AbortSignal.timeout(TOKEN_TIMEOUT_MS),
+    }).catch((error: unknown) => {
+      // Named, because the message itself was not sent: its receiver cannot have it.
+      const { detail = 'no answer' } = failureOutcome(error);
+      throw new Error(`no access token from ${new URL(tokenUri).host}: ${detail}`, { cause: error });
     });
     const granted = grantOf(await headOf(answer, TOKEN_TIMEOUT_MS));
     if (answer.statusCode !== 200 || granted.access_token === undefined) {
