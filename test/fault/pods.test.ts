@@ -16,6 +16,7 @@ const RATE = LONG ? 500 : 200;
 /** Duration of random faults, ms, after each fault was tested alone. */
 const RANDOM_MS = LONG ? 180_000 : 0;
 const KEYS = 100;
+const LARGE = 300;
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000);
 
 /** A separate cluster, because one of the faults stops the database. */
@@ -60,6 +61,53 @@ test(
   },
   RANDOM_MS + 420_000,
 );
+
+test(`${LARGE} large events of one transaction hold the event loop of no process`, async () => {
+  const followers = await Promise.all(pods.pods.map(({ url }) => followUpdates(url)));
+  try {
+    await longestTurns();
+    await pods.db.pool.query(LARGE_EVENTS, [LARGE]);
+    await waitFor(() => followers.every(({ updates }) => updates === LARGE), { timeoutMs: 60_000 });
+    const turns = await longestTurns();
+    console.log(`  longest turns with ${LARGE} large events: ${turns.join(', ')} ms`);
+    expect(Math.max(...turns)).toBeLessThan(100);
+  } finally {
+    for (const { socket } of followers) socket.close();
+  }
+});
+
+/** Updates of protocols with the longest metadata, before and after. */
+const LARGE_EVENTS = `
+INSERT INTO change_outbox (type, protocol, data)
+SELECT 'protocol_update', 'large-' || n, jsonb_build_object('updateType', 'metadata', 'changes', jsonb_build_array(
+  jsonb_build_object('field', 'metadata', 'previousValue', metadata, 'currentValue', metadata)))
+FROM (SELECT jsonb_object_agg('field' || n, md5(n::text)) AS metadata FROM generate_series(1, 690) n) one, generate_series(1, $1) n`;
+
+/** Counts the updates of protocols that a client receives. */
+async function followUpdates(url: string): Promise<{ socket: WebSocket; updates: number }> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws?apiKey=${POD_KEY}`);
+  const follower = { socket, updates: 0 };
+  let isReady = false;
+  socket.onopen = () => socket.send(JSON.stringify({ type: 'subscribe', channels: ['events:protocols'] }));
+  socket.onmessage = ({ data }) => {
+    const beginning = String(data).slice(0, 100);
+    isReady ||= beginning.includes('subscription_confirmed');
+    if (beginning.includes('protocol_update')) follower.updates++;
+  };
+  await waitFor(() => isReady);
+  return follower;
+}
+
+/** Returns the longest turn of each process since the last call, ms. */
+function longestTurns(): Promise<number[]> {
+  return Promise.all(
+    pods.pods.map(async ({ url }) => {
+      const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${POD_KEY}` } });
+      const found = /event_loop_longest_turn_seconds\{window="scrape"\} ([\d.e-]+)/.exec(await answer.text());
+      return Math.round(Number(found?.[1]) * 1_000);
+    }),
+  );
+}
 
 /**
  * Applies one fault during writes; then all clients have all events, and the cache has the values that the rows last

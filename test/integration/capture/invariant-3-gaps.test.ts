@@ -99,6 +99,28 @@ describe('invariant 3: the event feed of a pod', () => {
     expect(pod.feed.recent(pod.feed.position - 1, 1)).toHaveLength(1);
   });
 
+  it('delivers large events in batches of at most 256 KB, whether they come from the broker or from the log', async () => {
+    const sizes: number[] = [];
+    const names: string[] = [];
+    const unsubscribe = pod.feed.subscribe((batch) => {
+      const large = batch.filter(({ correlationId }) => correlationId !== null);
+      names.push(...large.map(({ correlationId }) => String(correlationId)));
+      sizes.push(JSON.stringify(large.map(({ data }) => data)).length);
+    });
+    // Of the first batches each comes from the broker; the others are dropped and read from the log.
+    broker.fates = [...Array<Fate>(5).fill('pass'), ...Array<Fate>(40).fill('drop')];
+    await db.pool.query(
+      `INSERT INTO change_outbox (type, correlation_id, data)
+       SELECT 'governance', 'large ' || n, jsonb_build_object('text', repeat('x', 60000)) FROM generate_series(1, 40) n`,
+    );
+    const expected = Array.from({ length: 40 }, (_, index) => `large ${index + 1}`);
+    await expect.poll(() => names, { timeout: 20_000 }).toEqual(expected);
+    unsubscribe();
+    broker.fates = [];
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(256 * 1024);
+    expect(sizes.length).toBeGreaterThanOrEqual(10);
+  });
+
   it('delivers every event once and in order while the broker drops, repeats and delays batches', async () => {
     const fate = fc.constantFrom<Fate>('pass', 'drop', 'twice', 'late', 'halves');
     let written = 0;
