@@ -37,7 +37,7 @@ export class AppModule {
         MetricsModule,
         LoopModule,
         WorkersModule,
-        DatabaseModule.with({ url: databaseUrl, poolSize: settings.databasePool }),
+        DatabaseModule.with({ url: databaseUrl, poolSize: settings.databasePool, isLocal: settings.embedded }),
         RedisModule,
         QueueModule,
         SecretsModule,

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { availableParallelism } from 'node:os';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import pg from 'pg';
 import { Shares } from '../fairness/shares.js';
@@ -10,6 +11,8 @@ export interface DatabaseOptions {
   url: string;
   /** Maximum number of pooled connections, at least 2. */
   poolSize: number;
+  /** Whether the server runs on this machine, and shares its processors. */
+  isLocal?: boolean;
 }
 
 /** Time after which the server cancels a pooled statement, ms, so that no request waits longer. */
@@ -18,6 +21,8 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Connections reserved for work that serves no caller: capturing, publishing and delivering. */
 const OWN_CONNECTIONS = 2;
+/** Connections that one caller may use on a small machine: its other requests go on beside a long one. */
+const MIN_PER_CALLER = 2;
 /** Rows of a long result that are fetched at once; parsing them holds the event loop for about a millisecond. */
 const PAGE_ROWS = 500;
 
@@ -38,7 +43,12 @@ export class Database implements OnApplicationShutdown {
 
   constructor(options: DatabaseOptions) {
     this.url = options.url;
-    this.shares = new Shares({ places: Math.max(1, options.poolSize - OWN_CONNECTIONS), waitMs: CONNECT_TIMEOUT_MS });
+    this.shares = new Shares({
+      places: Math.max(1, options.poolSize - OWN_CONNECTIONS),
+      waitMs: CONNECT_TIMEOUT_MS,
+      // More statements than processors finish no sooner, and those of others would wait for a processor too.
+      ...(options.isLocal ? { perCaller: Math.max(MIN_PER_CALLER, Math.floor(availableParallelism() / 2)) } : {}),
+    });
     this.pool = new pg.Pool({
       connectionString: sessionUrl(options.url, `-c role=${APP_ROLE} -c statement_timeout=${STATEMENT_TIMEOUT_MS}`),
       application_name: 'defi-realtime',

@@ -37,6 +37,15 @@ describe('a limited number of places shared by callers', () => {
     expect(order.filter((caller) => caller === 'greedy')).toHaveLength(8);
   });
 
+  it('give one caller fewer than half if the bound per caller is lower', async () => {
+    const shares = new Shares({ places: 8, perCaller: 2, waitMs: 1_000 });
+    const order: string[] = [];
+    enterMany(shares, 'greedy', 100, order);
+    enterMany(shares, 'other', 100, order);
+    await settled();
+    expect(order).toEqual(['greedy', 'greedy', 'other', 'other']);
+  });
+
   it('are given to callers in turn when all places are taken', async () => {
     const shares = new Shares({ places: 2, waitMs: 1_000 });
     const order: string[] = [];

@@ -3,12 +3,14 @@ import { Rotation } from './rotation.js';
 export interface ShareBounds {
   /** Number of shared places. */
   readonly places: number;
+  /** Greatest number of places of one caller; undefined: half. */
+  readonly perCaller?: number;
   /** Longest wait for a place, ms. */
   readonly waitMs: number;
 }
 
 /**
- * Shares a fixed number of places between callers: a caller holds at most half of the places, and waiting callers take
+ * Shares a fixed number of places between callers: a caller holds at most half of them, or fewer, and waiting callers take
  * turns. However many requests one caller makes, another waits for at most one of them.
  */
 export class Shares {
@@ -53,8 +55,8 @@ export class Shares {
   }
 
   private mayHave(caller: string): boolean {
-    const { places } = this.bounds;
-    return this.taken < places && (this.held.get(caller) ?? 0) < Math.ceil(places / 2);
+    const { places, perCaller = Infinity } = this.bounds;
+    return this.taken < places && (this.held.get(caller) ?? 0) < Math.min(perCaller, Math.ceil(places / 2));
   }
 
   private take(caller: string): void {

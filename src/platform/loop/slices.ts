@@ -16,8 +16,8 @@ type Kind = 'work' | 'answers';
 /** Prefix of the names under which answers take turns. */
 const ANSWERS = 'answers of ';
 /** Share of the loop that long answers of one caller may fill in the long run, and what may be used ahead of it, ms. */
-const SHARE_OF_ANSWERS = 0.3;
-const MAX_AHEAD_MS = 50;
+const SHARE_OF_ANSWERS = 0.2;
+const MAX_AHEAD_MS = 20;
 /** Callers whose shares are remembered: one that is forgotten has its whole share again. */
 const MAX_CALLERS = 10_000;
 
