@@ -3,17 +3,20 @@ import { CHANNEL_NAMES } from '../core/channels/catalogue.js';
 import type { JobQueue } from '../../platform/queue/job-queue.js';
 import { LANES, Lanes, type Job, type JobData } from './lanes.js';
 
-/** Queues that record the ids of their jobs. */
+/** Queues that record the ids of their deliveries and jobs. */
 function memoryQueues(names: readonly string[]) {
   const taken = new Map<string, string[]>();
+  const jobIds = new Set<string>();
   const queues = names.map((name) => ({
     name,
-    addBulk: (jobs: { data: JobData }[]) => {
+    addBulk: (jobs: { data: JobData; opts: { jobId: string } }[]) => {
+      for (const { opts } of jobs) jobIds.add(opts.jobId);
       taken.set(name, [...(taken.get(name) ?? []), ...jobs.map(({ data }) => data.id)]);
       return Promise.resolve([]);
     },
   }));
-  return { taken, lanes: new Lanes(queues as unknown as JobQueue<JobData>[]) };
+  const open = (): Lanes => new Lanes(queues as unknown as JobQueue<JobData>[]);
+  return { taken, jobIds, lanes: open(), others: open() };
 }
 
 const job = (fields: Pick<Job, 'id' | 'channel' | 'slow'>): Job => ({
@@ -40,6 +43,12 @@ describe('delivery lanes', () => {
     await lanes.put(jobs);
     expect(taken.get('deliver-email')).toEqual(['email main', 'email slow']);
     expect(taken.get('deliver-webhook-slow')).toEqual(['webhook slow']);
+  });
+
+  it('have one job for an attempt, whichever process announces it', async () => {
+    const { jobIds, lanes, others } = memoryQueues(LANES.map(({ name }) => name));
+    for (const each of [lanes, others, lanes]) await each.put(jobs);
+    expect(jobIds.size).toBe(jobs.length);
   });
 
   it('report when a delivery has no queue', async () => {

@@ -1,6 +1,9 @@
 import { Logger } from '@nestjs/common';
 
-/** State of the job store: available or not. Each change is logged once. */
+/**
+ * State of the connection to the job store; each change is logged once, with its reason as it was found. The store itself may be
+ * well, for example if this process got no processor time until its socket timed out.
+ */
 export class StoreState {
   private readonly logger = new Logger('Queues');
   private isAvailable = true;
@@ -10,12 +13,12 @@ export class StoreState {
   up(): void {
     if (this.isAvailable) return;
     this.isAvailable = true;
-    this.logger.log({ store: this.store }, 'queues available again');
+    this.logger.log({ store: this.store }, 'connection to the queues restored');
   }
 
   lost(error: unknown): void {
     if (!this.isAvailable) return;
     this.isAvailable = false;
-    this.logger.warn({ store: this.store, reason: String(error) }, 'queues unavailable; jobs wait');
+    this.logger.warn({ store: this.store, reason: String(error) }, 'connection to the queues lost; jobs wait');
   }
 }
