@@ -46,4 +46,14 @@ describe('a rotation of named queues', () => {
       }),
     );
   });
+
+  it('gives the item of the cheapest name on request, the newest of several', () => {
+    const rotation = new Rotation<number>();
+    expect(rotation.cheapest(() => 0)).toBeUndefined();
+    for (const [item, name] of ['a', 'b', 'c', 'b'].entries()) rotation.add(name, item);
+    const costs = new Map([['a', 3]]);
+    const got = Array.from({ length: 4 }, () => rotation.cheapest((name) => costs.get(name) ?? 1)?.item);
+    expect(got).toEqual([2, 1, 3, 0]);
+    expect(rotation.isEmpty).toBe(true);
+  });
 });

@@ -33,6 +33,16 @@ export class Rotation<T> {
     return undefined;
   }
 
+  /** Like `next`, of the name with the lowest cost; of equal ones the last that was added. */
+  cheapest(costOf: (name: string) => number): { name: string; item: T } | undefined {
+    let best: { name: string; cost: number } | undefined;
+    for (const name of this.waiting.keys()) {
+      const cost = costOf(name);
+      if (best === undefined || cost <= best.cost) best = { name, cost };
+    }
+    return best && this.next((name) => name === best.name);
+  }
+
   /** Removes an item before its turn; returns false if `next` has already returned it. */
   remove(name: string, item: T): boolean {
     const items = this.waiting.get(name);

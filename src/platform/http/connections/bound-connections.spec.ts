@@ -159,6 +159,16 @@ describe('an HTTP connection', () => {
     expect(most).toBe(1);
   });
 
+  it.each([
+    [417, 'an unknown expectation', 'Host: x\r\nExpect: foo\r\n'],
+    [400, 'no Host', ''],
+  ])('is answered %i in turn, at most 33 times, for pipelined requests with %s', async (status, _, headers) => {
+    const opened = await wire(`GET / HTTP/1.1\r\n${headers}\r\n`.repeat(1_000));
+    await opened.ended;
+    expect(opened.text.split(`HTTP/1.1 ${status} `)).toHaveLength(34);
+    expect(opened.text.split('"code":"invalid_request"')).toHaveLength(34);
+  });
+
   it('ends after an answer that refuses the body, and the client receives the answer', async () => {
     answer = (_request, response) => {
       response.statusCode = 413;
@@ -229,7 +239,7 @@ describe('one client address', () => {
   it.each(['pod-1.Zb_4-x', '9f2c11.AAAA', 'plain'])(
     'keeps all connections of the open Socket.IO session %s',
     async (sid) => {
-      const end = sessionBecomesKnown(sid);
+      const end = sessionBecomesKnown(sid, '127.0.0.1');
       const poll = get(`/socket.io/?EIO=4&transport=polling&sid=${sid}`);
       answer = (_request, response) => void response.end('/0');
       const wires = await Promise.all(Array.from({ length: 18 }, () => wire(poll)));

@@ -26,6 +26,8 @@ const ENGINE_PATH = /^\/socket\.io\//;
 /** Bounds connections and requests before there is a route or a caller. */
 export function boundConnections(server: Server, { trustProxy, limitConnections }: Settings): void {
   server.headersTimeout = HEADERS_TIMEOUT_MS;
+  // `admitted` refuses such a request in its turn; Node would do so at once, hundreds in one read.
+  Object.assign(server, { requireHostHeader: false });
   server.keepAliveTimeout = trustProxy > 0 ? KEEP_ALIVE_BEHIND_PROXIES_MS : KEEP_ALIVE_MS;
   // Behind a proxy all connections are the proxy's own; it bounds those of clients.
   if (trustProxy === 0) boundPeers(server, limitConnections.none);
@@ -39,6 +41,7 @@ export function boundConnections(server: Server, { trustProxy, limitConnections 
 function admitted(request: IncomingMessage, response: ServerResponse): boolean {
   try {
     enterRequest(request, response);
+    refuseUnserved(request);
     if (ENGINE_PATH.test(request.url ?? '') && !ENGINE_METHODS.includes(request.method)) {
       response.setHeader('Allow', ENGINE_METHODS.join(', '));
       throw new DomainError('invalid_request', 'Socket.IO requests must use GET or POST.', { status: 405 });
@@ -48,4 +51,12 @@ function admitted(request: IncomingMessage, response: ServerResponse): boolean {
     answerProblem(request, response, error);
     return false;
   }
+}
+
+/** Refuses a request that HTTP/1.1 does not allow, or that expects what this server does not do. */
+function refuseUnserved({ headers, httpVersion }: IncomingMessage): void {
+  if (headers.host === undefined && httpVersion === '1.1')
+    throw new DomainError('invalid_request', 'Requests must have the header Host.');
+  if (headers.expect !== undefined && !/(?:^|\W)100-continue(?:$|\W)/i.test(headers.expect))
+    throw new DomainError('invalid_request', 'The header Expect must be 100-continue.', { status: 417 });
 }

@@ -7,7 +7,7 @@ import { declaredLength } from '../bodies/read-body.js';
 import { plainAddress } from '../client-address.js';
 import { addressGroup } from './address-group.js';
 import { admitConnection } from './entrance.js';
-import { pauseReading } from './socket-reading.js';
+import { afterEachRead, pauseReading } from './socket-reading.js';
 import { READING_COST_MS, ReadingTurns } from './reading-turns.js';
 import { forgetKey, rememberKey, validKeyOf } from './shown-keys.js';
 
@@ -53,6 +53,9 @@ const reading = new ReadingTurns((address) => withKeys.has(address));
 /** Connections bounded at all, and those of them whose request was charged. */
 const bounded = new WeakSet<Socket>();
 const charged = new WeakSet<Socket>();
+/** Requests that were admitted with a key, and connections whose end remembers it. */
+const admitted = new WeakSet<IncomingMessage>();
+const remembering = new WeakSet<Socket>();
 
 /**
  * Bounds the unauthenticated connections of one address (also those that never finish their headers) and their pending bodies.
@@ -73,11 +76,34 @@ export function upgradeArrives({ socket }: IncomingMessage): void {
   pauseReading(socket);
 }
 
-/** Removes the connection of a request from the bounds after its caller has shown a valid key and is within its limits. */
+/**
+ * Removes the connection of a request from the bounds after its caller has shown a valid key and is within its limits. When the
+ * connection ends, its caller is remembered once more: a stream may have lasted for hours, and its client returns at once.
+ */
 export function becomesKnown(request: IncomingMessage): void {
-  rememberKey(request);
-  withKeys.set(addressOf(request.socket), true);
-  release(request.socket);
+  const { socket } = request;
+  const address = addressOf(socket);
+  admitted.add(request);
+  const rememberAgain = rememberKey(request);
+  withKeys.set(address, true);
+  release(socket);
+  if (remembering.has(socket)) return;
+  remembering.add(socket);
+  socket.once('close', () => {
+    rememberAgain();
+    withKeys.set(address, true);
+  });
+}
+
+/**
+ * Ends a request. A connection whose request was not admitted with a key is read in turns again: it may have shown one before,
+ * and refusing costs the loop the same.
+ */
+export function requestEnds(request: IncomingMessage): void {
+  if (admitted.has(request)) return;
+  forgetKey(request);
+  const { socket } = request;
+  if (bounded.has(socket) && !socket.destroyed) reading.enter(socket, addressOf(socket));
 }
 
 function release(socket: Socket): void {
@@ -108,7 +134,7 @@ export function beginInTurn(request: IncomingMessage, begin: () => void): void {
 /** Charges a request of a connection that has not shown a key, or chunks of its body, ms of the loop. */
 export function chargeReading(
   socket: Socket,
-  ...[what, ms]: [what: 'arrival' | 'request'] | [what: 'chunks', measuredMs: number]
+  ...[what, ms]: [what: keyof typeof READING_COST_MS] | [what: 'chunks', measuredMs: number]
 ): void {
   if (!reading.has(socket)) return;
   if (what === 'request') charged.add(socket);
@@ -124,9 +150,14 @@ export function isCrowded(): boolean {
  * Removes every connection from the bounds that belongs to this session of Socket.IO, whose client has shown a valid key: a
  * polling client uses several. Returns the function to call at the session's end.
  */
-export function sessionBecomesKnown(sessionId: string): () => void {
+export function sessionBecomesKnown(sessionId: string, address: string): () => void {
+  const group = addressGroup(plainAddress(address));
   knownSessions.add(sessionId);
-  return () => knownSessions.delete(sessionId);
+  withKeys.set(group, true);
+  return () => {
+    knownSessions.delete(sessionId);
+    withKeys.set(group, true);
+  };
 }
 
 /** Records a request of an unknown connection; throws rate_limited when its address has too many pending bodies. */
@@ -135,6 +166,7 @@ export function enterRequest(request: IncomingMessage, response: ServerResponse)
   if (visitor === undefined) return;
   const sessionId = SESSION_ID.exec(request.url ?? '')?.[1];
   if (sessionId !== undefined && knownSessions.has(sessionId)) {
+    admitted.add(request);
     release(request.socket);
     return;
   }
@@ -185,6 +217,7 @@ function secure(socket: Socket): void {
 
 function takeTurns(socket: Socket): void {
   bounded.add(socket);
+  afterEachRead(socket, () => chargeReading(socket, 'read'));
   reading.enter(socket, addressOf(socket));
 }
 

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSettings } from '../../settings/settings.js';
 import { boundConnections } from './bound-connections.js';
@@ -95,13 +95,13 @@ describe('connections without a key', () => {
   });
 
   it('let a new connection with a valid key of their own address overtake their requests', async () => {
+    const withKey = 'GET /known HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer valid\r\n\r\n';
     const begun: string[] = [];
     server.on('request', (request, response) => {
       if (request.url === '/known') becomesKnown(request);
       begun.push(request.url ?? '');
       response.end('x');
     });
-    const withKey = 'GET /known HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer valid\r\n\r\n';
     const first = await open('127.0.8.1');
     first.write(withKey);
     await answers(first, 1);
@@ -112,6 +112,22 @@ describe('connections without a key', () => {
     late.write(withKey);
     await Promise.all(answered);
     expect(begun.lastIndexOf('/known')).toBeLessThan(60);
+  });
+
+  it('have small parts of their requests read a few hundred per turn of the event loop', async () => {
+    const accepted: Socket[] = [];
+    server.on('connection', (socket) => accepted.push(socket));
+    const crowd = await openMany(800, (n) => `127.0.9.${1 + (n % 10)}`);
+    const read = (): number => accepted.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+    for (const socket of crowd) socket.write('G');
+    let [before, most] = [0, 0];
+    while (before < 800) {
+      await nextTurn();
+      const now = read();
+      most = Math.max(most, now - before);
+      before = now;
+    }
+    expect(most).toBeLessThan(600);
   });
 
   it('have no body read on after it was refused, however many take turns', async () => {
@@ -144,6 +160,7 @@ describe('connections without a key', () => {
     // Node reads on when it has sent a header before the bytes of a body.
     { of: 'nobody' },
     { of: 'a key' },
+    { of: 'a key before' },
   ])('take at most half of the event loop with refused requests (sender: $of)', async ({ of }) => {
     let begun = 0;
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -154,7 +171,7 @@ describe('connections without a key', () => {
     const accepted: Socket[] = [];
     server.on('connection', (socket) => accepted.push(socket));
     const crowd = await openMany(20, (n) => `127.0.4.${1 + n}`);
-    if (of === 'a key') for (const socket of accepted) becomesKnown({ socket, headers: {} } as IncomingMessage);
+    if (of !== 'nobody') for (const socket of accepted) becomesKnown({ socket, headers: {} } as IncomingMessage);
     for (const socket of crowd) {
       let bytes = 0;
       socket.write(get(of === 'a key' ? '/known' : '/').repeat(32));

@@ -18,23 +18,30 @@ export const READING_COST_MS = {
   /** A request that arrives, and one that begins and is refused. */
   arrival: 0.05,
   request: 0.35,
+  /** A part that arrives, however small. */
+  read: 0.02,
+  /** A connection that ends with a part of a request, or with something else than a request. */
+  fault: 0.1,
 } as const;
 
-/** Connections that are read for each request that begins: reading one costs little, and shows whether it has a key. */
+/**
+ * Connections that are read for each request that begins: reading one costs little, and shows whether it has a key. If a crowd
+ * waits, all in one turn of the loop: on a busy machine a turn lasts long whatever is read in it.
+ */
 const READS_PER_START = 4;
 
 /** Waiting addresses that are a crowd. */
 const CROWD = 8;
 
-/** Recent costs up to which an address goes before the others, ms: about thirty requests. */
-const LITTLE_MS = 12;
+/** Connections that are paused in one turn of the loop: 3 us each. */
+const MAX_PAUSED_AT_ONCE = 4_000;
 
 /**
  * Reads connections without a key, and begins their requests, as long as they leave 60 % of the loop's time to others. When they
  * have used theirs, none of them goes on; then one per turn of the loop, addresses in turns: a hundred that send at once would
  * be read in one turn. Requests behind another in one read have turns of their own, as a read may hold dozens. One turn in three
- * is for addresses from which a valid key came lately, and one for addresses that have cost little: a user's new connection, or
- * a health probe, does not wait until all of a crowd have had their turns.
+ * is for addresses from which a valid key came lately, and one for the address that has cost the least: a user's new connection,
+ * or a health probe, does not wait until all of a crowd have had their turns.
  */
 export class ReadingTurns {
   private readonly addresses = new WeakMap<Socket, string>();
@@ -47,6 +54,7 @@ export class ReadingTurns {
   private readonly share = new LoopShare(SHARE, MAX_AHEAD_MS);
   private readonly costs = new RecentCosts();
   private isRunning = false;
+  private isPausing = false;
   private readsInRow = 0;
   private turn = 0;
   /** Costs of this turn of the loop; undefined: none yet. */
@@ -81,7 +89,7 @@ export class ReadingTurns {
     if (this.ofTurn === undefined) setImmediate(() => (this.ofTurn = undefined));
     this.ofTurn = (this.ofTurn ?? 0) + ms;
     if (this.ofTurn <= MAX_TURN_MS && this.share.restMs === 0) return;
-    for (const other of this.open) this.hold(other);
+    this.holdAll();
   }
 
   /** Begins a request of a connection: now, or in a turn of its address. */
@@ -97,6 +105,23 @@ export class ReadingTurns {
     if (address === undefined) return;
     this.addresses.delete(socket);
     if (!this.open.delete(socket) && this.held.remove(address, socket)) resumeReading(socket);
+  }
+
+  /** Holds the open connections, a part of them in each turn of the loop. */
+  private holdAll(): void {
+    if (this.isPausing) return;
+    let count = 0;
+    for (const socket of this.open) {
+      this.hold(socket);
+      count += 1;
+      if (count < MAX_PAUSED_AT_ONCE) continue;
+      this.isPausing = true;
+      setImmediate(() => {
+        this.isPausing = false;
+        if (this.isRunning) this.holdAll();
+      });
+      return;
+    }
   }
 
   private hold(socket: Socket): void {
@@ -117,12 +142,11 @@ export class ReadingTurns {
 
   private next(): void {
     if (this.share.restMs > 0) return this.wait();
-    this.turn += 1;
     this.isRunning = !this.held.isEmpty || !this.waiting.isEmpty;
     if (!this.isRunning) return;
     this.wait();
+    for (let reads = this.isCrowded ? READS_PER_START : 1; reads > 0 && !this.isStartDue(); reads -= 1) this.read();
     if (this.isStartDue()) this.start();
-    else this.read();
   }
 
   private isStartDue(): boolean {
@@ -147,8 +171,9 @@ export class ReadingTurns {
   }
 
   private preferred<T>(rotation: Rotation<T>): { item: T } | undefined {
+    this.turn += 1;
     const kind = this.turn % 3;
     if (kind === 0) return undefined;
-    return rotation.next(kind === 1 ? this.hasKeys : (address) => this.costs.of(address) <= LITTLE_MS);
+    return kind === 1 ? rotation.next(this.hasKeys) : rotation.cheapest((address) => this.costs.of(address));
   }
 }

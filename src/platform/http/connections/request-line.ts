@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { addressOf, beginInTurn, chargeReading, upgradeArrives } from './peers.js';
+import { addressOf, beginInTurn, chargeReading, requestEnds, upgradeArrives } from './peers.js';
 import { RequestTurns } from './request-turns.js';
 import { validKeyOf } from './shown-keys.js';
 import { handOver, stopRequests } from './socket-reading.js';
@@ -40,6 +40,7 @@ export function oneRequestAtATime(
     line.inWork = true;
     response.once('close', () => {
       line.inWork = false;
+      requestEnds(request);
       const [next] = line.waiting.splice(0, 1);
       if (!request.socket.destroyed) next?.begin();
     });
@@ -80,7 +81,10 @@ export function oneRequestAtATime(
   server.emit = (event: string | symbol, ...values: unknown[]): boolean => {
     if (event === 'request') arrive(...(values as [IncomingMessage, ServerResponse]));
     else if (event === 'upgrade') upgrade(values[0] as IncomingMessage, () => void emit(event, ...values));
-    else return emit(event, ...values);
+    else {
+      if (event === 'clientError') chargeReading(values[1] as Socket, 'fault');
+      return emit(event, ...values);
+    }
     return true;
   };
 }

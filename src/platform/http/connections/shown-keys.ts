@@ -5,19 +5,23 @@ import { LRUCache } from 'lru-cache';
 /** Time for which a valid key is remembered after its last request, ms. */
 const REMEMBERED_MS = 60_000;
 const MAX_KEYS = 10_000;
-/** Longest header whose key is remembered, characters: hashing is done before the key is checked. */
-const MAX_HEADER_LENGTH = 4_096;
+/** Longest key that is remembered, characters: hashing is done before the key is checked. */
+const MAX_LENGTH = 4_096;
+/** Key in an address: browsers' event streams and WebSockets cannot send headers. */
+const KEY_IN_ADDRESS = /[?&]apiKey=([^&#]{1,4096})/;
 
-/** Authorization headers that were valid lately, hashed: the process must not retain secrets. */
+/** Keys that were valid lately, as they were sent, hashed: the process must not retain secrets. */
 const valid = new LRUCache<string, true>({ max: MAX_KEYS, ttl: REMEMBERED_MS });
 
-/** Remembers the key of a request as valid and within its limits. */
-export function rememberKey(request: IncomingMessage): void {
+/** Remembers the key of a request as valid and within its limits. Returns the function that remembers it once more. */
+export function rememberKey(request: IncomingMessage): () => void {
   const name = nameOf(request);
-  if (name !== undefined) valid.set(name, true);
+  const remember = (): void => void (name === undefined || valid.set(name, true));
+  remember();
+  return remember;
 }
 
-/** Forgets the key of a request, which exceeds its limits. */
+/** Forgets the key of a request that was not admitted with it. */
 export function forgetKey(request: IncomingMessage): void {
   const name = nameOf(request);
   if (name !== undefined) valid.delete(name);
@@ -32,7 +36,8 @@ export function validKeyOf(request: IncomingMessage): string | undefined {
   return name !== undefined && valid.has(name) ? name : undefined;
 }
 
-function nameOf({ headers: { authorization } }: IncomingMessage): string | undefined {
-  if (authorization === undefined || authorization.length > MAX_HEADER_LENGTH) return undefined;
-  return hash('sha256', authorization, 'base64');
+function nameOf({ headers: { authorization }, url = '' }: IncomingMessage): string | undefined {
+  const shown = authorization ?? KEY_IN_ADDRESS.exec(url)?.[1];
+  if (shown === undefined || shown.length > MAX_LENGTH) return undefined;
+  return hash('sha256', shown, 'base64');
 }

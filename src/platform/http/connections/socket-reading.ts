@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Node's name of the parser's callback for chunks. */
+/** Node's names of the parser's callbacks for chunks, and for everything that was read. */
 const ON_BODY = 3;
+const ON_EXECUTE = 5;
 
 /** State that Node keeps of a connection of its HTTP server. */
 interface HttpSocket extends Socket {
@@ -16,6 +17,7 @@ interface HttpSocket extends Socket {
     onIncoming?: (request: IncomingMessage) => number;
     /** Gets each chunk of a body; while it is undefined, chunks cost 0.03 us instead of 1.4. */
     [ON_BODY]?: (chunk: Buffer) => void;
+    [ON_EXECUTE]?: (...results: unknown[]) => void;
   } | null;
 }
 
@@ -45,6 +47,16 @@ export function pauseReading(socket: HttpSocket): void {
   });
   socket.resume = () => socket;
   socket.pause();
+}
+
+/** Calls `read` after each part that is read of a connection: most parts, such as a piece of a header, cause no event. */
+export function afterEachRead({ parser }: HttpSocket, read: () => void): void {
+  const execute = parser?.[ON_EXECUTE];
+  if (!parser || !execute) return;
+  parser[ON_EXECUTE] = (...results: unknown[]) => {
+    execute(...results);
+    read();
+  };
 }
 
 /** Reads a connection on, unless Node has paused it by itself. */

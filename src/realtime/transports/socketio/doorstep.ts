@@ -74,7 +74,8 @@ export class Doorstep implements Doorkeeper {
     this.places.get(connection)?.known();
     if (this.recognised.has(connection)) return;
     this.recognised.add(connection);
-    connection.once('close', sessionBecomesKnown(String(Reflect.get(connection, 'id'))));
+    const [id, address] = [Reflect.get(connection, 'id'), connection.remoteAddress];
+    connection.once('close', sessionBecomesKnown(String(id), address));
   }
 
   /** Records a refusal at CONNECT. Returns the pause before the client's connection is ended, ms. */
