@@ -1,19 +1,27 @@
-export * from './caller.js';
+export {
+  ROLES,
+  SUBSCRIPTION_TYPES,
+  type SubscriptionType,
+  type Limits,
+  type Caller,
+  type Credentials,
+  roleIncludes,
+} from './caller.js';
 export { IdempotencyKey } from './admin/idempotency-key.decorator.js';
 export { AccessEvents, type EndReason } from './access-events.js';
 export { AccessModule } from './access.module.js';
 export { AdminKey } from './keys/admin-key.js';
 export { SystemFacts } from './admin/system-facts.js';
 export { AccessService } from './access.service.js';
-export { Audit, actorOf, type AuditRecord } from './audit/audit.js';
+export { Audit, actorOf } from './audit/audit.js';
 export { Audited } from './audit/audited.interceptor.js';
-export { secretFromHandshake, secretFromHeaders, secretFromRequest, type RequestParts } from './credentials.js';
+export { secretFromHandshake, secretFromRequest } from './credentials.js';
 export { CurrentCaller } from './guard/current-caller.decorator.js';
 export { countedPages } from './guard/counted-pages.js';
 export { UnknownRouteModule } from './guard/unknown-route.controller.js';
 export { AnonymousAllowed, Public, Rare, Roles } from './guard/roles.decorator.js';
 export { StrangerLimits, type StrangerPlace } from './limits/stranger-limits.js';
 export { RequestLimits } from './limits/request-limits.js';
-export { UsageLimits, type Usage } from './limits/usage-limits.js';
+export { UsageLimits } from './limits/usage-limits.js';
 export { PAGE_ROWS, pageOf, type Paged } from './admin/page.js';
 export { PageInfo, PageQuery } from './admin/page.dto.js';

@@ -25,7 +25,7 @@ export interface DeadLetterPage {
  * Repeats a reader's work for one event. The changes made with `tx` and the removal of the dead letter are committed
  * together.
  */
-export type DeadLetterHandler = (tx: PoolClient, event: LogEvent) => Promise<void>;
+type DeadLetterHandler = (tx: PoolClient, event: LogEvent) => Promise<void>;
 
 const MAX_REASON_LENGTH = 2_000;
 

@@ -22,7 +22,7 @@ const READ_LIMIT = 5_000;
 /**
  * Source of the feed's events: the broker, the log while the broker is silent, or none (`away`) while neither is available.
  */
-export type FeedState = 'broker' | 'log' | 'away';
+type FeedState = 'broker' | 'log' | 'away';
 
 /**
  * Ordered stream of the log without gaps, one per process. The broker delivers batches early, but possibly late, twice or

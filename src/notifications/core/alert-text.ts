@@ -3,7 +3,7 @@ import type { AlertMessage } from './delivery.js';
 import { figure, unitOf } from './figures.js';
 
 /** Members of an alert that identify it in one line. */
-export type Named = Pick<AlertMessage, 'name' | 'protocol' | 'chain' | 'token' | 'metric' | 'type' | 'value'>;
+type Named = Pick<AlertMessage, 'name' | 'protocol' | 'chain' | 'token' | 'metric' | 'type' | 'value'>;
 
 /** Returns the subject, such as `aave-v3 on ethereum`; empty for an alert without a single subject. */
 export function subjectOf({ protocol, token, chain }: Pick<Named, 'protocol' | 'token' | 'chain'>): string {

@@ -40,7 +40,7 @@ const MAX_PAUSE_MS = 3_600_000;
  */
 export const PROBE_LEASE_MS = 20_000;
 
-export type BreakerState = 'closed' | 'open' | 'half-open';
+type BreakerState = 'closed' | 'open' | 'half-open';
 
 export function breakerState({ openUntil }: Pick<Health, 'openUntil'>, now: number): BreakerState {
   if (openUntil === null) return 'closed';

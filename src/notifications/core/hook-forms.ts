@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 
 /** Services whose incoming hooks need no proof: their URL is known only to people who were given it. */
-export type HookKind = 'slack' | 'discord' | 'teams' | 'telegram' | 'pagerduty';
+type HookKind = 'slack' | 'discord' | 'teams' | 'telegram' | 'pagerduty';
 
 /** URL of a hook, and the part of it that may be shown. */
-export interface Hook {
+interface Hook {
   kind: HookKind;
   /** URL with `…last4` in place of its secret part. */
   shown: string;

@@ -1,5 +1,5 @@
 /** Service of the operator through which messages are sent. */
-export type Service = 'mail' | 'fcm' | 'web_push';
+type Service = 'mail' | 'fcm' | 'web_push';
 
 /** Outcome of one attempt. */
 export interface Outcome {

@@ -5,7 +5,7 @@ import { DIGEST_TIME, type Digest, type UserPreferences } from './preferences.js
 import { afterQuietHours } from './quiet-hours.js';
 
 /** Time of sending, as members of a new delivery; without members: immediately. */
-export type SendTime = Pick<NewDelivery, 'notBefore' | 'digest' | 'suppressed'>;
+type SendTime = Pick<NewDelivery, 'notBefore' | 'digest' | 'suppressed'>;
 
 /**
  * Returns the time of sending for a message that is decided at `at`, by preferences (from `preferencesFor`). Pure, so

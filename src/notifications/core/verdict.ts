@@ -3,7 +3,7 @@ import type { DeliveryState } from './delivery.js';
 import type { Outcome } from './outcome.js';
 import { retryWait } from './retry-schedule.js';
 
-export interface Verdict {
+interface Verdict {
   state: Extract<DeliveryState, 'delivered' | 'retrying' | 'dead' | 'expired'>;
   /** Time of the next attempt, Unix ms; null: there is none. */
   nextAttemptAt: number | null;

@@ -51,7 +51,7 @@ export interface PreviewedMessage extends RenderedMessage {
 }
 
 /** Template to preview: its name, or sources that are not saved. */
-export interface PreviewRequest {
+interface PreviewRequest {
   template?: string;
   subject?: string;
   text?: string;
@@ -62,7 +62,7 @@ export interface PreviewRequest {
   data?: Partial<AlertMessage>;
 }
 
-export interface RenderRequest {
+interface RenderRequest {
   userId: string;
   /** Name of a template; null or unknown: the default template is used. */
   template: string | null;

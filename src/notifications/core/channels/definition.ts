@@ -27,7 +27,7 @@ export interface NormalisedTarget {
 }
 
 /** Input for the normal form of a target. */
-export interface TargetQuestion {
+interface TargetQuestion {
   /** Number of characters of a hook's secret that are shown. */
   readonly shown: number;
   /** State of a new target that needs a proof. */
@@ -37,7 +37,7 @@ export interface TargetQuestion {
 }
 
 /** Proof that a target belongs to the user who registers it. */
-export interface TargetProof {
+interface TargetProof {
   /** Type of the message that requests the proof. */
   readonly type: 'target.confirm' | 'endpoint.verify';
   /** Whether the link with the token confirms the target; if not, the receiver's response to the message does. */
@@ -49,7 +49,7 @@ export interface TargetProof {
 }
 
 /** Limits of messages to one target. */
-export interface ChannelLimits {
+interface ChannelLimits {
   /** Setting with the maximum number of messages to one target; 0 in it means no limit. */
   readonly setting: 'webhookRate' | 'mailDaily';
   readonly per: 'minute' | 'day';
