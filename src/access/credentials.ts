@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** Parts of a request or handshake that can contain a key. */
-export interface RequestParts {
+interface RequestParts {
   headers: IncomingHttpHeaders;
   /** Parsed query parameters. */
   query?: Readonly<Record<string, unknown>>;

@@ -25,7 +25,7 @@ export interface ConsoleFile {
 }
 
 /** Files of the page, stored in memory (under 400 kB), so that no request is ever resolved to a path on disk. */
-export interface ConsoleFiles {
+interface ConsoleFiles {
   /**
    * Digest of all files. It is part of their URLs, so browsers cache them for a year and still load an upgrade at once.
    */

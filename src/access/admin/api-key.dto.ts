@@ -66,7 +66,7 @@ export class KeyLimits {
 }
 
 /** Fields of a key that can be changed. */
-export class KeyRightsBody {
+class KeyRightsBody {
   /** Descriptive name; up to 200 characters. */
   @IfGiven()
   @IsString()

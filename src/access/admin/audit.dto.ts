@@ -5,7 +5,7 @@ import { PageInfo, PageQuery } from './page.dto.js';
 
 const PRINTABLE = /^\P{Cc}*$/u;
 const OUTCOMES = ['ok', 'refused'] as const;
-export type Outcome = (typeof OUTCOMES)[number];
+type Outcome = (typeof OUTCOMES)[number];
 
 export class ListAuditQuery extends PageQuery {
   /** Actor of the entries: `key:<id>`, `cli`, `system` or `unknown`. */

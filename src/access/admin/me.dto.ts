@@ -3,7 +3,7 @@ import { IsInt, Max, Min } from 'class-validator';
 import { ROLES, TIERS, TRANSPORTS, type Role, type Tier, type Transport } from '../caller.js';
 import { IfGiven, KeyLimits } from './api-key.dto.js';
 
-export class UsageView {
+class UsageView {
   /** Open connections of the key. */
   connections!: number;
   /** Client messages in the current minute; null if there is no limit, because they are then not counted. */
@@ -21,7 +21,7 @@ export class UsageView {
 }
 
 /** Limits of the key and of its user; 0: no limit. */
-export class MeLimits extends KeyLimits {
+class MeLimits extends KeyLimits {
   /** Limit of a user's stored messages and alerts, bytes; at the limit messages are not sent. */
   storedBytes!: number;
 }

@@ -10,7 +10,7 @@ import type { Setting } from '../../platform/settings/setting.js';
 import { Connections } from '../limits/connections.js';
 
 /** Function that returns one part of the system overview, without secrets. */
-export type Fact = () => unknown;
+type Fact = () => unknown;
 
 /**
  * Longest wait for a fact, ms. A slower fact is reported as unavailable, so that the overview is returned even if parts of

@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsNumber, Matches, Max, Min, ValidateIf } from 'class-validator';
 
 const METRICS = ['tvl', 'price'] as const;
-export type ThresholdMetric = (typeof METRICS)[number];
+type ThresholdMetric = (typeof METRICS)[number];
 
 export class ThresholdParams {
   @ApiProperty({ enum: METRICS })

@@ -16,7 +16,7 @@ export function actorOf({ keyId }: Pick<Caller, 'keyId'>): Actor {
   return `key:${keyId}`;
 }
 
-export interface AuditRecord {
+interface AuditRecord {
   actor: Actor;
   /** Name of the action, `<thing>.<verb>`. */
   action: string;

@@ -23,7 +23,7 @@ export const Audited = (action: string): MethodDecorator =>
   applyDecorators(SetMetadata(ACTION, action), UseInterceptors(AuditedInterceptor));
 
 @Injectable()
-export class AuditedInterceptor implements NestInterceptor {
+class AuditedInterceptor implements NestInterceptor {
   constructor(
     private readonly audit: Audit,
     private readonly reflector: Reflector,

@@ -8,7 +8,7 @@ const WINDOW_MS = 60_000;
 /** Maximum number of distinct refusals per window; further ones share one entry. */
 const MAX_KINDS = 50;
 
-export interface Refusal {
+interface Refusal {
   code: string;
   /** Id of the key, if the key exists: with ids that a client invents, every refusal would be distinct. */
   keyId?: string;

@@ -16,7 +16,7 @@ import { HELP, parseArguments, UsageError, type Command } from './arguments.js';
 import { listKeys } from './list-keys.js';
 
 /** Output streams of the command: results go to `out`, messages to `err`. */
-export interface Output {
+interface Output {
   out(line: string): void;
   err(line: string): void;
 }

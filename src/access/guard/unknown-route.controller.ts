@@ -14,7 +14,7 @@ const MAX_SHOWN = 200;
 @AnonymousAllowed('always')
 @TakesBody('none')
 @Controller()
-export class UnknownRouteController {
+class UnknownRouteController {
   @All(UNKNOWN_ROUTE)
   refuse(@Req() { method, path }: Request): never {
     throw new DomainError('not_found', `Route ${method} ${path.slice(0, MAX_SHOWN)} not found.`);

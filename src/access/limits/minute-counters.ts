@@ -9,7 +9,7 @@ import { Leases } from './leases.js';
 export const WINDOW_SECONDS = 60;
 
 /** Kinds of counted uses. `stranger_…`: uses by callers without a key, counted per address. */
-export type Counted =
+type Counted =
   | 'requests'
   | 'refusals'
   | 'rare'

@@ -58,7 +58,7 @@ export class BacktestAlert {
   messages!: BacktestMessage[];
 }
 
-export class BacktestMessage {
+class BacktestMessage {
   @ApiProperty({ enum: CHANNEL_NAMES })
   channel!: string;
 

@@ -5,7 +5,7 @@ const FACTORS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5] as const;
 /** Factors for conditions on levels; closer together, because levels vary by smaller factors than changes do. */
 const LEVEL_FACTORS = [0.8, 0.9, 0.95, 0.98, 1, 1.02, 1.05, 1.1, 1.2] as const;
 
-export interface Variant {
+interface Variant {
   threshold: number;
   rule: RuleDefinition;
 }

@@ -3,7 +3,7 @@ import { observedTime, type HistoryPoint, type MarketRow } from './market-row.js
 import type { RuleDefinition } from './rule.js';
 import type { Transition } from './transition.js';
 
-export interface BacktestOptions extends EvaluatorOptions {
+interface BacktestOptions extends EvaluatorOptions {
   /**
    * Start of the period, Unix ms; the rule counts as created at this time. Earlier history only sets values and
    * references.

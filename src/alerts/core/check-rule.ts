@@ -11,7 +11,7 @@ import { endless, satisfiability } from './contradictions.js';
 import { alternatives, isTrue } from './program.js';
 import { RULE_LIMITS, type RuleDefinition, type RuleFinding, type Where } from './rule.js';
 
-export interface RuleCheck {
+interface RuleCheck {
   /** Contradictions, conditions that are never true or out of range, wildcards that cannot be joined. */
   readonly errors: RuleFinding[];
   /** Conditions that are valid but may not do what their owner expects. */

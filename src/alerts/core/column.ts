@@ -82,7 +82,7 @@ export class IntColumn {
 }
 
 /** One float column of all records. Separate from `IntColumn`, so that the compiler knows the element type of each. */
-export class FloatColumn {
+class FloatColumn {
   constructor(
     private readonly records: Records,
     private readonly stride: number,

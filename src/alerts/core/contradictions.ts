@@ -4,12 +4,12 @@ import { alternatives } from './program.js';
 import { LEVEL, numberKey, type WatchedEvent, type WatchedNumber } from './watched.js';
 
 /** Positions of two conditions that cannot hold together; both are the same if one condition can never hold by itself. */
-export interface Conflict {
+interface Conflict {
   readonly first: number;
   readonly second: number;
 }
 
-export interface Satisfiability {
+interface Satisfiability {
   /** Number of sets of conditions that each make the rule true. */
   readonly alternatives: number;
   /** Conflicts in those sets that can never hold. */

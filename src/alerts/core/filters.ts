@@ -7,7 +7,7 @@ import { ThresholdList } from './threshold-list.js';
 import { instanceKey } from './watched.js';
 
 /** Member of a family for which other parts of a filter (`Gate`) are met than before. */
-export interface Regated {
+interface Regated {
   readonly scope: Scope;
   readonly instance: string;
   readonly quantity: Quantity;

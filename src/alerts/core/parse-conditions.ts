@@ -19,7 +19,7 @@ import {
   type Where,
 } from './rule.js';
 
-export interface ParsedConditions {
+interface ParsedConditions {
   readonly conditions: readonly Condition[];
   readonly where: Where | null;
   /** Errors of the input. If there are any, the other members are incomplete. */

@@ -12,7 +12,7 @@ export const Gate = {
   size: 2,
 } as const;
 
-export interface Profile {
+interface Profile {
   category: string | null;
   /** Tags by chain; the tags of a token are under `TOTAL`. */
   readonly tags: Map<string, readonly string[]>;

@@ -24,7 +24,7 @@ export type Mode = (typeof MODES)[number];
 export const THROTTLE_SCOPES = ['subject', 'rule'] as const;
 export type ThrottleScope = (typeof THROTTLE_SCOPES)[number];
 
-export const PRIORITIES = ['low', 'normal', 'high', 'critical'] as const;
+const PRIORITIES = ['low', 'normal', 'high', 'critical'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 /** Chain wildcard: each chain of a protocol separately. A condition without `chain` is about the protocol's total. */

@@ -4,7 +4,7 @@ import { TvlTotal } from './tvl-total.js';
 import { TOTAL, type Measure } from './watched.js';
 
 /** Value and its time of observation, Unix ms. */
-export interface Sample {
+interface Sample {
   readonly at: number;
   readonly value: number;
 }

@@ -6,7 +6,7 @@ import type { Quiet, SavedInstance } from './saved-state.js';
 import type { HeldBack } from './transition.js';
 
 /** Maximum number of firings that a summary names: those furthest from the threshold. The others are only counted. */
-export const MAX_HELD_BACK = 100;
+const MAX_HELD_BACK = 100;
 
 /**
  * Throttles of rules and instances, and pauses after too many changes. A throttle belongs to the rule or, with

@@ -6,7 +6,7 @@ import type { Storm } from '../messages/storm.js';
 import type { Planned } from './transition-writer.js';
 
 /** Maximum number of rows of one rule and hour that are written one by one. */
-export const MAX_ROWS_PER_HOUR = 1_000;
+const MAX_ROWS_PER_HOUR = 1_000;
 /** Maximum number of subjects in a grouped row. */
 const MAX_SUBJECTS = 100;
 const MINUTE_MS = 60_000;

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import { deadBandOf, type DeadBandRow, type EvaluatorOptions } from '../core/index.js';
 
-export type DeadBand = NonNullable<EvaluatorOptions['deadBand']>;
+type DeadBand = NonNullable<EvaluatorOptions['deadBand']>;
 
 const REFRESH_INTERVAL_MS = 60_000;
 

@@ -6,7 +6,7 @@ import type { Rule, RuleAction, Transition } from '../core/index.js';
  * Returns the actions of a rule to which a transition is sent. A resolution is sent only to targets that received the
  * firing; a target that was added since does not know the firing.
  */
-export type ActionsFor = (transition: Transition, rule: Pick<Rule, 'actions'>) => readonly RuleAction[];
+type ActionsFor = (transition: Transition, rule: Pick<Rule, 'actions'>) => readonly RuleAction[];
 
 /**
  * Looks up the targets that received the firings, for resolutions of edited rules.

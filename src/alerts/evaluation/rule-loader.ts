@@ -15,7 +15,7 @@ export interface StoredRule {
 }
 
 /** Edit of a rule for the evaluator: the current version, or none if the rule was deleted or deactivated. */
-export interface Edit {
+interface Edit {
   ruleId: string;
   stored: StoredRule | undefined;
 }

@@ -10,7 +10,7 @@ import { ShardMoved, ShardStore, type Lease } from './shard-store.js';
 import { TransitionWriter, type Owners } from './transition-writer.js';
 
 /** Results of a shard's evaluator that have not been committed. */
-export interface Uncommitted {
+interface Uncommitted {
   /** Newest evaluated row. */
   last: LogEvent;
   /** Time of the last tick up to that row. */
@@ -22,7 +22,7 @@ export interface Uncommitted {
 type Write = (tx: PoolClient, work: Uncommitted, owners: Owners) => Promise<string[]>;
 
 /** Name under which administrators see the dead letters of the evaluator. */
-export const ALERTS_READER = 'alerts';
+const ALERTS_READER = 'alerts';
 /** Number of failed attempts after which transitions are written one by one, and the faulty one becomes a dead letter. */
 const MAX_ATTEMPTS = 5;
 const MIN_RETRY_MS = 100;

@@ -22,7 +22,7 @@ export interface LoadedShard {
 }
 
 /** Position at which edits are applied: after one row of the log and before the next. */
-export interface EditedAt extends AsOf {
+interface EditedAt extends AsOf {
   /** Time of the next row, Unix ms; undefined: there is none yet. */
   next?: number | undefined;
 }

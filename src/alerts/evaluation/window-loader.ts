@@ -5,7 +5,7 @@ import { LogTail, type AsOf, type LoggedPoint } from './log-tail.js';
 import { EARLIER_VALUES, STORED_VALUES, SUBJECTS, type StoredValue, type Subject } from './window-queries.js';
 
 /** History of one protocol or token for all windows; `from` is the start of the longest window, Unix ms. */
-export interface WindowHistory {
+interface WindowHistory {
   readonly points: readonly HistoryPoint[];
   readonly from: number;
 }

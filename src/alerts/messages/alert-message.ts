@@ -143,7 +143,7 @@ const time = (at: number): string => new Date(at).toISOString();
  * Returns the id of a transition: a UUID computed from its rule, instance and number, so that repeated writes give the
  * same id.
  */
-export function transitionId({ ruleId, instanceKey, seq }: Pick<Transition, 'ruleId' | 'instanceKey' | 'seq'>): string {
+function transitionId({ ruleId, instanceKey, seq }: Pick<Transition, 'ruleId' | 'instanceKey' | 'seq'>): string {
   return hashedId(['transition', ruleId, instanceKey, seq]);
 }
 

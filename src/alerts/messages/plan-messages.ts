@@ -21,7 +21,7 @@ import { summaryParts } from './parts.js';
 import { flapNotice } from './flapping.js';
 
 /** Age up to which a message is still sent, ms. */
-export const WANTED_FOR_MS = 86_400_000;
+const WANTED_FOR_MS = 86_400_000;
 
 /** Transition with the current version of its rule and the message about it. */
 export interface RuleTransition {

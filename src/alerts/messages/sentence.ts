@@ -30,7 +30,7 @@ export type StatedCondition = Condition & {
 };
 
 /** Parts of a sentence. */
-export interface Statement {
+interface Statement {
   rule: string;
   state: AlertMessage['state'];
   conditions: readonly StatedCondition[];

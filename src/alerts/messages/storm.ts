@@ -12,7 +12,7 @@ import { inParts, isForProgram } from './parts.js';
 /**
  * Maximum number of messages to one target from one commit of the evaluator; if there are more, they become one message.
  */
-export const STORM_MESSAGES = 10;
+const STORM_MESSAGES = 10;
 /** Maximum number of alerts that a message to people lists; further alerts are only in the history. */
 const MAX_LISTED = 100;
 const PRIORITY_ORDER = ['low', 'normal', 'high', 'critical'] as const;

@@ -6,7 +6,7 @@ import type { StatedCondition } from './sentence.js';
 const MAX_LINE_LENGTH = 180;
 
 /** Firing that a throttle held back, as an entry in messages. */
-export interface SummarySubject {
+interface SummarySubject {
   protocol?: string;
   chain?: string;
   token?: string;

@@ -8,10 +8,10 @@ import { CLOCK_TIME, NO_CLOCK_TIME, QuietHoursBody } from './quiet-hours.dto.js'
 const EVERY = ['hour', 'day'] as const;
 
 /** Switch for each channel; a channel that is off sends no messages. */
-export class ChannelsBody extends channelSwitches({ required: false, default: true }) {}
+class ChannelsBody extends channelSwitches({ required: false, default: true }) {}
 
 /** Digest: collects mails of low and normal priority into one mail. */
-export class DigestBody {
+class DigestBody {
   @ApiProperty({ enum: EVERY })
   @IsIn(EVERY)
   every!: (typeof EVERY)[number];
@@ -72,10 +72,10 @@ export class PreferencesBody {
 }
 
 /** Quiet hours: only the given fields change. */
-export class QuietHoursChange extends PartialType(QuietHoursBody) {}
+class QuietHoursChange extends PartialType(QuietHoursBody) {}
 
 /** Digest: only the given fields change. */
-export class DigestChange extends PartialType(DigestBody) {}
+class DigestChange extends PartialType(DigestBody) {}
 
 /** Fields to change; omitted fields keep their values. */
 export class ChangePreferencesBody extends OmitType(PreferencesBody, ['quietHours', 'digest'] as const) {

@@ -3,7 +3,7 @@ import { RULE_EVENT_TYPES, type RuleEventType } from '../../events/core/index.js
 import { OPERATORS, RULE_LIMITS, VALUE_METRICS, type Operator } from '../core/index.js';
 
 /** Condition on minutes without an observation. */
-export class AbsentBody {
+class AbsentBody {
   @ApiProperty({ type: 'integer', minimum: 1, maximum: RULE_LIMITS.maxAbsenceMinutes, example: 30 })
   minutes!: number;
 }

@@ -66,7 +66,7 @@ export class FindingView {
 }
 
 /** Subject for which a rule is firing. */
-export class FiringView {
+class FiringView {
   /** @example token=bitcoin */
   subject!: string;
 

@@ -5,7 +5,7 @@ import { draftOf, type RuleDraft } from './rule-draft.js';
 import type { ChangeRuleBody, RuleBody } from './rule.dto.js';
 import { UnseenSubjects } from './unseen-subjects.js';
 
-export interface CheckedDraft {
+interface CheckedDraft {
   readonly draft: RuleDraft;
   readonly warnings: readonly RuleFinding[];
 }

@@ -50,7 +50,7 @@ export class PreviewBody {
 }
 
 /** Warning about a template. */
-export class PreviewWarning {
+class PreviewWarning {
   @ApiProperty({ enum: ['unknown_variable', 'empty'] })
   code!: string;
 
