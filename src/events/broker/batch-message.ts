@@ -2,7 +2,7 @@ import { logEvent, type LogRow } from '../capture/log-row.js';
 import { UNKNOWN_TYPE, type LogEvent } from '../core/log-event.js';
 
 /** Batch as it is sent between processes. */
-export interface BatchMessage {
+interface BatchMessage {
   /**
    * Rows without an owner and of known types. Other rows are not sent: a process that finds their numbers missing reads
    * them from the log.

@@ -3,7 +3,7 @@ import { isDelivered, type LogEvent } from './log-event.js';
 import { nameFault } from './names.js';
 
 /** Events that a channel selects: event types, and at most one subject. */
-export interface ChannelSelection {
+interface ChannelSelection {
   types: readonly EventType[];
   protocol?: string;
   chain?: string;

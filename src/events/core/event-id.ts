@@ -9,7 +9,7 @@ const SEQ_LOW_BITS = 2 ** 41;
 const EPOCH_HASH_MASK = 0x1fffff;
 const PATTERN = /^([0-9a-f]{8})-([0-9a-f]{4})-7([0-9a-f]{3})-([89ab][0-9a-f]{3})-([0-9a-f]{12})$/;
 
-export interface EventIdParts {
+interface EventIdParts {
   /** Unix milliseconds at which the event was numbered. */
   loggedAt: number;
   seq: number;

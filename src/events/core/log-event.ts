@@ -13,7 +13,7 @@ export const INTERNAL_TYPES = [
   'price_removed',
   'protocol_removed',
 ] as const;
-export type InternalType = (typeof INTERNAL_TYPES)[number];
+type InternalType = (typeof INTERNAL_TYPES)[number];
 
 export type LogType = EventType | InternalType;
 

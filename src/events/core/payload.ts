@@ -18,7 +18,7 @@ export interface EventPayloadBase {
   correlationId?: string;
 }
 
-export interface TvlChangePayload extends EventPayloadBase {
+interface TvlChangePayload extends EventPayloadBase {
   eventType: 'tvl_change';
   protocol: string | null;
   name: string | null;
@@ -33,7 +33,7 @@ export interface TvlChangePayload extends EventPayloadBase {
   protocolTvl: number | null;
 }
 
-export interface PriceChangePayload extends EventPayloadBase {
+interface PriceChangePayload extends EventPayloadBase {
   eventType: 'price_change';
   token: string | null;
   symbol: string | null;
@@ -48,7 +48,7 @@ export interface PriceChangePayload extends EventPayloadBase {
   marketCap: number | null;
 }
 
-export interface ProtocolUpdatePayload extends EventPayloadBase {
+interface ProtocolUpdatePayload extends EventPayloadBase {
   eventType: 'protocol_update';
   protocol: string | null;
   name: string | null;
@@ -57,7 +57,7 @@ export interface ProtocolUpdatePayload extends EventPayloadBase {
   changes: readonly { field: string; previousValue: unknown; currentValue: unknown }[];
 }
 
-export interface MarketEventPayload extends EventPayloadBase {
+interface MarketEventPayload extends EventPayloadBase {
   eventType: PostedType;
   protocol?: string;
   chain?: string;
@@ -66,7 +66,7 @@ export interface MarketEventPayload extends EventPayloadBase {
 }
 
 /** Payload of alerts and on-chain events: their further fields are the row's `data`, written by the module that owns them. */
-export interface OpenEventPayload extends EventPayloadBase {
+interface OpenEventPayload extends EventPayloadBase {
   eventType: 'alert' | 'points_change' | 'chain_reorg' | 'onchain_event';
   [field: string]: unknown;
 }

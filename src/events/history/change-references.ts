@@ -109,7 +109,7 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
 }
 
 /** Returns the change in percent; null if there is no reference or it is 0. */
-export function percentChange(reference: number | null | undefined, current: number): number | null {
+function percentChange(reference: number | null | undefined, current: number): number | null {
   if (reference === null || reference === undefined || reference === 0) return null;
   const percent = ((current - reference) / reference) * 100;
   // Rounded to eight decimals, which removes binary noise. Percentages from 1e7 are not rounded: the multiplication by 1e8

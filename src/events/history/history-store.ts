@@ -16,7 +16,7 @@ export interface SeriesPoint {
 /**
  * Point of an event. An hourly sample taken after the observation but before the event was logged has the previous value.
  */
-export interface LoggedPoint extends SeriesPoint {
+interface LoggedPoint extends SeriesPoint {
   /** Time at which the event was logged, Unix milliseconds. */
   loggedAt: number;
 }

@@ -3,7 +3,7 @@ import type { Metric } from '../hot-cache/published-value.js';
 import type { SeriesPoint } from './history-store.js';
 
 /** Removal of a row, as recorded in the log. */
-export interface SeriesEnd {
+interface SeriesEnd {
   metric: Metric;
   subject: string;
   chain: string;

@@ -21,7 +21,7 @@ export function cacheEntry(key: string, value: CachedValue, epoch: string, seq: 
  * Returns the entry that replaces the value of a removed key. It contains no value and is kept for a minute, so that a late
  * batch does not restore the old value.
  */
-export function goneEntry(key: string, epoch: string, seq: number): CacheEntry {
+function goneEntry(key: string, epoch: string, seq: number): CacheEntry {
   return { key, text: JSON.stringify({ at: formatCursor(epoch, seq), gone: true }) };
 }
 

@@ -14,7 +14,7 @@ export type ChannelMessage = readonly [channel: string, text: string];
  * arrive late or twice. `known`: the seq may also be equal, or the epoch another one; for callers that have just read the
  * current epoch from the log.
  */
-export type WriteRule = 'newer' | 'known';
+type WriteRule = 'newer' | 'known';
 
 /** Time for which the entry of a removed key stays, ms. */
 const GONE_MS = 60_000;

@@ -25,7 +25,7 @@ const FAILURE_PAUSE_MS = 1_000;
 const COMPARING = 'cache:comparing';
 const COMPARING_MS = COMPARE_INTERVAL_MS * 1.5;
 
-export interface RedisHotCacheParts {
+interface RedisHotCacheParts {
   published: PublishedState;
   metrics: Metrics;
   redis: RedisConnections;

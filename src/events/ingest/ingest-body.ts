@@ -7,7 +7,7 @@ import { SlicedWork } from '../../platform/loop/slices.js';
 import { BadItem } from './item-fields.js';
 
 /** Maximum number of items in one JSON request. */
-export const MAX_ITEMS = 10_000;
+const MAX_ITEMS = 10_000;
 /** Maximum number of lines of a batch of a stream, and of their characters. */
 const BATCH_LINES = 5_000;
 const BATCH_CHARACTERS = 4_000_000;

@@ -30,7 +30,7 @@ abstract class ObservedItem {
   observedAt?: string | number;
 }
 
-export class TvlItem extends ObservedItem {
+class TvlItem extends ObservedItem {
   /** @example uniswap-v3 */
   @ApiProperty({ maxLength: 128 })
   protocol!: string;
@@ -50,7 +50,7 @@ export class TvlItem extends ObservedItem {
   tvl!: number;
 }
 
-export class PriceItem extends ObservedItem {
+class PriceItem extends ObservedItem {
   /**
    * CoinGecko id or `chain:address`.
    * @example bitcoin
@@ -81,7 +81,7 @@ export class PriceItem extends ObservedItem {
   marketCap?: number;
 }
 
-export class ProtocolItem {
+class ProtocolItem {
   /** @example uniswap-v3 */
   @ApiProperty({ maxLength: 128 })
   slug!: string;
@@ -124,7 +124,7 @@ export class ProtocolItems {
   items!: ProtocolItem[];
 }
 
-export class RejectedItem {
+class RejectedItem {
   /** Index of the item in the request, from 0. */
   @ApiProperty({ type: 'integer' })
   index!: number;

@@ -13,7 +13,7 @@ import { RequestMemory, supersedes } from './request-memory.js';
 import { partsOf, weightOf } from './row-weight.js';
 import { becomeWriter } from './table-writer.js';
 
-export interface Rejection extends ItemFault {
+interface Rejection extends ItemFault {
   /** Index of the item in the request, from 0; in a stream the number of its line without blank lines. */
   index: number;
 }

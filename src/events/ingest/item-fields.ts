@@ -97,7 +97,7 @@ export function requiredAmount(item: Item, field: string): number {
 }
 
 /** Common fields of observations. */
-export interface Observation {
+interface Observation {
   source: string;
   confidence: number;
   tags: readonly string[];
@@ -150,6 +150,6 @@ function observedAt(value: unknown, now: number): number {
 }
 
 /** Returns a client's value, quoted and shortened for a message. */
-export function shown(value: string): string {
+function shown(value: string): string {
   return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value);
 }

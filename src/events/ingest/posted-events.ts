@@ -12,7 +12,7 @@ import { PublicationWait } from './publication-wait.js';
 import type { PostedEvent, PostedEventAnswer } from './posted-event.dto.js';
 
 /** User who posts the event, and the key by which a repetition is recognised for a day. */
-export interface Post {
+interface Post {
   userId: string;
   idempotencyKey: string | undefined;
 }

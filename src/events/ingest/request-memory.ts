@@ -1,5 +1,5 @@
 /** Item of a request that so far counts for its key. */
-export interface Counting {
+interface Counting {
   index: number;
   /** Time of the observation, Unix milliseconds. */
   at: number;

@@ -49,7 +49,7 @@ export class EventsQuery {
   limit: number = 100;
 }
 
-export class EventsPage {
+class EventsPage {
   /** Cursor of the next page; it is set even if there are no more events yet. */
   next_cursor!: string;
 

@@ -73,7 +73,7 @@ export class HistoryRow {
   samples?: number;
 }
 
-export class HistoryMeta {
+class HistoryMeta {
   /** Start of the range, included; ISO 8601 UTC. Later than requested if single values are not kept for so long. */
   from!: string;
 

@@ -12,7 +12,7 @@ export interface Position {
   readonly id: string;
 }
 
-export interface KeysetPage<T> {
+interface KeysetPage<T> {
   readonly items: readonly T[];
   /** Position after which the next page starts; undefined on the last page. */
   readonly next: Position | undefined;

@@ -34,8 +34,8 @@ export class ChainsAnswer {
   page!: PageInfo;
 }
 
-export const TOKEN_SORTS = ['market_cap', 'volume', 'price', 'change', 'token'] as const;
-export type TokenSort = (typeof TOKEN_SORTS)[number];
+const TOKEN_SORTS = ['market_cap', 'volume', 'price', 'change', 'token'] as const;
+type TokenSort = (typeof TOKEN_SORTS)[number];
 
 export class TokensQuery extends ListQuery {
   /**
@@ -75,9 +75,9 @@ export class TokensAnswer {
   page!: PageInfo;
 }
 
-export const METRICS: readonly Metric[] = ['tvl', 'price'];
-export const DIRECTIONS = ['up', 'down', 'any'] as const;
-export type Direction = (typeof DIRECTIONS)[number];
+const METRICS: readonly Metric[] = ['tvl', 'price'];
+const DIRECTIONS = ['up', 'down', 'any'] as const;
+type Direction = (typeof DIRECTIONS)[number];
 
 export class MoversQuery {
   /** Metric: TVL of protocols, or prices of tokens. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { DomainError } from '../../platform/errors/domain-error.js';
 
 /** Content of a list's cursor: the last row's sort value, and an id that distinguishes rows with the same value. */
-export type PagePosition = readonly (string | number | null)[];
+type PagePosition = readonly (string | number | null)[];
 
 /** Maximum characters of a cursor: enough for the longest slug and name in any script. */
 export const MAX_CURSOR_LENGTH = 4_096;

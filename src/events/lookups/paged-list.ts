@@ -2,7 +2,7 @@ import { keysetPage, type Order, type Ranked } from './keyset-page.js';
 import type { PageInfo } from './list.dto.js';
 import { decodePageCursor, encodePageCursor } from './page-cursor.js';
 
-export interface PageRequest {
+interface PageRequest {
   /** Identifies the list and everything that filters or sorts its rows. */
   scope: unknown;
   order: Order;

@@ -8,8 +8,8 @@ import { ChainTvlAnswer } from './tvl.dto.js';
 export const WINDOWS = ['1h', '24h', '7d'] as const;
 export type Window = (typeof WINDOWS)[number];
 export const ORDERS: readonly Order[] = ['asc', 'desc'];
-export const PROTOCOL_SORTS = ['tvl', 'name', 'change'] as const;
-export type ProtocolSort = (typeof PROTOCOL_SORTS)[number];
+const PROTOCOL_SORTS = ['tvl', 'name', 'change'] as const;
+type ProtocolSort = (typeof PROTOCOL_SORTS)[number];
 
 export class ProtocolsQuery extends ListQuery {
   /**

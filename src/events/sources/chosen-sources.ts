@@ -1,7 +1,7 @@
 import type { Settings } from '../../platform/settings/settings.js';
 
 /** Names of the data sources that SOURCE can list. */
-export const SOURCE_NAMES = ['sample', 'defillama'] as const;
+const SOURCE_NAMES = ['sample', 'defillama'] as const;
 /** Value of SOURCE for no source; it cannot be combined with others. */
 const NO_SOURCE = 'none';
 /** All values that SOURCE can list. */

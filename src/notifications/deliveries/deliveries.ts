@@ -14,7 +14,7 @@ import { reconsider } from './reconsider.js';
 import { bytesOf, StorageBudget, type UserBytes } from './storage-budget.js';
 
 /** Message of the service itself, without an alert. */
-export type SystemDelivery = Omit<NewDelivery, 'type' | 'data'> & { type: SystemType; data: object };
+type SystemDelivery = Omit<NewDelivery, 'type' | 'data'> & { type: SystemType; data: object };
 
 /** Time after which the sweeper enqueues a recorded message without a job, ms. */
 const ANNOUNCED_WITHIN_MS = 15_000;

@@ -19,7 +19,7 @@ import type { Lane } from '../core/channels/definition.js';
  * Length of a claim, ms: longer than the slowest attempt (a mail, 30 s) and all work around it. A claim older than this
  * belongs to a dead process.
  */
-export const SENDING_LEASE_MS = 60_000;
+const SENDING_LEASE_MS = 60_000;
 const MAX_BATCH = 250;
 /** Maximum number of messages in one digest mail; further messages are sent in the next digest. */
 const DIGEST_MEMBERS = 200;

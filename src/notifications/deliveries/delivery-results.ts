@@ -13,7 +13,7 @@ import { WAKE } from './order.js';
 import { bytesOf, StorageBudget, type UserBytes } from './storage-budget.js';
 
 /** Attempt and its outcome. */
-export interface AttemptResult {
+interface AttemptResult {
   delivery: ClaimedDelivery;
   outcome: Outcome;
   /** Duration of the attempt, ms. */

@@ -10,7 +10,7 @@ const RETENTION_INTERVAL_MS = 600_000;
 const BATCH = 5_000;
 
 /** Rows of users that are deleted after some days and counted in the users' storage budgets. */
-export interface KeptRows {
+interface KeptRows {
   readonly days: number;
   /** SQL of the ids of at most $2 rows that are older than $1 days. */
   readonly old: string;

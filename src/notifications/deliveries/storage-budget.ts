@@ -7,7 +7,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
 
 /** Number of bytes that a transaction has stored or deleted, by user. */
-export type Bytes = ReadonlyMap<string, number>;
+type Bytes = ReadonlyMap<string, number>;
 
 /** Number of bytes of one user that a statement stored or deleted. */
 export interface UserBytes {
@@ -23,7 +23,7 @@ const FULL_SOON = 0.8;
 const BATCH = 1_000;
 
 /** Target and content of the notice that messages are not sent. */
-export interface DueNotice {
+interface DueNotice {
   userId: string;
   channel: Channel;
   target: string;

@@ -32,7 +32,7 @@ export class Unanswered extends Error {
   }
 }
 
-export interface PostOptions {
+interface PostOptions {
   /** Whether to wait for the first 4 KB of the answer. */
   whole?: boolean;
   /** Called once there is a connection, before anything is written to it; what it throws is thrown. */

@@ -14,7 +14,7 @@ import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 
 /** Preferences, and the addresses that links in mails have unsubscribed. */
-export type ShownPreferences = UserPreferences & { unsubscribedAddresses: string[] };
+type ShownPreferences = UserPreferences & { unsubscribedAddresses: string[] };
 
 /** Time after which all processes use changed preferences, ms: lifetime of cached preferences. */
 const REMEMBERED_MS = 2_000;

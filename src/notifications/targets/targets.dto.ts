@@ -75,7 +75,7 @@ export class RotateSecretBody {
 }
 
 /** Secret that currently signs messages. */
-export class ValidSecretView {
+class ValidSecretView {
   /**
    * Last four characters of the secret.
    * @example LSw=

@@ -18,7 +18,7 @@ import { WebhookSecrets } from './webhook-secrets.js';
 
 export type TargetStatus = 'pending' | 'active' | 'disabled';
 
-export interface ClaimedTarget {
+interface ClaimedTarget {
   target: string;
   status: TargetStatus;
 }

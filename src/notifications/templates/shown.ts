@@ -4,7 +4,7 @@ import type { AlertMessage } from '../core/delivery.js';
 import { comparedFigures, figure, movedFigures, unitOf, unitOfField } from '../core/figures.js';
 
 /** Alert as people read it: the variable `shown` in templates. Texts that an alert does not have are empty. */
-export interface Shown {
+interface Shown {
   /** State, rule, subject and value; used as subject of a mail and title of a push. */
   title: string;
   /** State: `Alert`, `Resolved`, `Summary` or `Test`. */
@@ -28,7 +28,7 @@ export interface Shown {
 }
 
 /** Maximum length of lists in texts for chats, UTF-16 code units. */
-export const LIST_ROOM = 2_000;
+const LIST_ROOM = 2_000;
 const MAX_LINE_LENGTH = 300;
 const STATES: Readonly<Record<string, string>> = { resolved: 'Resolved', summary: 'Summary', test: 'Test' };
 const NOTHING = {

@@ -22,7 +22,7 @@ export interface HttpFetcherOptions {
   breakMs: number;
 }
 
-export const FETCHER_DEFAULTS: HttpFetcherOptions = {
+const FETCHER_DEFAULTS: HttpFetcherOptions = {
   maxBytes: 64 * 1024 * 1024,
   timeoutMs: 30_000,
   attempts: 3,
@@ -37,7 +37,7 @@ const MAX_RETRY_AFTER_MS = 60_000;
 const MAX_ETAGS = 100;
 
 /** Error of a resource that could not be fetched. `retryable`: the same request may succeed soon. */
-export class FetchError extends Error {
+class FetchError extends Error {
   constructor(
     message: string,
     readonly retryable: boolean,

@@ -4,12 +4,12 @@ import { isRecord, text } from './llama-fields.js';
 import { readMetadata } from './llama-metadata.js';
 
 /** Parsed answer of the API: rows to write, and the number of unusable entries. */
-export interface Reading<Row> {
+interface Reading<Row> {
   rows: Row[];
   skipped: number;
 }
 
-export interface ProtocolsReading {
+interface ProtocolsReading {
   protocols: Reading<ProtocolRow>;
   tvl: Reading<TvlRow>;
   /** CoinGecko ids of the protocols' own tokens, in descending order of TVL. */
@@ -23,7 +23,7 @@ const SOURCE = 'defillama';
 const MAX_USD = 1e15;
 
 /** Error for an answer whose format has changed. */
-export class ChangedShape extends Error {}
+class ChangedShape extends Error {}
 
 /**
  * Parses the answer of `GET /protocols`. Entries without a usable name are skipped; of entries with the same slug, which

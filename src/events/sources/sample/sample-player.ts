@@ -2,7 +2,7 @@ import type { PriceRow, TvlRow } from '../../ingest/table-writer.js';
 import type { PriceSeries, SamplePack, TvlSeries } from './sample-pack.js';
 
 /** Rows that must be written now. */
-export interface DueRows {
+interface DueRows {
   tvl: TvlRow[];
   prices: PriceRow[];
 }

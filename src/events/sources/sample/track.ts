@@ -1,5 +1,5 @@
 /** State of a track at a position. */
-export interface Reading {
+interface Reading {
   /** Number of the recorded point passed last, counted over all repetitions; it changes exactly when a point is passed. */
   ordinal: number;
   /** Value of the last passed point. */
@@ -8,7 +8,7 @@ export interface Reading {
   value: number;
 }
 
-export interface TrackOptions {
+interface TrackOptions {
   /** Times of the points in seconds after the first one, ascending; the first is 0. */
   times: readonly number[];
   values: readonly number[];

@@ -113,7 +113,7 @@ const UNTAKABLE = /^5\d\d[ -]5\.(?:2\.3|3\.4|6\.\d+)(?!\d)/;
  * Returns the outcome of a failed mail. Only a missing mailbox counts as a fault of the address. Policies, block lists,
  * full mailboxes, refused senders and failed logins may change: such mails are retried, and operators see the reason.
  */
-export function mailFailure(error: unknown): Outcome {
+function mailFailure(error: unknown): Outcome {
   const { responseCode, response = '', command, code } = error as SmtpError;
   const detail = code === 'EABORT' ? 'the mail server took too long' : safeReason(error);
   const known = { detail, ...(responseCode === undefined ? {} : { statusCode: responseCode }) };

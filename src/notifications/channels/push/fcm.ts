@@ -90,7 +90,7 @@ function fcmMessage(delivery: ClaimedDelivery, token: string, content: PushConte
  * sender, disables the device. An invalid argument is final for this message. Every other error, including a response
  * that is not from FCM, is an outage or a fault of our configuration.
  */
-export function fcmOutcome(outcome: Outcome): Outcome {
+function fcmOutcome(outcome: Outcome): Outcome {
   if (outcome.result === 'delivered') return { ...outcome, via: 'fcm' };
   const { status, code, message, fields } = fcmError(outcome.responseHead ?? '');
   const detail = [outcome.detail, code ?? status].filter((part) => part !== undefined).join(': ');
