@@ -1,5 +1,5 @@
 /** Aliases as in src/events/core/chains.ts; a test compares both. */
-export const CHAIN_ALIASES = {
+const CHAIN_ALIASES = {
   eth: 'ethereum',
   binance: 'bsc',
   'binance-smart-chain': 'bsc',
@@ -41,7 +41,7 @@ export const CHAIN_ALIASES = {
   op_bnb: 'op-bnb',
 } as const;
 
-export const ALIASES = `'${JSON.stringify(CHAIN_ALIASES)}'::jsonb`;
+const ALIASES = `'${JSON.stringify(CHAIN_ALIASES)}'::jsonb`;
 
 /** Returns the function that converts tokens, as it was before Move types kept their case. */
 export function tokenFolding(create: 'CREATE' | 'CREATE OR REPLACE'): string {

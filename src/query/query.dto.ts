@@ -13,7 +13,7 @@ import {
 } from './core/ast.js';
 
 /** Range including both ends; either end may be omitted. Changes are fractions: 0.1 is 10 %. */
-export class RangeFilter {
+class RangeFilter {
   /** @example 1000000 */
   min?: number;
 
@@ -22,7 +22,7 @@ export class RangeFilter {
 }
 
 /** Flat form of conditions, all of which must hold. Empty lists and ranges do not restrict. */
-export class QueryFilters {
+class QueryFilters {
   /** @example ["uniswap-v3", "aave-v3"] */
   protocols?: string[];
 
@@ -48,7 +48,7 @@ export class QueryFilters {
 }
 
 /** Time range of a query: of recorded values (tvl, prices) or of the log (events). */
-export class QueryTime {
+class QueryTime {
   /**
    * Start, included: ISO 8601 with a zone, a date, or `now-<number><m|h|d|w>`.
    * @example now-24h
@@ -73,7 +73,7 @@ export class QueryTime {
   fill?: Fill;
 }
 
-export class QueryAggregation {
+class QueryAggregation {
   /** Field to aggregate; optional only for `count`. */
   field?: string;
 
@@ -164,7 +164,7 @@ export class QuerySpan {
   to!: string;
 }
 
-export class QueryWarning {
+class QueryWarning {
   /**
    * Field of the condition.
    * @example protocol

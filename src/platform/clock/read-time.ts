@@ -29,7 +29,7 @@ export interface TimeForms {
 }
 
 /** Time in Unix milliseconds, or the message that names the accepted forms. */
-export type TimeReading = { readonly at: number } | { readonly fault: string };
+type TimeReading = { readonly at: number } | { readonly fault: string };
 
 /** Parses a time that a client sent; it must be in the years 1970 to 2999. All client times pass through this function. */
 export function readTime(value: unknown, now: number, forms: TimeForms = {}): TimeReading {

@@ -4,7 +4,7 @@ import { migrations } from '../../../migrations/index.js';
 import { APP_ROLE, sessionUrl } from './connection-options.js';
 
 /** Table with the names of the applied migrations. */
-export const MIGRATIONS_TABLE = 'schema_migrations';
+const MIGRATIONS_TABLE = 'schema_migrations';
 /** Oldest supported PostgreSQL, in the format of `server_version_num`. */
 const OLDEST_SERVER = 150_000;
 /** Number of the advisory lock that a migrating process holds; arbitrary, but the same in every process. */

@@ -13,7 +13,7 @@ import { ProcessLock } from './process-lock.js';
 const START_TIMEOUT_MS = 30_000;
 
 /** Database of the process; it is reachable, and all migrations have run. */
-export interface OpenedDatabase {
+interface OpenedDatabase {
   readonly url: string;
   /** Address for display, without the password. */
   readonly description: string;

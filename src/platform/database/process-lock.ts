@@ -15,7 +15,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
  * Mode of the lock. `alone`: no other process uses the database. `shared`: other processes may use it; all of them are
  * connected through Redis.
  */
-export type Company = 'alone' | 'shared';
+type Company = 'alone' | 'shared';
 
 const REFUSALS: Record<Company, string> = {
   alone: 'Another process already works on this database; several processes need Redis to share it (REDIS_URL).',

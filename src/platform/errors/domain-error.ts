@@ -31,7 +31,7 @@ export interface InputFault {
   detail: string;
 }
 
-export interface DomainErrorOptions {
+interface DomainErrorOptions {
   /** All faults of the input. */
   errors?: readonly InputFault[];
   /** Time after which a retry makes sense, ms; sent as Retry-After. */

@@ -3,7 +3,7 @@ import { redact, redactEncoded } from '../logging/redaction.js';
 import { asDomainError, DomainError, ERROR_CODES, type ErrorCode, type InputFault } from './domain-error.js';
 
 /** Body of every refused request, RFC 9457. */
-export interface Problem {
+interface Problem {
   type: string;
   title: string;
   status: number;

@@ -1,6 +1,6 @@
 import { Rotation } from './rotation.js';
 
-export interface ShareBounds {
+interface ShareBounds {
   /** Number of shared places. */
   readonly places: number;
   /** Greatest number of places of one caller; undefined: half. */

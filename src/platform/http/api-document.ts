@@ -8,7 +8,7 @@ import { CSV } from './csv.js';
 import { Documents } from './documents.js';
 
 /** Returns the OpenAPI 3.1 description of every route. */
-export function apiDocument(app: INestApplication): OpenAPIObject {
+function apiDocument(app: INestApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('defi-realtime')

@@ -35,7 +35,7 @@ const types = (
 
 const shapes = new Map<Class, ReadonlyMap<string, Field>>();
 
-export interface Trimmed {
+interface Trimmed {
   /** Copy of the body without unknown fields. */
   readonly value: unknown;
   readonly faults: readonly InputFault[];

@@ -8,7 +8,7 @@ import type { Settings } from '../settings/settings.js';
 /** Time within which several file changes cause one reload, ms: certificate and key are written one after the other. */
 const SETTLE_MS = 250;
 
-export interface Certificate extends SecureContextOptions {
+interface Certificate extends SecureContextOptions {
   readonly cert: Buffer;
   readonly key: Buffer;
 }

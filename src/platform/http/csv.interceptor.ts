@@ -51,7 +51,7 @@ export function prefersCsv(request: Request): boolean {
  * Sends a list as CSV if the client prefers `text/csv`; the cursor of the next page is then in the header `X-Next-Cursor`.
  */
 @Injectable()
-export class CsvInterceptor implements NestInterceptor<Page | undefined, Answer> {
+class CsvInterceptor implements NestInterceptor<Page | undefined, Answer> {
   constructor(private readonly reflector: Reflector) {}
 
   intercept(context: ExecutionContext, next: CallHandler<Page | undefined>): Observable<Answer> {

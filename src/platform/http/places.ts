@@ -1,6 +1,6 @@
 import { DomainError } from '../errors/domain-error.js';
 
-export interface PlaceBounds {
+interface PlaceBounds {
   /** Number of one caller's requests that may run at the same time. */
   readonly atOnce: number;
   /** Number of one caller's requests that may wait for a place. */

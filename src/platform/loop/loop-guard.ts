@@ -9,7 +9,7 @@ import { TurnMeter, type LongTurn } from './turn-meter.js';
 /** Interval of the guard's timer, ms. */
 const INTERVAL_MS = 5;
 /** Length above which a turn counts as long, ms: other work waits noticeably. */
-export const MAX_TURN_MS = 25;
+const MAX_TURN_MS = 25;
 /** Length above which a turn is logged, ms. */
 const LOGGED_MS = 100;
 /** Time after the start in which the process still loads stored values, rules and sessions, ms. */

@@ -1,5 +1,5 @@
 /** Sample of the event loop's thread. */
-export interface LoopSample {
+interface LoopSample {
   /** Monotonic time, ms. */
   readonly at: number;
   /** Processor time of the thread so far, ms. */

@@ -1,5 +1,5 @@
 /** Facts that an operator needs once the service listens. */
-export interface StartFacts {
+interface StartFacts {
   /** URL of the service on this machine. */
   url: string;
   database: string;

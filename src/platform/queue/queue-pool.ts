@@ -5,7 +5,7 @@ import { isConnectionLoss } from '../errors/connection-loss.js';
 import type { StoreState } from './store-state.js';
 
 /** Schema of BullMQ's tables and functions. */
-export const QUEUE_SCHEMA = 'bullmq';
+const QUEUE_SCHEMA = 'bullmq';
 const STATEMENT_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 1_000;
 

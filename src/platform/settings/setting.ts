@@ -139,15 +139,10 @@ export function addressBlock(input: string): string {
 }
 
 /** Number per tier; a tier that is not named keeps its default. */
-export interface PerTier {
+interface PerTier {
   readonly free: number;
   readonly pro: number;
   readonly enterprise: number;
-}
-
-/** Number per tier, and `none` for callers without a key, per address. */
-export interface PerTierAndNone extends PerTier {
-  readonly none: number;
 }
 
 export function perTier<T extends PerTier>(defaults: T, doc: string): Setting<T> {

@@ -10,7 +10,7 @@ type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 
 /** Values of `SETTINGS` under camelCase names: `DATABASE_URL` becomes `databaseUrl`. */
-export type SettingValues = {
+type SettingValues = {
   readonly [Name in keyof typeof SETTINGS as CamelCase<Name>]: ValueOf<(typeof SETTINGS)[Name]>;
 };
 

@@ -7,7 +7,7 @@ export interface Waiting {
   readonly start: () => void;
 }
 
-export interface FairTurnsOptions {
+interface FairTurnsOptions {
   /** Number of tasks that run at the same time. */
   readonly slots: number;
   /** Number of tasks of one key that may wait. */

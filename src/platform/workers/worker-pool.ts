@@ -28,7 +28,7 @@ const RUNNER = workerTask<TaskCall, TaskResult>(import.meta.url, './task-runner'
   cpuMsPerMinute: 0,
 });
 
-export interface RunOptions {
+interface RunOptions {
   /** User, or the address of a caller without a key, for the budget and the fair order. */
   readonly key: string;
   /** Aborted when the caller disconnects; the task then ends. */

@@ -10,7 +10,7 @@ import { ResultCache, type CacheState } from './result-cache.js';
 import { SingleFlight } from './single-flight.js';
 import { VersionStamps } from './version-stamps.js';
 
-export interface CachedAnswer {
+interface CachedAnswer {
   readonly result: QueryResult;
   readonly cache: CacheState;
 }

@@ -12,7 +12,7 @@ interface Flight<T> {
 }
 
 /** Work of a flight. It must call `begin` when it begins to read, with a version that is not newer than the data. */
-export type FlightWork<T> = (signal: AbortSignal, begin: (version: string) => void) => Promise<T>;
+type FlightWork<T> = (signal: AbortSignal, begin: (version: string) => void) => Promise<T>;
 
 /**
  * Runs simultaneous equal work once for all callers. A caller that arrives before the work begins to read joins it, because

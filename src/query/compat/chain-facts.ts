@@ -1,7 +1,7 @@
 import { chainNameInProtocols } from '../../events/index.js';
 
 /** DefiLlama's data about a chain, except for its name and TVL. */
-export interface ChainFact {
+interface ChainFact {
   readonly geckoId: string | null;
   readonly symbol: string | null;
   readonly cmcId: string | null;

@@ -10,7 +10,7 @@ export interface DailyLevel {
 }
 
 /** Selection of the series to add up. */
-export interface SeriesChoice {
+interface SeriesChoice {
   /** Chain whose series are added up; absent: all chains. */
   chain?: string;
   /** Categories in lower case whose protocols are excluded; double-counted protocols are always excluded. */

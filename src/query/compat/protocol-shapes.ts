@@ -64,7 +64,7 @@ export function chainTvls(values: readonly PublishedValue[]): Record<string, num
 }
 
 /** Returns the chains with a value, in descending order, then chains that the protocol only lists. */
-export function chainNames(meta: ProtocolMeta, values: readonly PublishedValue[]): string[] {
+function chainNames(meta: ProtocolMeta, values: readonly PublishedValue[]): string[] {
   const valued = values.filter(({ chain }) => isRealChain(chain ?? '')).sort((a, b) => b.value - a.value);
   const names = [...valued.map(({ chain }) => chain ?? ''), ...meta.chains];
   return [...new Set(names.map((chain) => nameInProtocols(chain, isPseudoChain)))];

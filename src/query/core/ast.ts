@@ -44,7 +44,7 @@ export type Condition =
   | { readonly kind: 'not'; readonly of: Condition };
 
 /** Time as the client wrote it. Relative times are resolved each time the query runs, not when it is parsed. */
-export type TimeText = string;
+type TimeText = string;
 
 export interface TimeRange {
   /** Start of the range, included. */

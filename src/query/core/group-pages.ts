@@ -6,7 +6,7 @@ import type { Span } from './plan.js';
 import type { ResultRows } from './result-rows.js';
 import { bucketStarts } from './time.js';
 
-export interface GroupPage {
+interface GroupPage {
   /** Index of the page's first row. */
   readonly from: number;
   readonly to: number;
@@ -15,7 +15,7 @@ export interface GroupPage {
 }
 
 /** Group as the database returns it: the bucket in Unix ms if there are buckets, the group fields, the aggregates. */
-export type Group = readonly unknown[];
+type Group = readonly unknown[];
 
 /** Throws if a query has more groups than an answer may have. */
 export function checkGroups(count: number): void {

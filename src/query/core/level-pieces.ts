@@ -62,7 +62,7 @@ interface Pieces {
   readonly parts: readonly string[];
 }
 
-export interface PieceOptions {
+interface PieceOptions {
   /** Properties of a series that must be in the result. */
   readonly used: readonly string[];
   /** Whether the rows are single values instead of buckets. */

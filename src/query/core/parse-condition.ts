@@ -8,7 +8,7 @@ import { isPlain, objectOf } from './parse-input.js';
 import { isoTime, parseIso } from './time.js';
 
 /** Field or aggregate of a condition. */
-export interface Subject {
+interface Subject {
   readonly type: FieldType;
   readonly names?: NameKind;
 }

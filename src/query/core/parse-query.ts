@@ -1,13 +1,4 @@
-import {
-  BUCKETS,
-  DATASETS,
-  FILLS,
-  type Aggregation,
-  type DatasetName,
-  type Query,
-  type SortKey,
-  type TimeRange,
-} from './ast.js';
+import { BUCKETS, DATASETS, FILLS, type Aggregation, type DatasetName, type Query, type TimeRange } from './ast.js';
 import { datasetOf, fieldNames, fieldOf, type Dataset, type Field } from './datasets.js';
 import { at, Faults, queryFault, shown } from './faults.js';
 import { DEFAULT_LIMIT, QUERY_LIMITS } from './limits.js';
@@ -214,5 +205,3 @@ function parseFlag(value: unknown, pointer: string, faults: Faults): boolean {
   if (present(value) && typeof value !== 'boolean') faults.add(pointer, 'invalid_type', 'Give true or false.');
   return value === true;
 }
-
-export type { SortKey };

@@ -4,7 +4,7 @@ import { at, shown, type Faults } from './faults.js';
 import { QUERY_LIMITS } from './limits.js';
 import { isAbsent, objectOf, wordOf } from './parse-input.js';
 
-export interface SortParts {
+interface SortParts {
   readonly dataset: Dataset;
   readonly time: TimeRange | undefined;
   readonly aggregations: readonly Aggregation[];

@@ -6,7 +6,7 @@ import { QUERY_LIMITS } from './limits.js';
 import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS, isoTime } from './time.js';
 
 /** Source of an answer's data, as shown in `meta.source`. */
-export type Grain = 'current' | 'log' | 'raw' | 'hourly' | 'daily';
+type Grain = 'current' | 'log' | 'raw' | 'hourly' | 'daily';
 
 export interface Span {
   readonly from: number;
@@ -39,7 +39,7 @@ export interface Plan {
   readonly sources: readonly Grain[];
 }
 
-export interface PlanFacts {
+interface PlanFacts {
   readonly now: number;
   /** Time from which single values are kept, Unix milliseconds. */
   readonly rawFrom: number;

@@ -3,7 +3,7 @@ import { writeInSlices, type WrittenText } from '../../platform/http/written-tex
 import type { Column } from './relation.js';
 import { isoTime } from './time.js';
 
-export type Row = Readonly<Record<string, unknown>>;
+type Row = Readonly<Record<string, unknown>>;
 
 /** Rows of a result as they are sent between processes: values by column, times in Unix ms. */
 export interface PackedRows {

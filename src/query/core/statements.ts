@@ -26,7 +26,7 @@ const BIN_RATIO = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR);
 /** Number of the bin for 0, which has no logarithm. */
 const ZERO_BIN = -2_000_000_000;
 
-export function relationOf(query: Query, plan: Plan, parameters: SqlParameters): Relation {
+function relationOf(query: Query, plan: Plan, parameters: SqlParameters): Relation {
   return plan.levels === undefined
     ? currentRelation(datasetOf(query.dataset), query.where, plan.range, plan.now, parameters)
     : levelRelation(query, plan.levels, parameters);

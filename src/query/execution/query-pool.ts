@@ -39,7 +39,7 @@ const BRIEF_MS = 1_000;
  */
 const MAX_PREPARED = 100;
 
-export interface PoolQuery {
+interface PoolQuery {
   readonly text: string;
   readonly values: readonly unknown[];
   /**

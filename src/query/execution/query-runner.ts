@@ -46,7 +46,7 @@ export interface QueryResult {
   readonly relativeError: number | undefined;
 }
 
-export interface RunContext {
+interface RunContext {
   /** User whose own rows the query may read. */
   readonly owner: string;
   readonly signal: AbortSignal;

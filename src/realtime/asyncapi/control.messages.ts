@@ -7,7 +7,7 @@ const cursor = ref('Cursor');
 const CONNECTION_ID = '6f1c1f0e-7d0b-4a86-8f0e-0f6f4b6a2f11';
 
 /** Differences between the transports in messages that are not events: the timestamp's type and a snapshot's items. */
-export interface ControlDialect {
+interface ControlDialect {
   readonly timestamp: Schema;
   readonly exampleTimestamp: string | number;
   readonly snapshotItem: Schema;

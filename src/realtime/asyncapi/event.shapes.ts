@@ -3,7 +3,7 @@ import { choice, closed, integer, list, nullable, number, openObject, ref, text 
 import type { Properties, Schema } from './schema.js';
 
 /** Fields that one event type has in addition to the common fields; an example is in the catalogue of events. */
-export interface EventShape {
+interface EventShape {
   readonly fields: Properties;
   readonly optional?: readonly string[];
 }

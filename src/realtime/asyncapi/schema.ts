@@ -21,7 +21,6 @@ export function closed(properties: Properties, optional: readonly string[] = [])
 export const list = (items: Schema, extra: Schema = {}): Schema => ({ type: 'array', items, ...extra });
 export const constant = (value: string | boolean): Schema => ({ const: value });
 export const oneOf = (...options: Schema[]): Schema => ({ oneOf: options });
-export const anyOf = (...options: Schema[]): Schema => ({ anyOf: options });
 export const choice = (values: readonly string[], description?: string): Schema => ({
   type: 'string',
   enum: values,

@@ -1,7 +1,7 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
 
 /** Maximum number of entries in one list of a filter; longer lists must be split into several subscriptions. */
-export const LIST_LIMIT = 500;
+const LIST_LIMIT = 500;
 /** Longest name of a protocol, chain, token or channel, characters. */
 const NAME_LIMIT = 160;
 

@@ -17,7 +17,7 @@ const UPDATE_FIELDS = ['id', 'type', 'channel', 'filters', 'mode', 'intervalMs',
 /** Maximum number of bodies in one `subscribe` call; they are one change with one replay. */
 const BODY_LIMIT = 100;
 
-export interface SubscribeCall {
+interface SubscribeCall {
   requests: SubscriptionRequest[];
   options: SubscribeOptions;
 }
@@ -94,7 +94,7 @@ export function parseSelector(argument: unknown): SubscriptionSelector {
   };
 }
 
-export interface UpdateCall {
+interface UpdateCall {
   selector: SubscriptionSelector;
   /** New filter; absent: only the connection's mode changes. */
   filter?: SubscriptionFilter;

@@ -22,7 +22,7 @@ const OPERATIONS = {
     connections.explain(asker, id, { cursor: text(body['cursor']), eventId: text(body['eventId']) }),
 } satisfies Record<string, Operation>;
 
-export type OperationName = keyof typeof OPERATIONS;
+type OperationName = keyof typeof OPERATIONS;
 
 /**
  * Runs operations in the process that holds a connection: this one, or another by request. That process applies the access

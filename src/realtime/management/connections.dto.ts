@@ -70,7 +70,7 @@ export class ConnectionParams {
   id!: string;
 }
 
-export class ConnectionMetadata {
+class ConnectionMetadata {
   /** @example "Mozilla/5.0" */
   userAgent!: string | null;
 
@@ -121,7 +121,7 @@ export class ConnectionPage {
   page!: Page;
 }
 
-export class ConnectionStats {
+class ConnectionStats {
   @ApiProperty({ type: 'integer' })
   total!: number;
 

@@ -15,12 +15,12 @@ import type { RemovedSubscriptions, SubscriptionPage, SubscriptionsAnswer } from
 /** Sender of a request, which may come from another process. */
 export type Asker = Pick<Caller, 'userId' | 'role'>;
 
-export type EventChoice = Pick<ExplainQuery, 'cursor' | 'eventId'>;
+type EventChoice = Pick<ExplainQuery, 'cursor' | 'eventId'>;
 
 /** Criteria by which connections can be chosen. */
 export const CHOICES = ['userId', 'key', 'address', 'transport', 'text'] as const;
 
-export interface ListQuestion extends Partial<Record<(typeof CHOICES)[number], string>> {
+interface ListQuestion extends Partial<Record<(typeof CHOICES)[number], string>> {
   limit: number;
   after: string;
 }

@@ -22,7 +22,7 @@ export interface Entry {
 }
 
 /** Connection as it is stored in Redis. */
-export interface ConnectionRecord extends ConnectionInfo {
+interface ConnectionRecord extends ConnectionInfo {
   /** Process that holds the connection. */
   pod: string;
   rooms: readonly string[];

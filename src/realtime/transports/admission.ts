@@ -13,7 +13,7 @@ import { ReturningKeys } from './returning-keys.js';
 const RETRY_MS = { from: 1_000, to: 3_000 } as const;
 
 /** Connection that is about to be counted. */
-export interface Arrival {
+interface Arrival {
   readonly address: string;
   readonly connectionId: string;
   /** Whether the client presents a cursor or an earlier session. */

@@ -5,7 +5,7 @@ import { PodChannel } from '../../platform/redis/pod-channel.js';
 
 const MESSAGE = 'connection-banned';
 /** Time for which a key is refused from an address after an operator ended its connection with `final`, ms. */
-export const BAN_MS = 60_000;
+const BAN_MS = 60_000;
 
 /** Pairs of key and address that operators have ended with `final`, on every process. */
 @Injectable()

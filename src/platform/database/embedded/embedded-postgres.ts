@@ -48,7 +48,7 @@ const PARAMETERS: Readonly<Record<string, string>> = {
 };
 
 /** PostgreSQL server started by this process. */
-export interface EmbeddedPostgres {
+interface EmbeddedPostgres {
   readonly url: string;
   stop(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isAlive } from './process-identity.js';
 
 /** State of a server, as the pid file in its data directory records it. */
-export interface Postmaster {
+interface Postmaster {
   readonly pid: number;
   readonly port: number;
   /** Whether the server accepts connections. */

@@ -5,9 +5,9 @@ import { DomainError } from '../../errors/domain-error.js';
  */
 export const MAX_DEPTH = 32;
 /** Maximum number of fields of one object. */
-export const MAX_FIELDS = 200;
+const MAX_FIELDS = 200;
 /** Maximum number of items of one list; an ingest request may have as many. */
-export const MAX_ITEMS = 10_000;
+const MAX_ITEMS = 10_000;
 /** Shortest piece of a long list that is parsed by itself, bytes. */
 const MIN_PIECE_BYTES = 32 * 1_024;
 

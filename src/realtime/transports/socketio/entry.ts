@@ -15,7 +15,7 @@ export interface Entry {
 }
 
 /** Reference to an earlier connection: socket.io-client sends it by itself, other clients as `resume` and `since`. */
-export interface Return {
+interface Return {
   readonly token?: string;
   readonly offset?: ResumeOffset;
 }
