@@ -13,7 +13,7 @@ import { Pods } from '../../src/platform/redis/pods.js';
 import { RedisConnections } from '../../src/platform/redis/redis-connections.js';
 import { parseSettings } from '../../src/platform/settings/settings.js';
 
-export class SetClock extends Clock {
+class SetClock extends Clock {
   time = 1_000_000;
   override now(): number {
     return this.time;

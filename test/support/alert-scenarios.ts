@@ -17,7 +17,7 @@ export type Step =
   | { readonly kind: 'observe'; readonly key: string; readonly at: number }
   | { readonly kind: 'restart' };
 
-export const START = 1_700_000_000_000;
+const START = 1_700_000_000_000;
 
 const PROTOCOLS = ['aave', 'lido'];
 const CHAINS = ['ethereum', 'bsc', 'staking', 'all'];

@@ -11,7 +11,7 @@ import { createTestDatabase, type TestDatabase } from './test-database.js';
 /** Admin key with which every test application starts. */
 const ADMIN_KEY = 'rta_testadmin_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG';
 
-export interface TestKeyOptions {
+interface TestKeyOptions {
   role?: 'reader' | 'writer' | 'admin';
   tier?: 'free' | 'pro' | 'enterprise';
   userId?: string;

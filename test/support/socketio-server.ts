@@ -25,7 +25,7 @@ import { caller, MemoryLog, NOTHING_PUBLISHED } from './realtime-parts.js';
 export const KEY = 'rta_test_key';
 
 /** Numbers that the limits permit from now on. */
-export interface Allowance {
+interface Allowance {
   messages: number;
   changes: number;
   open: Set<string>;

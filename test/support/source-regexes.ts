@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import ts from 'typescript';
 
 /** Regular expression in the source code. */
-export interface SourceRegex {
+interface SourceRegex {
   /** Place as `path:line`. */
   readonly place: string;
   readonly file: string;
@@ -12,7 +12,7 @@ export interface SourceRegex {
 }
 
 /** `RegExp` call whose pattern is composed at run time. */
-export interface ComposedRegex {
+interface ComposedRegex {
   readonly place: string;
   readonly file: string;
   readonly text: string;

@@ -6,12 +6,8 @@ import { startBenchApp, type BenchApp, type BenchAppOptions } from './bench-app.
 
 const ROOT = join(import.meta.dirname, '../../..');
 
+/** Figures of the last line of output, which the exported `run` of a bench measures and returns. */
 export type Figures = Record<string, unknown>;
-
-/** Exports of a bench: `run` measures and returns the figures of the last line of output. */
-export interface Bench {
-  run(context: BenchContext): Promise<Figures>;
-}
 
 /** Services for every bench: the app in a separate process, client processes, progress output, and a complete clean-up. */
 export class BenchContext {

@@ -65,7 +65,7 @@ export async function insertRules(
 }
 
 /** Waits until the SQL count is 0. */
-export async function untilNone(client: Client, sql: string): Promise<void> {
+async function untilNone(client: Client, sql: string): Promise<void> {
   for (let tries = 0; tries < 1_200; tries++) {
     const { rows } = await client.query<{ n: string }>(sql);
     if (Number(rows[0]?.n) === 0) return;

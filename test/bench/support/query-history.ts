@@ -8,7 +8,7 @@ import type { BenchContext } from './bench-context.js';
 const ROOT = join(import.meta.dirname, '../../..');
 const DAY_MS = 86_400_000;
 /** Number of recorded days, with one value per series every five minutes. */
-export const DAYS = 42;
+const DAYS = 42;
 /** Age up to which a data set is reused: the app would soon delete the first week of raw values of an older one. */
 const OLDEST_DAYS = 10;
 /** Number of days for which the app keeps raw values: all of them. */

@@ -3,7 +3,7 @@ import type { Dialect } from './raw-load-dialects.js';
 import type { Framing, MessageSink } from './raw-load-framing.js';
 
 /** Name of the stream, as MQTT topic and NATS subject. */
-export const STREAM = 'stream';
+const STREAM = 'stream';
 
 const NAME = Buffer.from(STREAM);
 const LENGTH_OF_NAME = [0, NAME.length];

@@ -15,7 +15,7 @@ export interface Dialect {
   converse(n: number, message: Buffer): Turn;
 }
 
-export interface Turn {
+interface Turn {
   /** Messages to send as answer. */
   readonly send?: readonly (string | Buffer)[];
   /** Whether the client is connected and subscribed. */

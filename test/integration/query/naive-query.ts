@@ -6,7 +6,7 @@ import { bucketStarts } from '../../../src/query/core/time.js';
 import type { Bucket } from '../../../src/query/core/ast.js';
 import { ofDataset, type Candidate, type DatasetName, type World } from './naive-rows.js';
 
-export type Value = string | number | null;
+type Value = string | number | null;
 export type Row = Record<string, Value | readonly string[]>;
 export type Tree = { and: Tree[] } | { or: Tree[] } | { not: Tree } | { field: string; op: string; value?: unknown };
 

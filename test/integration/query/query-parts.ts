@@ -17,7 +17,7 @@ import { StoredFactsReader, type StoredFacts } from '../../../src/query/executio
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 import type { Row } from './naive-query.js';
 
-export interface Page {
+interface Page {
   readonly rows: readonly Row[];
   /** Cursor, like `page.next_cursor` in an answer. */
   readonly next: string | undefined;

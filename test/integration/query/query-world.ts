@@ -15,7 +15,7 @@ export const LAST_MINUTE = 5 * 24 * 60;
 const RECENT = [30, 90, 600, 2_000, 5_000];
 
 /** Owner who sends the requests; events of other owners must never be returned. */
-export const OWNER = 'tester';
+const OWNER = 'tester';
 /** Position of the log up to which history is written; later rows are only in the log. */
 export const WRITTEN_UP_TO = 1_000_000;
 
@@ -119,7 +119,7 @@ const eventRow = fc.record({
   logged_at: noted.map(iso),
 });
 /** Row of the log, visible to any owner. */
-export type StoredEvent = Row & {
+type StoredEvent = Row & {
   seq: number;
   event_type: string;
   owner: string | null;

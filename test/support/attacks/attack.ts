@@ -7,7 +7,7 @@ export interface Victim {
 }
 
 /** Number of requests, messages or connections of an attack, and number of those that were refused. */
-export interface AttackCount {
+interface AttackCount {
   sent: number;
   refused: number;
   /** Number of responses by status or close code. */
