@@ -177,7 +177,7 @@ async function main() {
   }
   // A linter error must not hide a failed test: the run continues, and fails at the end.
   // The parts of `npm run check` run separately, so that one failure does not hide the next.
-  for (const check of complete ? ['check:lint', 'check:format', 'check:types', 'check:imports'] : []) {
+  for (const check of complete ? ['check:lint', 'check:format', 'check:types', 'check:imports', 'check:exports'] : []) {
     if (!(await step(check, 'npm', ['run', '--silent', check]))) problems.push(`npm run ${check} failed`);
   }
 
