@@ -81,4 +81,32 @@ export const CROWD_ATTACKS: readonly Attack[] = [
         await Promise.race([closed(socket), sleep(1_000)]);
       }),
   },
+  {
+    name: 'S32',
+    does: '100 addresses without a key, each with 500 requests on one connection that Node itself would refuse',
+    run: (victim, end) =>
+      crowd(victim, end, 100, async (socket) => {
+        socket.resume();
+        socket.write('GET /v1/me HTTP/1.1\r\nHost: x\r\nExpect: x\r\n\r\n'.repeat(500));
+        await Promise.race([closed(socket), sleep(1_000)]);
+      }),
+  },
+  {
+    name: 'S33',
+    does: '1,000 connections of 20 addresses that send a header byte by byte, and end all at once',
+    run: async (victim, end) => {
+      const sockets = Array.from({ length: 1_000 }, (_, index) => connectFrom(victim, index % 20).setNoDelay(true));
+      for (const socket of sockets) socket.write('GET / HTTP/1.1\r\nX: ');
+      while (Date.now() < end) {
+        for (const socket of sockets) if (!socket.destroyed) socket.write('a');
+        await sleep(5);
+      }
+      const counter = new Counter();
+      for (const socket of sockets) {
+        counter.note(socket.bytesRead > 0 || socket.destroyed ? 'refused' : 'open', true);
+        socket.destroy();
+      }
+      return counter;
+    },
+  },
 ];
