@@ -17,6 +17,8 @@ const OF_CROWD: ChunkBounds = { free: 128, meanBytes: 256 };
 const TINY_BYTES = 16;
 /** Size below which chunks cost more than their bytes, and are measured. */
 const SMALL_BYTES = 256;
+/** Time for which a connection is kept unread before it is cut, ms: a sender that is cut at once connects again at once. */
+const CUT_AFTER_MS = 1_000;
 /** Small chunks that are charged at once. */
 const PORTION = 64;
 /**
@@ -26,11 +28,13 @@ const PORTION = 64;
 const MAX_TURN_MS = 40;
 
 const begun = new WeakSet<IncomingMessage>();
+/** Requests whose connection is about to be cut. */
+const cut = new WeakSet<IncomingMessage>();
 
-/** Notes that a request has had its turn; always true. */
-export function noteBegun(request: IncomingMessage): true {
+/** Notes that a request has had its turn; false: its connection is about to be cut. */
+export function noteBegun(request: IncomingMessage): boolean {
   begun.add(request);
-  return true;
+  return !cut.has(request);
 }
 
 /**
@@ -55,8 +59,9 @@ export function boundChunks(request: IncomingMessage, isOwnAddress: boolean): vo
     if (isPaid && counted.isWithin(begun.has(request) || !isCrowded() ? OF_BEGUN : OF_CROWD))
       return push(chunk, encoding);
     isEnded = true;
+    cut.add(request);
     stopBody(request.socket);
-    request.destroy();
+    setTimeout(() => request.destroy(), CUT_AFTER_MS).unref();
     return false;
   };
 }
