@@ -21,7 +21,7 @@ import type { Settings } from './platform/settings/settings.js';
 import { WorkersModule } from './platform/workers/workers.module.js';
 
 /**
- * Composition of the application: first the platform, then the features in the order in which they may import each other.
+ * Composition of the application: first the platform, then the features, each after the features that it imports.
  */
 @Module({})
 export class AppModule {

@@ -63,7 +63,7 @@ export const REQUEST_EXAMPLES: Readonly<Record<string, { summary: string; value:
     },
   },
   ranges: {
-    summary: 'Prices by token and range; missing values come last',
+    summary: 'Prices grouped by token and price range; groups with missing values come last',
     value: {
       dataset: 'prices',
       filters: { tokens: ['bitcoin', 'ethereum'], price_range: { min: 1 }, change_1h: { min: -0.5 } },

@@ -40,13 +40,13 @@ export class RealtimeMetrics implements RealtimeObserver {
     });
     this.latency = new Histogram({
       name: 'event_commit_to_delivery_seconds',
-      help: 'Time from the capture of a change in the database to its delivery to the connections, without FLUSH_MS',
+      help: 'Seconds from the capture of a change in the database to its delivery to the connections, excluding the wait of FLUSH_MS',
       buckets: LATENCY_BUCKETS,
       registers,
     });
     this.slowConsumers = new Counter({
       name: 'ws_slow_consumers_total',
-      help: 'Connections that read too slowly, by action: latest, closed',
+      help: 'Connections that read too slowly, by action: latest (switched to mode latest), closed',
       labelNames: ['step'],
       registers,
     });

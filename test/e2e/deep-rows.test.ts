@@ -102,7 +102,7 @@ describe('rows that are nested more deeply than a program can write', () => {
     await priceOf(stream, 3);
   });
 
-  it('can be written to again: other columns and other metadata, whose numbers beyond doubles are null', async () => {
+  it('still accept updates of other columns and of metadata; numbers beyond a double become null', async () => {
     const stream = await open('');
     await db.pool.query(`UPDATE protocols SET category = 'Dexs' WHERE slug = 'deep'`);
     await db.pool.query(`UPDATE protocols SET metadata = '{"b": 1, "big": 1e400}' WHERE slug = 'deep'`);

@@ -218,7 +218,7 @@ describe('the history of values', () => {
     });
   });
 
-  test('of a protocol is the sum of the values of its real chains at each time', async () => {
+  test('of a protocol is at each time the sum over its chains, without categories such as staking', async () => {
     const { body } = await get(`/v1/tvl/uniswap-v3/history?${range}&interval=1h`);
     expect(body.meta.chains).toEqual(['bsc', 'ethereum']);
     expect(body.data).toHaveLength(48);

@@ -182,7 +182,7 @@ describe('queries on current values', () => {
     expect(second.body.page.has_more).toBe(false);
   });
 
-  test('find a token on the chain in its name, written through the API or with SQL', async () => {
+  test('find a token by the chain that its name contains, whether the row came from the API or from SQL', async () => {
     const before = await ask({ dataset: 'prices', filters: { chains: ['sei'] } });
     expect(before.body.meta['warnings']).toMatchObject([{ field: 'chain', code: 'unknown_name' }]);
     const writer = await app.key({ role: 'writer' });

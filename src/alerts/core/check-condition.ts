@@ -12,7 +12,7 @@ export interface LocatedCondition {
 const FILTERS = ['categories', 'tags', 'minTvl'] as const;
 const SUBJECTS = ['protocol', 'chain', 'token'] as const;
 
-/** Returns the wildcards, as bits, whose subject is missing in every event of the type. */
+/** Returns a bit mask of the variables of a wildcard rule for which no event of this type ever has a value. */
 export function neverNamed(eventType: RuleEventType, variables: number): number {
   return eventSpec(eventType).subjects.reduce((rest, subject) => rest & ~Variable[subject], variables);
 }

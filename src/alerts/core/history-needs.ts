@@ -20,8 +20,8 @@ export function historyFamilies(rule: Pick<RuleDefinition, 'conditions' | 'where
 }
 
 /**
- * Returns the stored history that the windows of a rule need and the evaluator does not have; one entry for each family
- * of series, with the longest window.
+ * Returns the stored history that must be loaded for the windows of a rule: one entry for each subject and field, with the
+ * longest window. Numbers whose history the evaluator already has are left out.
  */
 export function historyNeeds(rule: CompiledRule, isHeld: (number: WatchedNumber) => boolean): HistoryNeed[] {
   const needs = new Map<string, HistoryNeed>();

@@ -38,7 +38,7 @@ const STALE = 1;
 export class QuantityNumbers {
   private readonly records = new Records({ floats: 7, ints: 2 });
   readonly value = this.records.float64();
-  /** Reference of a change, and the time at which the reference was observed. */
+  /** Value from which a change is measured, and the time at which that value was observed. */
   readonly reference = this.records.float64();
   readonly referenceAt = this.records.float64();
   /** Window: `LEVEL`, `PREVIOUS`, `ABSENCE`, or ms to look back. */

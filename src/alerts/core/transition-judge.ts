@@ -297,7 +297,7 @@ export class TransitionJudge {
     return this.rules.isTrue(rule, this.freshlyHeld(row, rule));
   }
 
-  /** Returns the conditions that currently hold by values that were not stale when they were logged, as bits. */
+  /** Returns a bit mask of the conditions that hold now. A condition whose value was stale when it was logged does not count. */
   private freshlyHeld(row: number, rule: number): number {
     const key = this.instances.table.key(row);
     let held = this.instances.heldNow(row);

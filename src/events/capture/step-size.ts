@@ -11,8 +11,8 @@ const AHEAD = 4;
 const MIN_AHEAD = 32;
 
 /**
- * Number of events per step of the sequencer. A step that the database cancels must not be repeated with the same events, and
- * one that large data cuts should not look at thousands of events to take a few.
+ * Number of events per step of the sequencer. It shrinks after a step that the database cancelled, so that the retry has fewer
+ * events, and after a step that reached the size limit, so that the next step does not read thousands of events to take a few.
  */
 export class StepSize {
   limit = MAX_STEP;

@@ -20,7 +20,7 @@ function held() {
 }
 
 describe('the lines of receivers', () => {
-  it('take no more than a share of one user, and go on to serve the others', async () => {
+  it("send at most a fair share of one user's deliveries at a time, and then serve other users", async () => {
     const { enter, begun, end } = held();
     for (let n = 0; n < 20_000; n++) enter(`flood ${n}`, 'loud');
     enter('single', 'quiet');

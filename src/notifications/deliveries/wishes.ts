@@ -29,7 +29,7 @@ export class Wishes {
     for (const key of [row.user_id, hostKey(row)]) this.sent.set(key, (this.sent.get(key) ?? 0) + 1);
   }
 
-  /** Returns the message to send now: without rules that no longer want it, unless its user requested it unchanged. */
+  /** Returns the message to send now. Rules that no longer want it are left out, unless the user resent it unchanged. */
   messageOf(row: CandidateRow, now: number): object {
     const { rule_ids: ids, asked, data } = row;
     if (asked || ids === null || ids.length < 2) return data;

@@ -22,7 +22,7 @@ describe('the template engine', () => {
     expect(engine.renderForeign(source('{{ a }}'), { a: 1 })).toEqual({ subject: 's', text: '1', html: '' });
   });
 
-  it.each(['include', 'render', 'layout'])('refuses the tag %s by its name', (tag) => {
+  it.each(['include', 'render', 'layout'])('refuses the tag %s and names it in the error', (tag) => {
     const partial = source(`{% if a %}{% ${tag} 'header' %}{% endif %}`);
     expect(() => engine.renderForeign(partial, { a: 1 })).toThrow(`${tag} is not available`);
     expect(engine.renderForeign(partial, {}).text).toBe('');

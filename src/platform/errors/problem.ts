@@ -14,7 +14,7 @@ interface Problem {
   errors?: readonly InputFault[];
 }
 
-/** Returns the body for an error; keys from the address or the request body are redacted. */
+/** Returns the response body for an error. API keys that the URL or the request body contains are redacted. */
 export function problemOf(error: DomainError, path: string): Problem {
   return {
     type: `urn:defi-realtime:error:${error.code}`,

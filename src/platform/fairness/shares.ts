@@ -3,7 +3,7 @@ import { Rotation } from './rotation.js';
 interface ShareBounds {
   /** Number of shared places. */
   readonly places: number;
-  /** Greatest number of places of one caller; undefined: half. */
+  /** Maximum number of places that one caller may occupy at the same time; undefined: half of all places. */
   readonly perCaller?: number;
   /** Longest wait for a place, ms. */
   readonly waitMs: number;

@@ -7,7 +7,7 @@ describe('preconditions', () => {
     ['DELETE', { 'if-match': '"1", "2"' }],
     ['PUT', { 'if-unmodified-since': 'Mon, 30 Nov 2026 09:00:00 GMT' }],
     ['POST', { 'if-match': '*', 'if-unmodified-since': 'Mon, 30 Nov 2026 09:00:00 GMT' }],
-  ])('of a %s are refused, since the write would ignore them', (method, headers) => {
+  ])('are refused on a %s, which would ignore them', (method, headers) => {
     expect(() => refusePrecondition({ method, headers })).toThrow(/remove these headers.*version/);
   });
 

@@ -106,7 +106,7 @@ export class LoopGuard implements OnApplicationShutdown {
     return Math.max(this.window.delayP99Ms, this.delays.percentile(99) / 1e6 - 10, 0);
   }
 
-  /** Runs synchronous work under the name of its cause. */
+  /** Runs synchronous work and attributes the time for which it blocks the event loop to `cause`. */
   run<T>(cause: Work['cause'], work: () => T): T {
     const before = performance.now();
     try {

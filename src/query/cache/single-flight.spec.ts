@@ -25,7 +25,7 @@ function works() {
 }
 
 describe('a single flight of equal queries', () => {
-  it('is joined by a caller before its read starts, even if the data has changed', async () => {
+  it('is joined by a later caller whose flight has not started to read, even if the data has changed', async () => {
     const flights = new SingleFlight<string>();
     const { all, of } = works();
     let now = 'v1';

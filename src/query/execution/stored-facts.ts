@@ -4,7 +4,7 @@ import { Database } from '../../platform/database/database.js';
 import type { StoredSizes } from '../core/cost.js';
 
 export interface StoredFacts {
-  /** Time from which single values are kept, Unix milliseconds. */
+  /** Time from which raw values are kept, Unix ms; older values exist only as aggregates. */
   readonly rawFrom: number;
   readonly sizes: StoredSizes;
 }

@@ -27,7 +27,7 @@ export interface Filter extends CompiledFields {
   readonly all: boolean;
 }
 
-/** Returns the number of a step, from 1; 0 for "no step". Compares with the same tolerance as the steps, 1e-9. */
+/** Returns the index of a step, counted from 1, or 0 for "no step". Fractions that differ by less than 1e-9 are equal. */
 export function stepIndex(fraction: number | null | undefined): number {
   if (fraction === null || fraction === undefined) return 0;
   let index = 0;

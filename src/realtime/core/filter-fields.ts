@@ -64,7 +64,7 @@ export interface FilterField<Name extends FieldName = FieldName> {
   readonly docs: FieldDocs;
   /** Reads the value in canonical form; undefined when absent. */
   read(input: Input, name: string): SubscriptionFilter[Name];
-  /** Returns the values that comparisons use; they are part of the group key. */
+  /** Returns the compiled values with which events are compared. Subscriptions with equal compiled values share a group. */
   compile(request: SubscriptionRequest): Partial<CompiledFields>;
   /** Whether a subscription's value of this field equals the selector's value. */
   isSelected(selector: SubscriptionFilter, subscription: Filtered): boolean;

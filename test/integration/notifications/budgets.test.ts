@@ -148,7 +148,7 @@ it('at most 100 messages wait for an unverified target', async () => {
   await fixture.until(await send(), 'delivered');
 });
 
-it('alerts of a user over the budget are merged per minute, and sent again once there is room', async () => {
+it('alerts of a user over the budget are merged per minute; once there is room, each is sent singly again', async () => {
   const { pool } = fixture.app.db;
   const market = new MarketWriter(pool);
   const token = `t-${user.slice(0, 8)}`;

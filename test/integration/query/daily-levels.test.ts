@@ -133,7 +133,7 @@ it('days with only a protocol total keep this total in the daily levels', async 
   expect(ago(totalLevels(await levels.byChain('grown')))).toEqual(expected);
 });
 
-it('a value dated in the future has no daily level yet', async () => {
+it('a value dated in the future is not yet in the daily aggregates', async () => {
   await record([...series('ahead', 'x', [[1, 5]]), { subject: 'ahead', chain: 'x', at: NOW + 4 * 60_000, value: 9 }]);
   expect(ago(await levels.sum(everything))).toEqual([
     [1, 5],
@@ -252,34 +252,38 @@ function naiveTotal(at: ReadonlyMap<string, number>, of: readonly string[]): num
   return total;
 }
 
-it('daily levels match a naive evaluation for values before and after aggregation', { timeout: 60_000 }, async () => {
-  const days = Array.from({ length: 10 }, (_, index) => TODAY - (9 - index) * DAY);
-  for (const [first, later] of fc.sample(fc.tuple(points, points), { numRuns: 15, seed: 11 })) {
-    await clear();
-    const all = [...(first ?? []), ...(later ?? [])];
-    await record(first ?? []);
-    await parts.rollups.run();
-    await record(later ?? []);
-    const expected = (of: (at: ReadonlyMap<string, number>) => number | undefined) =>
-      days.flatMap((day) => {
-        const level = of(naive(all, day));
-        return level === undefined ? [] : [{ date: day / 1_000, level: about(level) }];
-      });
-    const rounded = (found: readonly DailyLevel[]) => found.map(({ date, level }) => ({ date, level: about(level) }));
-    expect(rounded(await levels.sum(everything))).toEqual(expected((at) => naiveTotal(at, subjects)));
-    expect(rounded(await levels.sum({ ...everything, chain: 'ethereum' }))).toEqual(
-      expected((at) => {
-        const values = subjects.flatMap((subject) => at.get(`${subject} ethereum`) ?? []);
-        return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
-      }),
-    );
-    const byChain = await levels.byChain('a');
-    for (const chain of chains) {
-      expect(rounded(byChain.get(chain) ?? [])).toEqual(expected((at) => at.get(`a ${chain}`)));
+it(
+  'daily levels equal those of a simple reference query, both before and after the raw values are aggregated',
+  { timeout: 60_000 },
+  async () => {
+    const days = Array.from({ length: 10 }, (_, index) => TODAY - (9 - index) * DAY);
+    for (const [first, later] of fc.sample(fc.tuple(points, points), { numRuns: 15, seed: 11 })) {
+      await clear();
+      const all = [...(first ?? []), ...(later ?? [])];
+      await record(first ?? []);
+      await parts.rollups.run();
+      await record(later ?? []);
+      const expected = (of: (at: ReadonlyMap<string, number>) => number | undefined) =>
+        days.flatMap((day) => {
+          const level = of(naive(all, day));
+          return level === undefined ? [] : [{ date: day / 1_000, level: about(level) }];
+        });
+      const rounded = (found: readonly DailyLevel[]) => found.map(({ date, level }) => ({ date, level: about(level) }));
+      expect(rounded(await levels.sum(everything))).toEqual(expected((at) => naiveTotal(at, subjects)));
+      expect(rounded(await levels.sum({ ...everything, chain: 'ethereum' }))).toEqual(
+        expected((at) => {
+          const values = subjects.flatMap((subject) => at.get(`${subject} ethereum`) ?? []);
+          return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
+        }),
+      );
+      const byChain = await levels.byChain('a');
+      for (const chain of chains) {
+        expect(rounded(byChain.get(chain) ?? [])).toEqual(expected((at) => at.get(`a ${chain}`)));
+      }
+      expect(rounded(totalLevels(byChain))).toEqual(expected((at) => naiveTotal(at, ['a'])));
     }
-    expect(rounded(totalLevels(byChain))).toEqual(expected((at) => naiveTotal(at, ['a'])));
-  }
-});
+  },
+);
 
 /** Rounds, because sums of the same numbers in a different order differ in their last digits. */
 const about = (value: number): number => Number(value.toPrecision(12));

@@ -76,7 +76,7 @@ export class Track {
     return { ordinal, recorded, value: start + ((values[below + 1] ?? start) - start) * share };
   }
 
-  /** Returns the position of a point on the track with all repetitions laid end to end. */
+  /** Returns the position on the track of point number `ordinal`, counted over all repetitions of the track. */
   private place(ordinal: number): number {
     const round = Math.floor(ordinal / (2 * this.last));
     const step = ordinal - round * 2 * this.last;

@@ -93,7 +93,7 @@ export interface ChannelDefinition {
   readonly hasBreaker: boolean;
   /** Whether messages are signed with a secret that belongs to the target. */
   readonly isSigned: boolean;
-  /** Whether two targets can have the same shown name, so that more characters of the secret must be shown. */
+  /** Whether the masked names of two targets can be equal; the mask then leaves more characters visible. */
   readonly hasShortNames: boolean;
   /** Whether messages have a `format`. If so, a message with neither format nor template is read by a program. */
   readonly hasFormats: boolean;
