@@ -7,6 +7,24 @@ interface Work {
 
 const storage = new AsyncLocalStorage<Work>();
 
+/** Time for which a caller counts as present after its last work, ms. */
+const PRESENT_MS = 1_000;
+/** Caller that worked last, and the last other one, with the times of their work. */
+let latest = { caller: '', at: -Infinity };
+let previous = latest;
+
+/** Notes that work is done for a caller, or for others such as the clients that get an event. */
+export function notePresent(caller: string): void {
+  if (caller !== latest.caller) previous = latest;
+  latest = { caller, at: performance.now() };
+}
+
+/** Whether nobody else has had work within the last second: a caller that is alone need not leave time to others. */
+export function isAlone(caller: string | undefined): boolean {
+  const other = latest.caller === caller ? previous : latest;
+  return performance.now() - other.at > PRESENT_MS;
+}
+
 /** Runs a request, and everything that it starts, under its correlation id. The caller is set later by `workFor`. */
 export function runRequest<T>(correlationId: string, work: () => T): T {
   return storage.run({ correlationId, caller: undefined }, work);
@@ -21,10 +39,12 @@ export function currentRequest(): string | undefined {
 export function workFor(caller: string): void {
   const work = storage.getStore();
   if (work !== undefined) work.caller = caller;
+  notePresent(caller);
 }
 
 /** Runs work that belongs to a key but to no request, such as a replay to a connection. */
 export function runFor<T>(caller: string, work: () => T): T {
+  notePresent(caller);
   return storage.run({ correlationId: currentRequest(), caller }, work);
 }
 

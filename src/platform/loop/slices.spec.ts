@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { runFor } from '../fairness/working-for.js';
+import { notePresent, runFor } from '../fairness/working-for.js';
 import { eachInSlices } from './slices.js';
 
 function* forMs(ms: number): Generator<number> {
@@ -27,7 +27,10 @@ describe('work in slices', () => {
     const before = process.threadCpuUsage();
     let isDone = false;
     const long = runFor('long', () => eachInSlices(forMs(600), () => undefined, 'answers')).then(() => (isDone = true));
-    while (performance.now() - from < 300) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (performance.now() - from < 300) {
+      notePresent('short');
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     const { user, system } = process.threadCpuUsage(before);
     expect(isDone).toBe(false);
     expect((user + system) / 1_000).toBeLessThan(250);
@@ -37,5 +40,12 @@ describe('work in slices', () => {
     await eachInSlices([1], () => undefined);
     expect(performance.now() - asked).toBeLessThan(60);
     await long;
+  });
+
+  it('does not limit the answers of a caller while nobody else has work', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const from = performance.now();
+    await runFor('long', () => eachInSlices(forMs(300), () => undefined, 'answers'));
+    expect(performance.now() - from).toBeLessThan(700);
   });
 });

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { Rotation } from '../fairness/rotation.js';
-import { currentCaller } from '../fairness/working-for.js';
+import { currentCaller, isAlone } from '../fairness/working-for.js';
 import { LoopShare } from './loop-share.js';
 
 /** Work of one slice, ms: new input waits no longer than this and the current step. */
@@ -75,6 +75,7 @@ class Turns {
   }
 
   private restOf(name: string): number {
+    if (isAlone(name.slice(ANSWERS.length))) return 0;
     return this.shares.get(name)?.restMs ?? 0;
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../access/index.js';
 import { formatCursor, isDelivered, type LogEvent } from '../../events/index.js';
+import { notePresent } from '../../platform/fairness/working-for.js';
 import { EventEncoder, type DeliveredEvent, type EncodedEvent } from './encoded-event.js';
 import { FilterIndex } from './filter-index.js';
 import { HeartbeatWheel } from './heartbeat-wheel.js';
@@ -225,6 +226,7 @@ export class RealtimeHub implements SessionHost {
   private deliverTouched(event: DeliveredEvent): number {
     const reached = this.touched.length;
     if (reached === 0) return 0;
+    notePresent('clients');
     const encoded = this.encode(event);
     if (encoded) for (const session of this.touched) session.deliverMarked(encoded);
     this.touched.length = 0;
