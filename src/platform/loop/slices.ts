@@ -74,9 +74,10 @@ class Turns {
     share.charge(ms);
   }
 
+  /** Only answers have a share. */
   private restOf(name: string): number {
-    if (isAlone(name.slice(ANSWERS.length))) return 0;
-    return this.shares.get(name)?.restMs ?? 0;
+    const share = this.shares.get(name);
+    return share === undefined || isAlone(name.slice(ANSWERS.length)) ? 0 : share.restMs;
   }
 }
 

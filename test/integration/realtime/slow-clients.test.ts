@@ -22,11 +22,11 @@ afterEach(async () => {
   await server.close();
 });
 
-/** Connects a Socket.IO client that can stop reading; `told` are the messages that it received, by name. */
-async function stallingClient(): Promise<{ socket: WebSocket; session: Session; told: [string, unknown][] }> {
+/** Connects a Socket.IO client that can stop reading; `received`: messages that reached it, by name. */
+async function stallingClient(): Promise<{ socket: WebSocket; session: Session; received: [string, unknown][] }> {
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
   slowSocket = socket;
-  const told: [string, unknown][] = [];
+  const received: [string, unknown][] = [];
   const id = await new Promise<string>((resolve, reject) => {
     let sid = '';
     socket.on('error', reject);
@@ -39,13 +39,13 @@ async function stallingClient(): Promise<{ socket: WebSocket; session: Session; 
         ({ sid } = JSON.parse(connected) as { sid: string });
       }
       const [, packet] = /^42\/v1\/realtime,(.*)/s.exec(text) ?? [];
-      if (packet) told.push(JSON.parse(packet) as [string, unknown]);
+      if (packet) received.push(JSON.parse(packet) as [string, unknown]);
       if (text.startsWith('43')) resolve(sid);
     });
   });
   const session = server.hub.sessions.get(id);
   if (!session) throw new Error(`no session ${id}`);
-  return { socket, session, told };
+  return { socket, session, received };
 }
 
 it('a client that reads nothing is switched to `latest`, then closed; other clients are unaffected', async () => {
@@ -81,7 +81,9 @@ it('a client that reads nothing is switched to `latest`, then closed; other clie
   slow.socket.resume();
   await waitFor(() => slow.socket.readyState === WebSocket.CLOSED);
   // The client may have been disconnected before it read everything, but what it received has no gaps.
-  const got = slow.told.flatMap(([event, body]) => (event === 'tvl_change' ? (body as { cursor: string }).cursor : []));
+  const got = slow.received.flatMap(([event, body]) =>
+    event === 'tvl_change' ? (body as { cursor: string }).cursor : [],
+  );
   expect(got).toEqual(cursors.slice(0, got.length));
   expect(got.length).toBeLessThanOrEqual(atSwitch);
   expect(cursors).toHaveLength(server.log.position);
@@ -106,7 +108,7 @@ it('a client that sends requests without reading the answers is closed', async (
 it('answers beyond the hard mark wait until the client reads', async () => {
   await server.close();
   server = await start(4 * SOFT_MARK);
-  const { socket, session, told } = await stallingClient();
+  const { socket, session, received } = await stallingClient();
   const protocols = Array.from({ length: 500 }, (_, n) => `${n}`.padEnd(100, 'x'));
   await session.subscribe([{ type: 'tvl_changes', filter: { protocols } }]);
   socket.pause();
@@ -120,5 +122,5 @@ it('answers beyond the hard mark wait until the client reads', async () => {
   expect(most).toBeGreaterThan(4 * SOFT_MARK);
   expect(most).toBeLessThan(6 * SOFT_MARK);
   socket.resume();
-  await waitFor(() => told.filter(([name]) => name === 'subscriptions').length === asked);
+  await waitFor(() => received.filter(([name]) => name === 'subscriptions').length === asked);
 });
