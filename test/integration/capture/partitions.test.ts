@@ -49,6 +49,9 @@ const addRows = (hoursAgo: number, from: number, to: number): Promise<unknown> =
 
 describe('partitions of the event log', () => {
   it('exist for more than a day ahead, named by their start in UTC', async () => {
+    // The database is a copy that may have been migrated before the last border of six hours: maintenance adds at most one.
+    const { made } = await maintain(72);
+    expect([0, 1]).toContain(made);
     const names = await partitions();
     expect(names).toContain('event_log_default');
     const last = names.filter((name) => /\d{2}$/.test(name)).at(-1) ?? '';
