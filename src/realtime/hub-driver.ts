@@ -56,7 +56,7 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
   }
 
   private beat(): void {
-    this.hub.stale = this.feed.state === 'away';
+    this.hub.stale = this.feed.state === 'unavailable';
     this.hub.beat();
   }
 }

@@ -13,7 +13,7 @@ import type { BenchContext, Figures } from './support/bench-context.js';
 import { startBenchPods } from './support/bench-pods.js';
 import { median, percentile, round as rounded } from './support/percentiles.js';
 
-const JITTER = { awayMs: 2_000, everyMs: 15_000 };
+const JITTER = { disconnectedMs: 2_000, everyMs: 15_000 };
 /** Committed changes per second; about three in four are events. */
 const RATE = 200;
 const KEYS = 100;
@@ -55,7 +55,7 @@ export async function run(context: BenchContext): Promise<Figures> {
     replay_p50_ms: across(0.5),
     replay_p99_ms: across(0.99),
   };
-  context.log(`\naway for 2 s in every 15 s (targets: everything delivered once, replay p99 < 3,000 ms)`);
+  context.log(`\ndisconnected for 2 s in every 15 s (targets: everything delivered once, replay p99 < 3,000 ms)`);
   context.table([figures]);
   return figures;
 }

@@ -119,7 +119,7 @@ class Clients {
       hitRatio: round(report.hits / report.ms.length),
     };
     this.context.log(
-      `${clients.toLocaleString('en-US')} clients: ${figures.answersPerSecond} answers/s, p95 ${figures.p95} ms, ${figures.hitRatio} from the cache, ${report.shed} of ${all} turned away, ${report.errors} errors`,
+      `${clients.toLocaleString('en-US')} clients: ${figures.answersPerSecond} answers/s, p95 ${figures.p95} ms, ${figures.hitRatio} from the cache, ${report.shed} of ${all} refused, ${report.errors} errors`,
     );
     if (report.problem !== undefined) this.context.log(`  first error: ${report.problem}`);
     return figures;
@@ -141,6 +141,6 @@ function report(context: BenchContext, figures: Record<string, number>): void {
     row('commit → client p95, beside queries', 'ingest_p95_ms_loaded', '≤ 2 × alone'),
   ]);
   context.log(
-    `1,000 clients: ${figures['answers_per_s']} answers/s (≥ 200), share turned away ${figures['shed']} (≤ 0.05); stale reads ${figures['stale_reads']} of ${figures['stale_tries']}\n`,
+    `1,000 clients: ${figures['answers_per_s']} answers/s (≥ 200), share refused ${figures['shed']} (≤ 0.05); stale reads ${figures['stale_reads']} of ${figures['stale_tries']}\n`,
   );
 }

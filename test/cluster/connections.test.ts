@@ -86,7 +86,7 @@ test(
       await hearEachOther();
       for (let round = 0; round < 2; round++) {
         await cluster.stop();
-        await waitFor(() => pods.every(({ state }) => state === 'away'));
+        await waitFor(() => pods.every(({ state }) => state === 'unavailable'));
         await cluster.start();
         await hearEachOther();
       }

@@ -144,7 +144,7 @@ test(
       await span();
 
       await each((node) => node.stop());
-      await waitFor(() => [early, late].every(({ connections }) => connections.state === 'away'), ROOMS_SPAN);
+      await waitFor(() => [early, late].every(({ connections }) => connections.state === 'unavailable'), ROOMS_SPAN);
       await each((node) => node.start());
       await span();
 

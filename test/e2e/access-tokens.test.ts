@@ -17,7 +17,7 @@ let keys: { publicKey: CryptoKey; privateKey: CryptoKey };
 let issuer: Server;
 let fetched = 0;
 const logins = new Set<string>();
-let away = false;
+let isIssuerUnavailable = false;
 
 beforeAll(async () => {
   keys = await generateKeyPair('ES256');
@@ -25,7 +25,7 @@ beforeAll(async () => {
   issuer = createServer(({ headers }, response) => {
     fetched++;
     logins.add(headers.authorization ?? 'none');
-    response.statusCode = away ? 500 : 200;
+    response.statusCode = isIssuerUnavailable ? 500 : 200;
     response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] }));
   });
   await new Promise<void>((done) => issuer.listen(0, '127.0.0.1', done));
@@ -242,7 +242,7 @@ describe('signed tokens (JWT)', () => {
 });
 
 it('a token receives 503 if the key set is unreadable, and 401 if no key set is configured', async () => {
-  away = true;
+  isIssuerUnavailable = true;
   const jwks = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks.json`;
   const other = await createTestApp({ settings: { JWKS_URL: jwks, ...EXPECTED } });
   const plain = await createTestApp();

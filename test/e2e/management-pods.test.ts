@@ -212,7 +212,7 @@ describe('during an outage', () => {
   it('without Redis, only the connections of the requested process are available', async () => {
     const [near, far] = [await connect(two, alice), await connect(one, alice)];
     await redis.stop();
-    await waitFor(() => two.nest.get(RedisConnections).state === 'away');
+    await waitFor(() => two.nest.get(RedisConnections).state === 'unavailable');
     expect((await call(two, alice, 'GET', `/connections/${near.id}`)).status).toBe(200);
     expect((await call(two, alice, 'GET', `/connections/${far.id}`)).status).toBe(503);
     expect(idsOf(await call(two, alice, 'GET', '/connections'))).toEqual([near.id]);

@@ -8,7 +8,7 @@ import { RecordedWriter, seeded } from '../support/recorded-writer.js';
 import { createTestDatabase } from '../support/test-database.js';
 
 const CLIENTS = 30;
-const JITTER = { awayMs: 1_000, everyMs: 4_000 };
+const JITTER = { disconnectedMs: 1_000, everyMs: 4_000 };
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000);
 
 let pods: TestPods;

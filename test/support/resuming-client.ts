@@ -64,9 +64,9 @@ export abstract class ResumingClient {
   protected abstract cut(): void;
 
   /** Cuts the connection without closing it properly, and reconnects after a while. */
-  leave(awayMs: number): void {
+  leave(disconnectedMs: number): void {
     this.cut();
-    this.later(awayMs, () => {
+    this.later(disconnectedMs, () => {
       this.returnedAt = performance.now();
       this.connect();
     });

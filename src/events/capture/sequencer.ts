@@ -47,7 +47,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
   private lastEventAt = 0;
   private nextTickAt = 0;
   private nextMaintenanceAt = 0;
-  private brokerAway = false;
+  private isBrokerUnavailable = false;
   private readonly leadListeners = new Set<(lease: number) => void>();
 
   constructor(
@@ -201,12 +201,12 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     if (batch.length === 0) return;
     try {
       await this.broker.publish(batch);
-      if (this.brokerAway) this.logger.log('broker available again');
-      this.brokerAway = false;
+      if (this.isBrokerUnavailable) this.logger.log('broker available again');
+      this.isBrokerUnavailable = false;
     } catch (error) {
-      if (!this.brokerAway)
+      if (!this.isBrokerUnavailable)
         this.logger.warn({ err: error }, 'broker unavailable; other processes read events from the log');
-      this.brokerAway = true;
+      this.isBrokerUnavailable = true;
     }
   }
 

@@ -20,9 +20,10 @@ const RETRY_MS = 1_000;
 const READ_LIMIT = 5_000;
 
 /**
- * Source of the feed's events: the broker, the log while the broker is silent, or none (`away`) while neither is available.
+ * Source of the feed's events: the broker, the log while the broker is silent, or none (`unavailable`) while neither
+ * responds.
  */
-type FeedState = 'broker' | 'log' | 'away';
+type FeedState = 'broker' | 'log' | 'unavailable';
 
 /**
  * Ordered stream of the log without gaps, one per process. The broker delivers batches early, but possibly late, twice or
@@ -45,7 +46,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   private again = false;
   /** Time of the last batch from the broker, `performance.now()`. */
   private lastBatchAt = 0;
-  private currentState: FeedState = 'away';
+  private currentState: FeedState = 'unavailable';
 
   /** Gauge of the stream's source. */
   readonly status: Gauge;
@@ -55,7 +56,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     private readonly broker: Broker,
     metrics: Metrics,
   ) {
-    const value: Record<FeedState, number> = { broker: 1, log: 0.5, away: 0 };
+    const value: Record<FeedState, number> = { broker: 1, log: 0.5, unavailable: 0 };
     const state = (): number => value[this.currentState];
     this.status = new Gauge({
       name: 'ws_listener_status',
@@ -172,9 +173,9 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
         await this.adopt(bounds);
         while (this.seq < bounds.headSeq && !this.stopped) await this.readOn(bounds);
       }
-      if (this.currentState === 'away') this.stateIs('log');
+      if (this.currentState === 'unavailable') this.stateIs('log');
     } catch (error) {
-      this.stateIs('away', error);
+      this.stateIs('unavailable', error);
     }
   }
 
@@ -269,7 +270,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
       const isSilent = this.seq > known && this.lastBatchAt === lastBatchAt;
       if (isSilent && this.currentState === 'broker') this.currentState = 'log';
     }
-    this.schedulePoll(this.currentState === 'away' ? RETRY_MS : POLL_MS);
+    this.schedulePoll(this.currentState === 'unavailable' ? RETRY_MS : POLL_MS);
   }
 
   private stateIs(state: FeedState, error?: unknown): void {

@@ -91,7 +91,7 @@ export interface SocketError {
 }
 
 /** Retry delay sent to clients while the database is unavailable, ms: about the time of a restart. */
-const DATABASE_AWAY_MS = 1_000;
+const DATABASE_RETRY_DELAY_MS = 1_000;
 
 /**
  * Converts anything thrown into a DomainError. An unknown error keeps its cause for the log and reveals nothing to the
@@ -101,7 +101,7 @@ export function asDomainError(error: unknown): DomainError {
   if (error instanceof DomainError) return error;
   if (isConnectionLoss(error)) {
     return new DomainError('unavailable', 'The database is unavailable at the moment; try again shortly.', {
-      retryAfterMs: DATABASE_AWAY_MS,
+      retryAfterMs: DATABASE_RETRY_DELAY_MS,
       cause: error,
     });
   }

@@ -12,8 +12,8 @@ const CONNECT_TIMEOUT_MS = 1_000;
 /**
  * Error whose code makes BullMQ repeat the operation until it succeeds: BullMQ treats no other code as a lost connection.
  */
-class DatabaseAway extends Error {
-  override readonly name = 'DatabaseAway';
+class DatabaseUnavailable extends Error {
+  override readonly name = 'DatabaseUnavailable';
   readonly code = 'ECONNREFUSED';
 
   constructor(cause: unknown) {
@@ -74,7 +74,7 @@ export class QueuePool implements PgPool {
     } catch (error) {
       if (!isConnectionLoss(error)) throw error;
       this.lost(error);
-      throw new DatabaseAway(error);
+      throw new DatabaseUnavailable(error);
     }
   }
 

@@ -25,7 +25,7 @@ interface Events {
  * neither followed nor rejected.
  */
 export class ClusterSubscriber extends EventEmitter<Events> {
-  status: 'ready' | 'away' = 'away';
+  status: 'ready' | 'unavailable' = 'unavailable';
   private readonly wanted = new Set<string>();
   private readonly timer: NodeJS.Timeout;
   private connection: Redis | undefined;
@@ -100,11 +100,11 @@ export class ClusterSubscriber extends EventEmitter<Events> {
     this.connection = undefined;
     for (const event of ['message', 'smessageBuffer']) connection.removeAllListeners(event);
     connection.disconnect();
-    this.become('away');
+    this.become('unavailable');
     if (!this.closed) setTimeout(() => void this.ask(), REPLACE_MS).unref();
   }
 
-  private become(status: 'ready' | 'away'): void {
+  private become(status: 'ready' | 'unavailable'): void {
     if (status === this.status) return;
     this.status = status;
     this.emit(status === 'ready' ? 'ready' : 'close');

@@ -15,7 +15,7 @@ import {
 } from './redis-options.js';
 
 /** State of Redis for this process; `off`: no Redis is configured, and the deployment is one process. */
-export type RedisState = 'up' | 'away' | 'off';
+export type RedisState = 'up' | 'unavailable' | 'off';
 
 /** Interval of the checks, ms: a server that hangs or refuses writes still has open connections. */
 const WATCH_MS = 1_000;
@@ -53,7 +53,7 @@ export class RedisConnections implements OnApplicationShutdown {
     metrics: Metrics,
   ) {
     if (settings.redisUrl === undefined) return;
-    this.current = 'away';
+    this.current = 'unavailable';
     const value = (): number => (this.current === 'up' && this.refused === undefined ? 1 : 0);
     this.gauge = new Gauge({
       name: 'redis_state',
@@ -177,7 +177,7 @@ export class RedisConnections implements OnApplicationShutdown {
         resolve();
       };
       const timer = setTimeout(() => {
-        if (this.current === 'away') this.report();
+        if (this.current === 'unavailable') this.report();
         done();
       }, WATCH_MS);
       const unsubscribe = this.onState((state) => state === 'up' && done());
@@ -190,7 +190,7 @@ export class RedisConnections implements OnApplicationShutdown {
     const ready = this.reached === commands && commands.status === 'ready' && subscriber.status === 'ready';
     // A server that became a replica counts as unavailable until a new connection accepts writes: its host name may then
     // point to the new master.
-    const state = ready && !this.refused?.startsWith(REPLICA) ? 'up' : 'away';
+    const state = ready && !this.refused?.startsWith(REPLICA) ? 'up' : 'unavailable';
     if (state === this.current) return;
     this.current = state;
     this.report();

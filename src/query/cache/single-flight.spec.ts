@@ -111,8 +111,8 @@ describe('a single flight of equal queries', () => {
         of(() => 'v'),
       );
     const both = [run(), run()];
-    all[0]?.fail(new Error('away'));
-    for (const one of both) await expect(one).rejects.toThrow('away');
+    all[0]?.fail(new Error('unavailable'));
+    for (const one of both) await expect(one).rejects.toThrow('unavailable');
     const next = run();
     all[1]?.begin();
     all[1]?.end();

@@ -24,7 +24,7 @@ function live(intervalMs = 100) {
   const runs = { count: 0, failing: false };
   const query = new LiveQuery('q', { dataset: 'tvl', movesWithTime: false }, intervalMs, () => {
     runs.count++;
-    if (runs.failing) return Promise.reject(new Error('away'));
+    if (runs.failing) return Promise.reject(new Error('unavailable'));
     const rows = [...table].map(([chain, tvl]) => ({ chain, tvl }));
     return Promise.resolve({ rows: keyed(rows, ['chain']), cursor: `e-${runs.count}` });
   });
@@ -118,9 +118,9 @@ describe('a live query', () => {
     const { runs, query } = live(100);
     runs.failing = true;
     query.touch(0);
-    await expect(query.refresh(1_000)).rejects.toThrow('away');
+    await expect(query.refresh(1_000)).rejects.toThrow('unavailable');
     expect([query.isDue(1_100), query.isDue(1_200)]).toEqual([false, true]);
-    await expect(query.refresh(1_200)).rejects.toThrow('away');
+    await expect(query.refresh(1_200)).rejects.toThrow('unavailable');
     expect([query.isDue(1_500), query.isDue(1_600)]).toEqual([false, true]);
     runs.failing = false;
     const reader = new Reader();

@@ -169,12 +169,12 @@ export class AlertLoad {
   }
 
   /**
-   * Returns a factor of one to three times the dead band, more often back to the start than away, so that thresholds are
+   * Returns a factor of one to three times the dead band, more often towards the start than from it, so that thresholds are
    * passed repeatedly.
    */
-  private step(away: number, deadBand: number): number {
+  private step(distance: number, deadBand: number): number {
     const size = deadBand * (1 + 2 * this.eventRandom());
-    return this.eventRandom() < (away > 1 ? 0.4 : 0.6) ? 1 + size : 1 - size;
+    return this.eventRandom() < (distance > 1 ? 0.4 : 0.6) ? 1 + size : 1 - size;
   }
 }
 

@@ -73,8 +73,8 @@ describe('npm run apikey', () => {
     expect((await run('list', {})).err).toContain('start the server with `npm start`');
     await writeFile(join(dataDir, 'database.url'), `${db.url}\n`);
     expect((await run('list', {})).code).toBe(0);
-    const away = await run('list', { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x' });
-    expect(away.err).toContain('DATABASE_URL cannot be reached');
-    expect(away.err).not.toContain('hunter2');
+    const unavailable = await run('list', { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x' });
+    expect(unavailable.err).toContain('DATABASE_URL cannot be reached');
+    expect(unavailable.err).not.toContain('hunter2');
   });
 });

@@ -77,7 +77,7 @@ describe('the system overview', () => {
     const facts = one.nest.get(SystemFacts);
     facts.add('log', () => ({ headSeq: 7 }));
     facts.add('broken', () => {
-      throw new Error('away');
+      throw new Error('unavailable');
     });
     const answer = await fetch(`${one.url}/v1/admin/system`, { headers: headers() });
     expect(await answer.json()).toMatchObject({ log: { headSeq: 7 }, broken: { status: 'unavailable' } });

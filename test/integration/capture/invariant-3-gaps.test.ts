@@ -19,7 +19,7 @@ class UnreliableBroker extends Broker {
   override publish(given: readonly LogEvent[]): Promise<void> {
     const batch = this.change(given);
     const fate = this.fates.shift() ?? 'pass';
-    if (fate === 'drop') return Promise.reject(new Error('the broker is away'));
+    if (fate === 'drop') return Promise.reject(new Error('the broker is unavailable'));
     if (fate === 'late') {
       this.held.push(batch);
       return Promise.resolve();

@@ -170,8 +170,8 @@ describe('a durable reader of the log', () => {
 
   it('does not count database outages as attempts of an event', async () => {
     const { headSeq } = await pod.log.bounds();
-    const away = Object.assign(new Error('starting up'), { code: '57P03' });
-    const faults = [away, away, away, away, new Error('not yet')];
+    const unavailable = Object.assign(new Error('starting up'), { code: '57P03' });
+    const faults = [unavailable, unavailable, unavailable, unavailable, new Error('not yet')];
     const dead: number[] = [];
     const one = reader({
       startAt: 'newest',

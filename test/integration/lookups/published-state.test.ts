@@ -166,7 +166,7 @@ describe('the published state', () => {
     let failures = 2;
     const store = new PublishedStore(fixture.database, fixture.log);
     const load = store.load.bind(store);
-    store.load = () => (failures-- > 0 ? Promise.reject(new Error('away')) : load());
+    store.load = () => (failures-- > 0 ? Promise.reject(new Error('unavailable')) : load());
     const late = new PublishedState(fixture.feed, store, clock);
     await late.onApplicationBootstrap();
     expect(held(late)).toEqual(await replayed());

@@ -60,11 +60,11 @@ describe('deliveries with Redis', () => {
     const target = await fixture.claim('webhook', receiver.url('/redis'));
     await fixture.until(await fixture.send('webhook', target), 'delivered');
     await redis.stop();
-    const away = await fixture.send('webhook', target);
+    const withoutRedis = await fixture.send('webhook', target);
     await waitFor(
       async () => {
-        await fixture.hurry(away);
-        return (await fixture.row(away)).state === 'delivered';
+        await fixture.hurry(withoutRedis);
+        return (await fixture.row(withoutRedis)).state === 'delivered';
       },
       { what: 'a delivery without Redis', timeoutMs: 20_000, everyMs: 500 },
     );
@@ -78,7 +78,7 @@ describe('deliveries with Redis', () => {
       { what: 'a delivery after Redis came back', timeoutMs: 20_000, everyMs: 500 },
     );
     expect(
-      receiver.received.filter(({ headers }) => [away, back].includes(String(headers['webhook-id']))),
+      receiver.received.filter(({ headers }) => [withoutRedis, back].includes(String(headers['webhook-id']))),
     ).toHaveLength(2);
     await fixture.close();
   });

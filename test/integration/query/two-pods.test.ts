@@ -132,11 +132,11 @@ describe('queries on two processes', () => {
   it('continue without Redis, and report the cache as off', async () => {
     await redis.stop();
     const query = { filters: { protocols: ['p3'] } };
-    const away = await waitFor(async () => {
+    const unavailable = await waitFor(async () => {
       const answer = await ask(one, query);
       return answer.meta.cache === 'off' && answer;
     });
-    expect(away.data).toHaveLength(1);
+    expect(unavailable.data).toHaveLength(1);
     expect((await ask(one, query)).meta.cache).toBe('off');
   });
 });

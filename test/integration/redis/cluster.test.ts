@@ -97,7 +97,7 @@ describe('a Redis Cluster', () => {
     await Promise.all(late.nodes.map((node) => node.stop()));
     const connections = await RedisConnections.open(parseSettings({ REDIS_URL: late.url }), new Metrics());
     try {
-      expect([connections.state, connections.clustered]).toEqual(['away', false]);
+      expect([connections.state, connections.clustered]).toEqual(['unavailable', false]);
       await Promise.all(late.nodes.map((node) => node.start()));
       await waitFor(() => connections.clustered && connections.state === 'up');
       await waitFor(() => connections.commands().set('a', 'b'));

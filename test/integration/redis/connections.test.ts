@@ -52,7 +52,7 @@ describe('RedisConnections', () => {
     held.subscriber().on('message', (_, text: string) => heard.push(text));
     await held.subscriber().subscribe('news');
     await redis.stop();
-    await isState('away');
+    await isState('unavailable');
     await expect(held.commands().get('a')).rejects.toThrow(/isn't writeable|closed/);
     expect(await metrics.registry.getSingleMetricAsString('redis_state')).toContain('redis_state 0');
     await redis.start();
@@ -61,13 +61,13 @@ describe('RedisConnections', () => {
       await held.commands().publish('news', 'back');
       return heard.includes('back');
     });
-    expect(states).toEqual(['away', 'up']);
+    expect(states).toEqual(['unavailable', 'up']);
   });
 
   it('opens during an outage, and connects when Redis starts', async () => {
     await redis.stop();
     const late = await open();
-    expect(late.state).toBe('away');
+    expect(late.state).toBe('unavailable');
     const subscribed = late.subscriber().subscribe('news');
     await redis.start();
     await isState('up');
@@ -78,7 +78,7 @@ describe('RedisConnections', () => {
   it('detects a hanging server although its connections stay open', async () => {
     const held = await open();
     redis.pause();
-    await isState('away');
+    await isState('unavailable');
     redis.resume();
     await isState('up');
     expect(await held.commands().ping()).toBe('PONG');
@@ -90,7 +90,7 @@ describe('RedisConnections', () => {
     const states: RedisState[] = [];
     held.onState((state) => states.push(state));
     await redis.call('REPLICAOF', '127.0.0.1', '1');
-    await isState('away');
+    await isState('unavailable');
     expect(held.refusal).toContain('READONLY');
     await redis.call('REPLICAOF', 'NO', 'ONE');
     await isState('up');
@@ -100,7 +100,7 @@ describe('RedisConnections', () => {
     await redis.call('CONFIG', 'SET', 'maxmemory', '0');
     await waitFor(() => held.refusal === undefined);
     // Messages continue to be delivered.
-    expect(states).toEqual(['away', 'up']);
+    expect(states).toEqual(['unavailable', 'up']);
     expect(await redis.call('DBSIZE')).toBe(0);
   });
 
@@ -111,7 +111,7 @@ describe('RedisConnections', () => {
     held.onState((state) => states.push(state));
     await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await waitFor(() => states.length === 2);
-    expect(states).toEqual(['away', 'up']);
+    expect(states).toEqual(['unavailable', 'up']);
     await waitFor(async () => (await redis.call('PUBLISH', 'news', 'x')) === 1);
   });
 

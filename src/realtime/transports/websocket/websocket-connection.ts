@@ -119,7 +119,7 @@ export class WebSocketConnection {
   }
 
   /** Ends a connection that was not admitted; `message` is the id of the client's message that requested admission. */
-  turnAway(error: DomainError, message?: MessageId): void {
+  refuseAdmission(error: DomainError, message?: MessageId): void {
     this.forgetWaiting();
     this.report(error);
     this.link.fail(error, message);
@@ -207,7 +207,7 @@ export class WebSocketConnection {
       const caller = await this.parts.admission.recognise({ secret: apiKey, transport: 'websocket', address });
       await this.begin(caller, since !== undefined, id);
     } catch (error) {
-      this.turnAway(asDomainError(error), id);
+      this.refuseAdmission(asDomainError(error), id);
     }
   }
 
@@ -221,7 +221,7 @@ export class WebSocketConnection {
       this.caller = caller;
       this.session = hub.open(this.link, { caller, connectionId: id, address, userAgent, region: settings.region });
     } catch (error) {
-      this.turnAway(asDomainError(error), message);
+      this.refuseAdmission(asDomainError(error), message);
     }
   }
 

@@ -146,7 +146,7 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
       this.connections.delete(connection);
       connection.end();
     });
-    if (shown.refusal) return connection.turnAway(shown.refusal);
+    if (shown.refusal) return connection.refuseAdmission(shown.refusal);
     if (shown.caller) void connection.enter(shown.caller, shown.resuming ?? false);
   }
 

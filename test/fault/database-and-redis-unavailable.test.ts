@@ -37,9 +37,9 @@ afterAll(async () => {
 
 beforeEach(async () => {
   round += 1;
-  writer = new RecordedWriter(pods.db.pool, `away-${round}`, KEYS, seeded(3));
+  writer = new RecordedWriter(pods.db.pool, `unavailable-${round}`, KEYS, seeded(3));
   await writer.insertBaselines();
-  const slugs = Array.from({ length: KEYS }, (_, n) => `away-${round}-${n}`);
+  const slugs = Array.from({ length: KEYS }, (_, n) => `unavailable-${round}-${n}`);
   fleet = new Fleet(pods.url, POD_KEY, slugs, CLIENTS);
   await fleet.connect();
 });
