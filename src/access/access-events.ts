@@ -39,18 +39,18 @@ export class AccessEvents {
   }
 
   ended(keyId: string, reason: EndReason): void {
-    for (const listener of this.endedListeners) this.tell(() => listener(keyId, reason));
+    for (const listener of this.endedListeners) this.callListener(() => listener(keyId, reason));
   }
 
   changed(keyId: string, caller: Caller): void {
-    for (const listener of this.changedListeners) this.tell(() => listener(keyId, caller));
+    for (const listener of this.changedListeners) this.callListener(() => listener(keyId, caller));
   }
 
   overstayed(connectionId: string): void {
-    for (const listener of this.overstayedListeners) this.tell(() => listener(connectionId));
+    for (const listener of this.overstayedListeners) this.callListener(() => listener(connectionId));
   }
 
-  private tell(call: () => void): void {
+  private callListener(call: () => void): void {
     try {
       call();
     } catch (error) {

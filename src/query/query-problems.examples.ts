@@ -123,7 +123,7 @@ const unavailable = (summary: string, detail: string): Example => ({
 
 export const BUSY_EXAMPLES = {
   busy: unavailable('Too many queries', 'Too many queries at the moment; try again later, or send a smaller query.'),
-  not_heard_of: unavailable(
+  not_reached: unavailable(
     'Log not yet read up to at_least',
     'This process has not yet read the log up to at_least; try again.',
   ),

@@ -134,9 +134,9 @@ test(
           const found = await waitFor(() => one.rooms.in('room').fetchSockets(), ROOMS_SPAN);
           expect(found.map(({ id }) => id)).toEqual([client.socket.id]);
           const message = `message ${++said}`;
-          const told = new Promise((resolve) => other.rooms.once('told', resolve));
-          one.rooms.serverSideEmit('told', message);
-          expect(await told).toBe(message);
+          const announced = new Promise((resolve) => other.rooms.once('announced', resolve));
+          one.rooms.serverSideEmit('announced', message);
+          expect(await announced).toBe(message);
         }
         late.rooms.to('room').emit('system_announcement', { message: `message ${++said}` });
         await waitFor(() => client.heard.includes(`message ${said}`));

@@ -63,12 +63,12 @@ export function someRows(count: number, from = 1): LogEvent[] {
 export function brokerContract(name: string, open: () => Promise<BrokerPair>): void {
   describe(`${name} as a broker`, () => {
     let pair: BrokerPair;
-    let heard: LogEvent[];
+    let received: LogEvent[];
 
     beforeEach(async () => {
       pair = await open();
-      heard = [];
-      pair.there.subscribe((batch) => heard.push(...batch));
+      received = [];
+      pair.there.subscribe((batch) => received.push(...batch));
     });
 
     afterEach(() => pair.close());
@@ -77,12 +77,12 @@ export function brokerContract(name: string, open: () => Promise<BrokerPair>): v
       let seq = 1;
       await fc.assert(
         fc.asyncProperty(rows, async (events) => {
-          heard.length = 0;
+          received.length = 0;
           const batch = numbered(seq, events);
           seq += batch.length;
           await pair.here.publish(batch);
-          await waitFor(() => heard.length >= batch.length, { everyMs: 1 });
-          expect(heard).toEqual(batch);
+          await waitFor(() => received.length >= batch.length, { everyMs: 1 });
+          expect(received).toEqual(batch);
         }),
         { numRuns: 50 },
       );
@@ -97,17 +97,17 @@ export function brokerContract(name: string, open: () => Promise<BrokerPair>): v
       await waitFor(() => twice.length === 2);
       end();
       await pair.here.publish(someRows(2, 4));
-      await waitFor(() => heard.length === 5 && twice.length === 3);
+      await waitFor(() => received.length === 5 && twice.length === 3);
       expect(twice).toEqual([3, 3, 2]);
     });
 
     it('delivers nothing after `close`', async () => {
       const [before, after] = [someRows(1), someRows(1, 2)];
       await pair.here.publish(before);
-      await waitFor(() => heard.length === 1);
+      await waitFor(() => received.length === 1);
       await pair.there.close();
       await pair.here.publish(after);
-      expect(heard).toEqual(before);
+      expect(received).toEqual(before);
     });
 
     it('delivers to listeners of its own process before `publish` resolves', async () => {

@@ -150,8 +150,8 @@ test('a rule on a TVL change alerts its owner by mail, webhook and socket, and n
   expect((await other.get('/v1/alerts/history')).body.data).toEqual([]);
 
   // Event streams, and a replay of each from before the alert: the owner receives the alert, the other user nothing.
-  const told = await streams[0]!.next('alert');
-  expect(told.body).toMatchObject({ alertId: own[0]!['alertId'] });
+  const alert = await streams[0]!.next('alert');
+  expect(alert.body).toMatchObject({ alertId: own[0]!['alertId'] });
   const replays = await Promise.all(
     [owner, other].map(({ apiKey }) =>
       StreamClient.ready(app.url, `channels=events:alerts&apiKey=${apiKey}&since=${since}`),
@@ -202,18 +202,19 @@ test('alerts held back in quiet hours are all sent when quiet hours end', async 
   ] as const) {
     await market.tvl(protocol, 'fallen', tvl);
   }
-  const told = () => hooks.received.filter(({ path, json }) => path === '/quiet' && json.type.startsWith('alert.'));
+  const notifications = () =>
+    hooks.received.filter(({ path, json }) => path === '/quiet' && json.type.startsWith('alert.'));
   await waitFor(async () => (await owner.get('/v1/alerts/history?limit=100')).body.data.length === 9, {
     what: 'nine alerts',
     timeoutMs: 30_000,
   });
-  expect(told()).toEqual([]);
+  expect(notifications()).toEqual([]);
   await owner.call('PATCH', '/v1/alerts/preferences', { quietHours: null });
-  await waitFor(() => told().length === 9, { what: 'nine messages', timeoutMs: 30_000 });
+  await waitFor(() => notifications().length === 9, { what: 'nine messages', timeoutMs: 30_000 });
   // Compared in the order of their events, because independent messages may overtake each other.
   const cause = (alert: Record<string, unknown>) => (alert['explanation'] as { event: { cursor: string } }).event;
   const of = (name: string) =>
-    told()
+    notifications()
       .map(({ json }) => json.data)
       .filter((alert) => alert['name'] === name)
       .toSorted((a, b) => (cause(a).cursor < cause(b).cursor ? -1 : 1));

@@ -46,7 +46,7 @@ it('two processes share the shards of rules; when one stops, no alert is lost or
   expect(rows[0]!.shards).toBeGreaterThan(1);
   await editsApplied(db.pool);
 
-  const told = async (): Promise<number[]> => {
+  const notifications = async (): Promise<number[]> => {
     await logEvaluated(db.pool);
     const transitions = await db.pool.query<{ n: number }>(
       `SELECT count(t.id)::int AS n FROM alert_rules r LEFT JOIN alert_transitions t USING (rule_id)
@@ -56,14 +56,14 @@ it('two processes share the shards of rules; when one stops, no alert is lost or
   };
   const all = (count: number) => users.map(() => count);
   await market.price('bitcoin', 80_000);
-  expect(await told()).toEqual(all(1));
+  expect(await notifications()).toEqual(all(1));
 
   await market.price('bitcoin', 60_000);
   await one!.close();
   one = undefined;
   await market.price('bitcoin', 80_000);
   await waitFor(() => ready(two) === 4, { what: 'all shards in the one that is left', timeoutMs: 30_000 });
-  expect(await told()).toEqual(all(2));
+  expect(await notifications()).toEqual(all(2));
 
   // A rule created through the process that has ended is edited through the other process.
   const { ruleId, user } = rules[0]!;
@@ -72,5 +72,5 @@ it('two processes share the shards of rules; when one stops, no alert is lost or
   await editsApplied(db.pool);
   await market.price('bitcoin', 60_000);
   await market.price('bitcoin', 80_000);
-  expect(await told()).toEqual([2, ...all(3).slice(1)]);
+  expect(await notifications()).toEqual([2, ...all(3).slice(1)]);
 });

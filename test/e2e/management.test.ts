@@ -327,8 +327,8 @@ describe('an admin', () => {
       expect(idsOf(await call(app.adminKey, 'GET', `/connections?${query}`))).toEqual([]);
     }
     expect((await call(app.adminKey, 'GET', '/connections?transport=pigeon')).status).toBe(400);
-    const told = await call(app.adminKey, 'POST', '/announcements', { message: 'you there', connectionId });
-    expect(told).toMatchObject({ status: 202, body: { delivered: 1 } });
+    const announced = await call(app.adminKey, 'POST', '/announcements', { message: 'you there', connectionId });
+    expect(announced).toMatchObject({ status: 202, body: { delivered: 1 } });
     expect(await client.next('system_announcement')).toMatchObject({ data: { message: 'you there' } });
     expect(bystander.named('system_announcement')).toEqual([]);
     const both = { message: 'x', connectionId, userId: 'sought' };

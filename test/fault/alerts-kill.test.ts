@@ -79,7 +79,7 @@ test(`a process killed with -9 ${KILLS} times at each of ${POINTS.length} points
     crossings.set(rules[life]!, (crossings.get(rules[life]!) ?? 0) + 1);
     await market.price(`token-${life}`, 60_000);
   };
-  const told = async (ruleId: string): Promise<number> => {
+  const notifications = async (ruleId: string): Promise<number> => {
     const { rows } = await db.pool.query<{ n: number }>(
       'SELECT count(*)::int AS n FROM alert_transitions WHERE rule_id = $1',
       [ruleId],
@@ -97,7 +97,7 @@ test(`a process killed with -9 ${KILLS} times at each of ${POINTS.length} points
       // Each alert is a separate commit, so that a point can be passed several times.
       for (let count = 1; count <= MAX_CROSSINGS && !app.ended; count++) {
         await cross(life);
-        await waitFor(async () => app.ended || (await told(rules[life]!)) === count, {
+        await waitFor(async () => app.ended || (await notifications(rules[life]!)) === count, {
           what: `alert ${count} or the end at ${point}`,
           timeoutMs: 60_000,
         });

@@ -251,10 +251,10 @@ test('a drain closes all WebSockets with 1001, authenticated sockets after two `
     const drain = inside.nest.get(Drain);
     await Promise.all([drain.run(), drain.run()]);
     expect(await Promise.all(ends)).toEqual([1001, 1001]);
-    const told = messages.filter(({ type }) => type !== 'heartbeat');
-    expect(told.map(({ type }) => type)).toEqual(['connected', 'server_draining', 'server_draining']);
+    const notices = messages.filter(({ type }) => type !== 'heartbeat');
+    expect(notices.map(({ type }) => type)).toEqual(['connected', 'server_draining', 'server_draining']);
     // Internal rows of the log may have advanced the cursor.
-    const [first, , last] = told.map(({ cursor = '' }) => cursor);
+    const [first, , last] = notices.map(({ cursor = '' }) => cursor);
     expect([first, last].toSorted((a = '', b = '') => (a < b ? -1 : 1))).toEqual([first, last]);
     expect(last).not.toBe('');
   } finally {

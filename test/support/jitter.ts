@@ -1,8 +1,8 @@
 import type { ResumingClient } from './resuming-client.js';
 
 /**
- * Disconnects every client for `disconnectedMs` once in every `everyMs`, as mobile networks do, evenly spread over time. Returns
- * a function that ends this; clients that are disconnected then still reconnect.
+ * Disconnects every client for `disconnectedMs` once in every `everyMs`, as mobile networks do, evenly spread over time.
+ * Returns a function that ends this; clients that are disconnected then still reconnect.
  */
 export function startJitter(
   clients: readonly ResumingClient[],

@@ -11,7 +11,7 @@ export class KeyChanges {
   /** Creates the notifier. Without a channel, as on the command line, only this process is notified. */
   constructor(@Optional() private readonly channel?: PodChannel) {
     channel?.on(MESSAGE, ({ keyId }) => {
-      if (typeof keyId === 'string') this.tell(keyId);
+      if (typeof keyId === 'string') this.notify(keyId);
     });
   }
 
@@ -21,10 +21,10 @@ export class KeyChanges {
 
   changed(keyId: string): void {
     if (this.channel) void this.channel.publish(MESSAGE, { keyId });
-    else this.tell(keyId);
+    else this.notify(keyId);
   }
 
-  private tell(keyId: string): void {
+  private notify(keyId: string): void {
     for (const listener of this.listeners) listener(keyId);
   }
 }

@@ -37,7 +37,7 @@ export class Beliefs {
   of(rule: number): Belief[] {
     return this.instances.all(rule).map((row) => {
       const saved = this.instances.table.saved(row, this.rules.id(rule));
-      const isBelieved = saved.told || saved.owed;
+      const isBelieved = saved.notified || saved.owed;
       return { saved, lead: this.lead(rule, row), farewell: isBelieved ? this.farewell(rule, row, saved) : undefined };
     });
   }

@@ -83,11 +83,11 @@ export class InstanceTable {
     this.markDirty(row);
   }
 
-  restore(row: number, { leaves, phase, since, told, owed, assumed, quiet }: SavedInstance): void {
+  restore(row: number, { leaves, phase, since, notified, owed, assumed, quiet }: SavedInstance): void {
     this.held.set(row, leaves);
     this.phases.set(row, PHASES.indexOf(phase));
     this.since.set(row, since);
-    this.setNotified(row, told);
+    this.setNotified(row, notified);
     this.setOwed(row, owed);
     this.setAssumed(row, assumed);
     this.setQuiet(row, quiet);
@@ -101,7 +101,7 @@ export class InstanceTable {
       leaves: this.held.get(row),
       phase: this.phase(row),
       since: this.since.get(row),
-      told: this.isNotified(row),
+      notified: this.isNotified(row),
       owed: this.isOwed(row),
       assumed: this.isAssumed(row),
       quiet: this.quiet(row) ?? null,

@@ -39,7 +39,7 @@ export interface SavedInstance {
   /** Time since which the rule holds. */
   readonly since: number;
   /** Whether the owner was notified of this firing; its resolution is then sent, too. */
-  readonly told: boolean;
+  readonly notified: boolean;
   /** Whether an earlier notified firing has ended and its resolution has not been sent. */
   readonly owed: boolean;
   /** Whether the rule already held when it was created, so that a `crossing` is yet to occur. */

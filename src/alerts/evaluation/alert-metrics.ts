@@ -25,7 +25,7 @@ export class AlertMetrics {
     });
     this.transitions = new Counter({
       name: 'alert_transitions_total',
-      help: 'Transitions recorded by this process, by outcome: told (the owner was notified), or the reason why not',
+      help: 'Transitions recorded by this process, by outcome: notified (the owner was notified), or the reason why not',
       labelNames: ['state', 'outcome'],
       registers,
     });
@@ -50,7 +50,7 @@ export class AlertMetrics {
 
   count(plans: readonly MessagePlan[]): void {
     for (const { alert, outcome } of plans) {
-      this.transitions.inc({ state: alert.state, outcome: outcome.suppressed ?? 'told' });
+      this.transitions.inc({ state: alert.state, outcome: outcome.suppressed ?? 'notified' });
     }
   }
 

@@ -50,10 +50,10 @@ ON CONFLICT (rule_id) DO UPDATE SET rule_version = excluded.rule_version, seq = 
 
 const REMEMBER_INSTANCES = `
 INSERT INTO alert_instances (rule_id, instance_key, leaves, phase, since, told, owed, assumed, quiet)
-SELECT g."ruleId", g."instanceKey", g.leaves, g.phase, to_timestamp(g.since / 1000), g.told, g.owed, g.assumed,
+SELECT g."ruleId", g."instanceKey", g.leaves, g.phase, to_timestamp(g.since / 1000), g.notified, g.owed, g.assumed,
        nullif(g.quiet, 'null')
 FROM jsonb_to_recordset($1::jsonb) AS g ("ruleId" uuid, "instanceKey" text, leaves int, phase text, since float8,
-  told boolean, owed boolean, assumed boolean, quiet jsonb)
+  notified boolean, owed boolean, assumed boolean, quiet jsonb)
 WHERE EXISTS (SELECT FROM alert_rules r WHERE r.rule_id = g."ruleId" FOR KEY SHARE)
 ON CONFLICT (rule_id, instance_key) DO UPDATE SET leaves = excluded.leaves, phase = excluded.phase,
   since = excluded.since, told = excluded.told, owed = excluded.owed, assumed = excluded.assumed, quiet = excluded.quiet`;

@@ -138,7 +138,7 @@ FROM alert_rule_state WHERE rule_id = ANY ($1::uuid[])`;
 
 const INSTANCE_MEMORY = `
 SELECT rule_id AS "ruleId", instance_key AS "instanceKey", leaves, phase,
-       (extract(epoch FROM since) * 1000)::float8 AS since, told, owed, assumed, quiet
+       (extract(epoch FROM since) * 1000)::float8 AS since, told AS notified, owed, assumed, quiet
 FROM alert_instances WHERE rule_id = ANY ($1::uuid[])`;
 
 const VERSIONS = `

@@ -137,7 +137,7 @@ function addStored(evaluator: Evaluator, { rule, saved, before }: StoredRule, as
     evaluator.addRule(before, saved);
     return evaluator.updateRule(rule, asOf.at);
   } else {
-    const instances = saved.instances.map((instance) => ({ ...instance, told: false, owed: false, quiet: null }));
+    const instances = saved.instances.map((instance) => ({ ...instance, notified: false, owed: false, quiet: null }));
     evaluator.addRule({ ...rule, forSeconds: rule.forSeconds + 1 }, { rule: saved.rule, instances });
     return evaluator.updateRule({ ...rule, madeAt: rule.updatedAt }, asOf.at);
   }

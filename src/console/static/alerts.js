@@ -24,8 +24,8 @@ export class Alerts {
   /** Loads the history after every (re)connection, because it contains the alerts sent in between. */
   async load() {
     try {
-      const told = await this.api.alerts(ROWS);
-      for (const alert of told) this.#shown.set(alert.alertId, alert);
+      const stored = await this.api.alerts(ROWS);
+      for (const alert of stored) this.#shown.set(alert.alertId, alert);
       if (this.#shown.size > 0) this.#draw();
       else this.#message(await this.#nothing());
     } catch (error) {

@@ -110,7 +110,7 @@ export class Query {
   #begin(query) {
     this.#query = query;
     this.#leave();
-    this.#tell('running', 'Running …');
+    this.#showState('running', 'Running …');
     const asked = this.#asked;
     this.#turn = this.#turn.then(() => asked === this.#asked && this.#follow(query, asked));
   }
@@ -153,8 +153,8 @@ export class Query {
     if (message.rows) this.table.replace(message.rows);
     else this.table.change(message);
     if (isFirst) {
-      this.#tell('live', 'Live');
-      void this.#tellHow();
+      this.#showState('live', 'Live');
+      void this.#explain();
     }
     this.#show();
   }
@@ -170,7 +170,7 @@ export class Query {
   }
 
   /** Shows how the rows were found. Messages of a live query contain only rows, so the same query is also run once. */
-  async #tellHow() {
+  async #explain() {
     const { signal } = this.#abort;
     try {
       const { meta, page } = await this.api.ask(this.#query, signal);
@@ -196,7 +196,7 @@ export class Query {
       if (signal.aborted) return;
       const rows = explain ? [explain] : data;
       this.table.replace(rows.map((row, index) => ({ ...row, _key: String(index) })));
-      this.#tell('once', `Answered once, not live: ${refusal.message}`);
+      this.#showState('once', `Answered once, not live: ${refusal.message}`);
       setText(byId('query-meta'), described(meta));
       this.#show(page);
     } catch (error) {
@@ -216,12 +216,12 @@ export class Query {
     if (!['live', 'running'].includes(this.#panel.dataset.state)) return;
     // The query ended with the connection.
     this.#id = undefined;
-    this.#tell('lost', 'Connection lost, last rows kept');
+    this.#showState('lost', 'Connection lost, last rows kept');
   }
 
   #fail({ message, errors, field, retryable }) {
     this.#leave();
-    this.#tell('failed', retryable ? 'Trying again soon' : 'Not answered');
+    this.#showState('failed', retryable ? 'Trying again soon' : 'Not answered');
     const faults = errors?.length > 0 ? errors : [{ pointer: field ? `/${field}` : '', detail: message }];
     byId('query-problem').replaceChildren(
       ...faults.map(({ pointer, detail }) => el('li', {}, ...(pointer ? [el('code', {}, pointer)] : []), detail)),
@@ -230,7 +230,7 @@ export class Query {
     this.lines.clear();
   }
 
-  #tell(state, text) {
+  #showState(state, text) {
     const isAgain = state === 'live' && this.#panel.dataset.state === 'running' && this.#panel.dataset.was === 'lost';
     if (state === 'running') this.#panel.dataset.was = this.#panel.dataset.state;
     this.#panel.dataset.state = state;

@@ -19,7 +19,7 @@ const IDLE_MS = 30_000;
  */
 export class ChannelMirror {
   /** Channels with subscribers; undefined if a client is subscribed to a pattern, which may match any channel. */
-  private heard: ReadonlySet<string> | undefined = new Set();
+  private subscribed: ReadonlySet<string> | undefined = new Set();
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> | undefined;
   private usedAt = 0;
@@ -42,11 +42,11 @@ export class ChannelMirror {
 
   messages(batch: readonly LogEvent[]): ChannelMessage[] {
     void this.attend();
-    const { heard } = this;
-    if (heard?.size === 0) return [];
+    const { subscribed } = this;
+    if (subscribed?.size === 0) return [];
     return batch.flatMap((event): ChannelMessage[] => {
       if (event.owner !== null || !isDelivered(event)) return [];
-      const channels = channelsOf(event).filter((channel) => heard === undefined || heard.has(channel));
+      const channels = channelsOf(event).filter((channel) => subscribed === undefined || subscribed.has(channel));
       if (channels.length === 0) return [];
       const text = JSON.stringify(eventPayload(event));
       return channels.map((channel) => [channel, text]);
@@ -76,8 +76,8 @@ export class ChannelMirror {
         channels: (await node.pubsub('CHANNELS', `${escapedPattern(prefix)}events:*`)) as string[],
       })),
     );
-    if (found.some(({ clients }) => listensToPattern(clients))) this.heard = undefined;
-    else this.heard = new Set(found.flatMap(({ channels }) => channels.map((name) => name.slice(prefix.length))));
+    if (found.some(({ clients }) => listensToPattern(clients))) this.subscribed = undefined;
+    else this.subscribed = new Set(found.flatMap(({ channels }) => channels.map((name) => name.slice(prefix.length))));
   }
 }
 

@@ -20,12 +20,12 @@ interface LeaseWork {
 }
 
 const work: LeaseWork = workerData;
-let heardAt = performance.now();
+let lastMessageAt = performance.now();
 const main = { ended: false };
 let client: Client | undefined;
 
 parentPort?.on('message', (message: 'alive' | 'end') => {
-  heardAt = performance.now();
+  lastMessageAt = performance.now();
   if (message === 'end') main.ended = true;
 });
 
@@ -63,7 +63,7 @@ async function renew(): Promise<boolean> {
 }
 
 while (!main.ended) {
-  if (performance.now() - heardAt > work.silenceMs || !(await renew())) {
+  if (performance.now() - lastMessageAt > work.silenceMs || !(await renew())) {
     parentPort?.postMessage('lost', []);
     break;
   }

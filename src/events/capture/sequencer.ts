@@ -132,7 +132,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     });
     this.logger.log({ lease: session.leaseEpoch }, 'became leader of the event log');
     this.metrics.leader.set(1);
-    for (const tell of this.leadListeners) tell(session.leaseEpoch);
+    for (const listener of this.leadListeners) listener(session.leaseEpoch);
     this.nextTickAt = 0;
     this.nextMaintenanceAt = 0;
     try {

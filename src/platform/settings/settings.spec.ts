@@ -161,8 +161,8 @@ describe('`parseSettings`', () => {
     for (const value of values) {
       const faults = faultsOf({ [name]: value, PORT: 'x' });
       expect(faults).toContain('PORT=x: expected a whole number from 0 to 65535');
-      const told = faults.filter((fault) => fault.startsWith(`${name}=`));
-      expect(told).toEqual([expect.stringContaining(form)]);
+      const shown = faults.filter((fault) => fault.startsWith(`${name}=`));
+      expect(shown).toEqual([expect.stringContaining(form)]);
     }
   });
 

@@ -83,7 +83,7 @@ describe('a single flight of equal queries', () => {
       turn += 1;
       if (turn < 20) setImmediate(count);
     };
-    const told = Array.from({ length: 4 }, async () => {
+    const turnsAtAnswer = Array.from({ length: 4 }, async () => {
       await flights.run(
         'q',
         'v',
@@ -95,7 +95,7 @@ describe('a single flight of equal queries', () => {
     all[0]?.begin();
     setImmediate(count);
     all[0]?.end();
-    const turns = await Promise.all(told);
+    const turns = await Promise.all(turnsAtAnswer);
     expect(new Set(turns).size).toBe(4);
     expect(turns).toEqual(turns.toSorted((a, b) => a - b));
   });

@@ -6,7 +6,7 @@ import type { KnownNames } from '../core/warnings.js';
 
 const KEPT_MS = 5_000;
 /** Events whose names have data from then on. */
-const TELL_VALUES: ReadonlySet<string> = new Set(['tvl_baseline', 'tvl_change', 'price_baseline', 'price_change']);
+const VALUE_EVENTS: ReadonlySet<string> = new Set(['tvl_baseline', 'tvl_change', 'price_baseline', 'price_change']);
 
 /** Names in an event or a published value. */
 interface Subject {
@@ -46,7 +46,7 @@ export class PresentNames implements OnApplicationShutdown {
     feed: EventFeed,
   ) {
     this.unsubscribe = feed.subscribe((batch) => {
-      for (const event of batch) if (TELL_VALUES.has(event.type)) this.newest.add(event);
+      for (const event of batch) if (VALUE_EVENTS.has(event.type)) this.newest.add(event);
     });
   }
 

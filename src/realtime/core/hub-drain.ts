@@ -18,14 +18,14 @@ export class HubDrain {
   /** Notifies new sessions, closes those that are due, and returns the number of connections left. */
   step(now: number): number {
     for (const session of this.hub.sessions.all()) {
-      const dueAt = this.dueAt.get(session) ?? this.tell(session, now);
+      const dueAt = this.dueAt.get(session) ?? this.notify(session, now);
       if (now < dueAt) continue;
       session.close('server_draining');
     }
     return this.hub.sessions.size;
   }
 
-  private tell(session: Session, now: number): number {
+  private notify(session: Session, now: number): number {
     const reconnectAfterMs = Math.ceil(this.random() * Math.max(0, this.endsAt - now));
     this.dueAt.set(session, now + reconnectAfterMs);
     if (reconnectAfterMs > 0) {

@@ -140,9 +140,9 @@ export class RealtimeHub implements SessionHost {
   /** Sends an announcement to everyone, a user or a room on this process. Returns the number of connections reached. */
   announce(audience: Audience, message: string): number {
     const body = { message, timestamp: new Date(this.now()).toISOString() };
-    const told = this.sessions.audience(audience);
-    for (const session of told) session.link.sendMessage('system_announcement', body);
-    return told.length;
+    const reached = this.sessions.audience(audience);
+    for (const session of reached) session.link.sendMessage('system_announcement', body);
+    return reached.length;
   }
 
   /** Ends every connection of a key. */

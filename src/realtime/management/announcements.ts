@@ -14,14 +14,14 @@ export class Announcements {
     private readonly questions: PodQuestions,
     private readonly audit: Audit,
   ) {
-    questions.on('announcement', (body) => this.hear(body));
+    questions.on('announcement', (body) => this.answer(body));
   }
 
   async announce({ keyId }: Caller, { message, ...to }: NewAnnouncement): Promise<AnnouncementResult> {
     const audience = audienceOf(to);
     const elsewhere = this.questions.askAll('announcement', { message, ...to });
     const here = this.hub.announce(audience, message);
-    const delivered = (await elsewhere).reduce<number>((sum, told) => sum + (Number(told) || 0), here);
+    const delivered = (await elsewhere).reduce<number>((sum, reached) => sum + (Number(reached) || 0), here);
     await this.audit.record({
       actor: actorOf({ keyId }),
       action: 'announcement.send',
@@ -32,7 +32,7 @@ export class Announcements {
     return { delivered };
   }
 
-  private hear({ message, ...to }: Readonly<Record<string, unknown>>): (() => number) | undefined {
+  private answer({ message, ...to }: Readonly<Record<string, unknown>>): (() => number) | undefined {
     if (typeof message !== 'string') return undefined;
     const { userId, room, connectionId } = to;
     const audience = audienceOf({ userId: text(userId), room: text(room), connectionId: text(connectionId) });

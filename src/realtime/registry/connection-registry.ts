@@ -55,7 +55,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, BeforeApplica
     this.unwatch?.();
     clearInterval(this.timer);
     await this.working;
-    if (this.store.isUp) await this.tell(() => this.remove([...this.written.values()]));
+    if (this.store.isUp) await this.tryWrite(() => this.remove([...this.written.values()]));
   }
 
   onApplicationShutdown(): void {
@@ -64,14 +64,14 @@ export class ConnectionRegistry implements OnApplicationBootstrap, BeforeApplica
 
   private async tick(): Promise<void> {
     if (!this.store.isUp) return;
-    await this.tell(async () => {
+    await this.tryWrite(async () => {
       await this.remove([...this.written.values()].filter(({ id }) => !this.hub.sessions.get(id)));
       const now = performance.now();
       await this.write(this.hub.sessions.all().filter((session) => this.isDue(session, now)));
     });
   }
 
-  private async tell(work: () => Promise<void>): Promise<void> {
+  private async tryWrite(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {

@@ -121,13 +121,13 @@ export class PlainOutlet {
 }
 
 /**
- * Calls `tell` before ws ends a connection with an invalid frame, so that a message can still report the reason; ws
+ * Calls `report` before ws ends a connection with an invalid frame, so that a message can still report the reason; ws
  * itself reports the error only after the end. If ws has no such internal receiver, only the close code reports the
  * reason.
  */
-export function beforeUnreadable(socket: WebSocket, tell: (error: Error & { code?: string }) => void): void {
+export function beforeUnreadable(socket: WebSocket, report: (error: Error & { code?: string }) => void): void {
   const { _receiver: receiver } = socket as unknown as { _receiver?: NodeJS.EventEmitter };
-  receiver?.prependListener('error', tell);
+  receiver?.prependListener('error', report);
 }
 
 /** Frames of the test: two prepared ones, and one of the library that must arrive between them. */

@@ -169,8 +169,8 @@ export class AlertLoad {
   }
 
   /**
-   * Returns a factor of one to three times the dead band, more often towards the start than from it, so that thresholds are
-   * passed repeatedly.
+   * Returns a factor of one to three times the dead band, more often towards the start than from it, so that thresholds
+   * are passed repeatedly.
    */
   private step(distance: number, deadBand: number): number {
     const size = deadBand * (1 + 2 * this.eventRandom());

@@ -25,7 +25,7 @@ async function connected(id: string): Promise<Caller> {
   await limits.openConnection(caller, id, { resuming: false });
   return caller;
 }
-const told = (keyId: string) => waitFor(() => ended.find(([id]) => id === keyId)?.[1], { timeoutMs: 20_000 });
+const endReason = (keyId: string) => waitFor(() => ended.find(([id]) => id === keyId)?.[1], { timeoutMs: 20_000 });
 
 describe.concurrent('a key in use', () => {
   it.each([
@@ -34,7 +34,7 @@ describe.concurrent('a key in use', () => {
   ])('is reported as %s after a change by SQL', async (reason, change) => {
     const { keyId } = await connected(`sql ${change}`);
     await app.db.pool.query(change, [keyId]);
-    expect(await told(keyId)).toBe(reason);
+    expect(await endReason(keyId)).toBe(reason);
   });
 
   it.each([
@@ -47,7 +47,7 @@ describe.concurrent('a key in use', () => {
     await waitFor(() => of().length > 0, { timeoutMs: 20_000 });
     const { keyId: witness } = await connected(`witness of ${change}`);
     await app.db.pool.query('UPDATE api_keys SET revoked_at = now() WHERE id = $1', [witness]);
-    await told(witness);
+    await endReason(witness);
     expect(of()).toHaveLength(1);
     expect(of()[0]).toMatchObject(expected);
     expect(ended.filter(([id]) => id === keyId)).toEqual([]);
@@ -56,19 +56,19 @@ describe.concurrent('a key in use', () => {
   it('is reported as revoked after its row was deleted', async () => {
     const { keyId } = await connected('deleted');
     await app.db.pool.query('DELETE FROM api_keys WHERE id = $1', [keyId]);
-    expect(await told(keyId)).toBe('revoked');
+    expect(await endReason(keyId)).toBe('revoked');
   });
 
   it('is reported as revoked after a `DELETE` request until its last connection is closed', async () => {
     const caller = await connected('api');
     const headers = { authorization: `Bearer ${app.adminKey}` };
     await fetch(`${app.url}/v1/admin/api-keys/${caller.keyId}`, { method: 'DELETE', headers });
-    expect(await told(caller.keyId)).toBe('revoked');
+    expect(await endReason(caller.keyId)).toBe('revoked');
     limits.closeConnection(caller, 'api');
     const before = ended.filter(([id]) => id === caller.keyId).length;
     const { keyId: witness } = await connected('witness of api');
     await app.db.pool.query('UPDATE api_keys SET revoked_at = now() WHERE id = $1', [witness]);
-    await told(witness);
+    await endReason(witness);
     expect(ended.filter(([id]) => id === caller.keyId)).toHaveLength(before);
   });
 
@@ -79,7 +79,7 @@ describe.concurrent('a key in use', () => {
       keyId,
     ]);
     await app.db.pool.query('UPDATE api_keys SET revoked_at = now() WHERE id = $1', [other]);
-    expect(await told(other)).toBe('revoked');
+    expect(await endReason(other)).toBe('revoked');
     expect(ended.filter(([id]) => id === keyId)).toEqual([]);
   });
 

@@ -55,14 +55,14 @@ describe('connections beyond the limit of a key', () => {
     const limits = one.nest.get(UsageLimits);
     const secret = await one.key({ limits: { connections: 1 } });
     const caller = await one.nest.get(AccessService).authenticate({ secret, transport: 'sse', address: '192.0.2.1' });
-    const told: string[] = [];
-    const stop = one.nest.get(AccessEvents).onOverstayed((id) => told.push(id));
+    const overstayed: string[] = [];
+    const stop = one.nest.get(AccessEvents).onOverstayed((id) => overstayed.push(id));
     for (const id of ['first', 'second']) await limits.openConnection(caller, id, { resuming: true });
     const clock = one.nest.get(Clock);
     const real = clock.now.bind(clock);
     clock.now = () => real() + 61_000;
     try {
-      expect(await waitFor(() => told[0], { timeoutMs: 5_000 })).toBe('second');
+      expect(await waitFor(() => overstayed[0], { timeoutMs: 5_000 })).toBe('second');
     } finally {
       clock.now = real;
       stop();

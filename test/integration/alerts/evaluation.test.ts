@@ -418,7 +418,7 @@ describe('the evaluator', () => {
     );
     expect(rows[0]).toMatchObject({ transitions: 3_000, rules: 3_000 });
     const metrics = await (await fetch(`${app.url}/metrics`)).text();
-    expect(metrics).toMatch(/alert_transitions_total\{state="fired",outcome="told"\} 3000/);
+    expect(metrics).toMatch(/alert_transitions_total\{state="fired",outcome="notified"\} 3000/);
   });
 });
 
@@ -478,8 +478,8 @@ describe('alert messages', () => {
       await market.price('bitcoin', 60_000);
     }
     const notified = await alerts(18);
-    expect(notified.map((alert) => alert.outcome.suppressed ?? 'told')).toEqual([
-      ...Array.from({ length: 16 }, () => 'told'),
+    expect(notified.map((alert) => alert.outcome.suppressed ?? 'notified')).toEqual([
+      ...Array.from({ length: 16 }, () => 'notified'),
       'flapping',
       'flapping',
     ]);

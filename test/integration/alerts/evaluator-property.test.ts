@@ -71,7 +71,7 @@ describe(`the indexed evaluator (seed ${seed})`, () => {
             if (transition.silenced || transition.reason === 'throttle_summary') continue;
             const key = `${transition.ruleId} ${transition.instanceKey}`;
             const isFiring = transition.to === 'firing';
-            const known = open.get(key) ?? (isFiring ? subjectOf(transition) : 'nothing that was told');
+            const known = open.get(key) ?? (isFiring ? subjectOf(transition) : 'nothing that was notified');
             expect(subjectOf(transition), `transition ${index}`).toBe(known);
             if (isFiring) open.set(key, known);
             else open.delete(key);
@@ -80,7 +80,7 @@ describe(`the indexed evaluator (seed ${seed})`, () => {
           for (const key of open.keys()) {
             const [ruleId = '', instanceKey = ''] = key.split(/ (.*)/s);
             const { instances = [] } = evaluator.savedState(ruleId) ?? {};
-            expect(instances).toContainEqual(expect.objectContaining({ instanceKey, told: true }));
+            expect(instances).toContainEqual(expect.objectContaining({ instanceKey, notified: true }));
           }
         }),
         { numRuns: RUNS, seed },

@@ -182,8 +182,8 @@ it('alerts of a user over the budget are merged per minute; once there is room, 
   expect(await history()).toEqual([]);
   expect(await used()).toBeLessThan(LIMIT);
   await market.price(token, 900);
-  const told = await waitFor(() => fired()[0], { what: 'the alert', timeoutMs: 20_000 });
-  expect(told.json.data).toMatchObject({ value: 900 });
+  const message = await waitFor(() => fired()[0], { what: 'the alert', timeoutMs: 20_000 });
+  expect(message.json.data).toMatchObject({ value: 900 });
   await setUsed(LIMIT);
   await fixture.app.nest.get(HistoryRetention).forget();
   expect(await history()).toHaveLength(1);

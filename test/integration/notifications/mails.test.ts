@@ -364,8 +364,8 @@ describe('owners of endpoints', () => {
       await fixture.untilTarget(endpoint, 'active', 'fay');
       await failingFor('121 hours', '97 hours');
       await fixture.untilTarget(endpoint, 'disabled', 'fay');
-      const told = await mails.to('fay@example.com', 3);
-      expect(told[2]?.mail.subject).toBe('Your webhook endpoint was disabled');
+      const received = await mails.to('fay@example.com', 3);
+      expect(received[2]?.mail.subject).toBe('Your webhook endpoint was disabled');
     } finally {
       await receiver.close();
     }

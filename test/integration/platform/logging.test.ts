@@ -116,14 +116,14 @@ describe('the log', () => {
     ] as const) {
       const id = `trace-${path}`;
       await fetch(`${url}/${path}`, { headers: { 'x-request-id': id } });
-      const told = await waitFor(async () => {
+      const lines = await waitFor(async () => {
         const found = (await said('request failed')).filter((line) => line['correlationId'] === id);
         return found.length === 2 ? found : undefined;
       });
-      const ofRequest = told.filter((line) => line['req'] !== undefined);
+      const ofRequest = lines.filter((line) => line['req'] !== undefined);
       expect(ofRequest).toMatchObject([{ level, req: { url: `/${path}` } }]);
       expect(ofRequest[0]).not.toHaveProperty('err');
-      expect(told.filter((line) => line['err'] !== undefined)).toMatchObject([{ level: 'error', context: 'HTTP' }]);
+      expect(lines.filter((line) => line['err'] !== undefined)).toMatchObject([{ level: 'error', context: 'HTTP' }]);
     }
   });
 

@@ -10,7 +10,7 @@ const PRICE = { type: 'price_change', protocol: null, chain: null, token: 'bitco
 function start(parts: Partial<HubParts> = {}) {
   const clock = { now: 1_000_000 };
   const log = new MemoryLog(10_000);
-  const told: string[] = [];
+  const reports: string[] = [];
   const hub = new RealtimeHub({
     recent: log,
     stored: log,
@@ -18,9 +18,9 @@ function start(parts: Partial<HubParts> = {}) {
     now: () => clock.now,
     observer: {
       routed: () => {},
-      replayed: (outcome) => told.push(outcome),
-      slowConsumer: (step) => told.push(step),
-      failed: ({ seq }) => told.push(`failed ${seq}`),
+      replayed: (outcome) => reports.push(outcome),
+      slowConsumer: (step) => reports.push(step),
+      failed: ({ seq }) => reports.push(`failed ${seq}`),
     },
     ...parts,
   });
@@ -38,7 +38,7 @@ function start(parts: Partial<HubParts> = {}) {
   const pass = (ms: number) => {
     for (let step = 0; step < ms; step += 100) hub.beat((clock.now += 100));
   };
-  return { hub, log, clock, told, open, pass };
+  return { hub, log, clock, reports, open, pass };
 }
 
 describe('subscriptions', () => {
@@ -110,7 +110,7 @@ describe('subscriptions', () => {
   });
 
   it('skip and report an event that cannot be encoded, live and in a replay', async () => {
-    const { log, told, open } = start();
+    const { log, reports, open } = start();
     const live = open();
     await live.subscribe([{ type: 'tvl_changes' }, { type: 'protocol', protocol: 'aave-v3' }]);
     log.append({}, { observedAt: Number.NaN }, { protocol: 'lido' });
@@ -121,7 +121,7 @@ describe('subscriptions', () => {
     const late = open();
     const answer = await late.subscribe({ type: 'tvl_changes', since: formatCursor(EPOCH, 0) });
     expect(answer).toMatchObject({ recovered: true, replayed: 2 });
-    expect(told).toEqual(['failed 2', 'failed 2', 'recovered']);
+    expect(reports).toEqual(['failed 2', 'failed 2', 'recovered']);
   });
 
   it('are stored once if equal, and an unsubscribe removes every matching subscription', async () => {
@@ -415,7 +415,7 @@ describe('connections', () => {
   });
 
   it('are switched to `latest` when reading too slowly, then closed; others are unaffected', async () => {
-    const { hub, log, told, open, pass } = start();
+    const { hub, log, reports, open, pass } = start();
     const slow = open();
     const fast = open();
     for (const { subscribe } of [slow, fast]) await subscribe({ type: 'tvl_changes' });
@@ -428,7 +428,7 @@ describe('connections', () => {
     expect(slow.link.seqs).toEqual([1]);
     pass(10_000);
     expect(slow.link.closed).toEqual({ reason: 'slow_consumer', cursor: formatCursor(EPOCH, 1) });
-    expect(told).toEqual(['latest', 'closed']);
+    expect(reports).toEqual(['latest', 'closed']);
     expect(fast.link.seqs).toEqual([1, 2, 3]);
     expect(hub.sessions.size).toBe(1);
     expect(hub.subscriptionCount).toBe(1);

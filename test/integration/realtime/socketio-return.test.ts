@@ -109,9 +109,9 @@ describe('a replay after a cut', () => {
     const socket = server.connect(SOON);
     const seen = follow(socket);
     await socket.emitWithAck('subscribe', { type: 'price_changes' });
-    const told = next(socket, 'heartbeat');
+    const heartbeat = next(socket, 'heartbeat');
     await socket.emitWithAck('subscribe', { type: 'tvl_changes', since: at(1) });
-    await told;
+    await heartbeat;
     cut(socket);
     await next(socket, 'resumed');
     server.log.append({});
@@ -211,13 +211,13 @@ describe('a refused or closed connection', () => {
       const one = server.connect({ ...SOON, forceNew: false }, '/v1/realtime');
       const two = one.io.socket('/v2/realtime', { auth: { apiKey: 'rta_test_key' } });
       await Promise.all([next(one, 'connected'), next(two, 'connected')]);
-      const told: string[] = [];
-      for (const socket of [one, two]) socket.onAny((name: string) => told.push(name));
+      const names: string[] = [];
+      for (const socket of [one, two]) socket.onAny((name: string) => names.push(name));
       const [session] = server.hub.sessions.all();
       session?.close(reason);
       await Promise.all([next(one, 'connected'), next(two, 'connected')]);
       const announced = reason === 'replaced' || reason === 'expired' ? 'error' : reason;
-      expect(told.filter((name) => name === announced)).toHaveLength(2);
+      expect(names.filter((name) => name === announced)).toHaveLength(2);
       one.disconnect();
       two.disconnect();
     },

@@ -72,7 +72,7 @@ export class WebSocketConnection {
   }
 
   receive(data: Buffer, isBinary: boolean): void {
-    this.heard();
+    this.recordInput();
     if (isBinary) return this.close('malformed', 'Binary frames are not supported; send JSON as text.');
     if (this.waiting.length >= WAITING_LIMIT) return this.close('limit_exceeded', 'Too many messages at once.');
     this.waiting.push(data);
@@ -82,7 +82,7 @@ export class WebSocketConnection {
   }
 
   /** Records input of the peer. */
-  heard(): void {
+  recordInput(): void {
     this.silentChecks = 0;
   }
 

@@ -138,8 +138,8 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
     const connection = new WebSocketConnection(socket, link, origin, this.parts);
     this.connections.add(connection);
     socket.on('message', (data, isBinary) => connection.receive(data as Buffer, isBinary));
-    socket.on('ping', () => connection.heard());
-    socket.on('pong', () => connection.heard());
+    socket.on('ping', () => connection.recordInput());
+    socket.on('pong', () => connection.recordInput());
     beforeUnreadable(socket, (error) => connection.unreadable(error.code));
     socket.on('error', ignore);
     socket.on('close', () => {
