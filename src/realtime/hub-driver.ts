@@ -11,7 +11,7 @@ import type { CloseReason } from './core/link.js';
 import { Admission } from './transports/admission.js';
 
 /** Interval at which the hub checks its connections, ms: the shortest interval of `latest`. */
-const BEAT_INTERVAL_MS = 100;
+const TICK_INTERVAL_MS = 100;
 
 /** Close reason and message when a key ends; both reasons are final. */
 export const FAREWELLS: Readonly<Record<EndReason, readonly [reason: CloseReason, message: string]>> = {
@@ -42,7 +42,7 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
         this.hub.sessions.get(connectionId)?.close('connection_limit');
       }),
     );
-    this.timer = setInterval(() => this.beat(), BEAT_INTERVAL_MS);
+    this.timer = setInterval(() => this.beat(), TICK_INTERVAL_MS);
   }
 
   beforeApplicationShutdown(): void {

@@ -1,8 +1,8 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { ExpiringCache } from '../keys/expiring-cache.js';
 
-const REMEMBERED_MS = 600_000;
-const MOST = 1_000;
+const ANSWER_TTL_MS = 600_000;
+const MAX_ANSWERS = 1_000;
 
 interface Answer<T> {
   question: string;
@@ -14,7 +14,7 @@ interface Answer<T> {
  * complete keys, which must not be stored. A later repetition is refused, because the key was already created.
  */
 export class RecentAnswers<T> {
-  private readonly answers = new ExpiringCache<string, Answer<T>>(MOST, REMEMBERED_MS);
+  private readonly answers = new ExpiringCache<string, Answer<T>>(MAX_ANSWERS, ANSWER_TTL_MS);
 
   async once(name: string, question: string, now: number, work: () => Promise<T>): Promise<T> {
     const known = this.answers.get(name, now);

@@ -7,7 +7,7 @@ import { UNKNOWN_ROUTE } from '../../platform/http/unknown-route.js';
 import { AnonymousAllowed } from './roles.decorator.js';
 
 /** Maximum characters of a path that the answer repeats. */
-const MAX_SHOWN = 200;
+const MAX_SHOWN_LENGTH = 200;
 
 /** Answers requests that match no other route with 404, after they were admitted and counted like all others. */
 @ApiExcludeController()
@@ -17,7 +17,7 @@ const MAX_SHOWN = 200;
 class UnknownRouteController {
   @All(UNKNOWN_ROUTE)
   refuse(@Req() { method, path }: Request): never {
-    throw new DomainError('not_found', `Route ${method} ${path.slice(0, MAX_SHOWN)} not found.`);
+    throw new DomainError('not_found', `Route ${method} ${path.slice(0, MAX_SHOWN_LENGTH)} not found.`);
   }
 }
 

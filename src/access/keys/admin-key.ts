@@ -10,7 +10,7 @@ import { UserEntity } from './user.entity.js';
 
 const ADMIN_USER = 'admin';
 /** Length below which a secret of BOOTSTRAP_ADMIN_KEY causes a warning, characters. */
-const SHORT_SECRET = 24;
+const SHORT_SECRET_LENGTH = 24;
 
 /**
  * Ensures that an administrator's key exists: the key in BOOTSTRAP_ADMIN_KEY. If it is not set and the database is embedded,
@@ -40,8 +40,11 @@ export class AdminKey implements OnModuleInit {
     const parts = parseApiKey(given);
     if (!parts)
       throw new Error('BOOTSTRAP_ADMIN_KEY: the id must have at most 64 characters and the secret at most 128.');
-    if (parts.secret.length < SHORT_SECRET)
-      this.logger.warn({ characters: SHORT_SECRET }, 'secret of BOOTSTRAP_ADMIN_KEY is shorter than recommended');
+    if (parts.secret.length < SHORT_SECRET_LENGTH)
+      this.logger.warn(
+        { characters: SHORT_SECRET_LENGTH },
+        'secret of BOOTSTRAP_ADMIN_KEY is shorter than recommended',
+      );
     const key = await this.ensure(parts);
     if (!secretMatches(parts.secret, key.secretHash)) {
       throw new Error('BOOTSTRAP_ADMIN_KEY: a key with this id and another secret exists; choose another id.');

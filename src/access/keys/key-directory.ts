@@ -11,11 +11,11 @@ import { KeyChanges } from './key-changes.js';
  * Time for which a look-up is cached, ms. A change is visible immediately if this process made it, or another process while
  * Redis is available; after this time in all other cases, such as plain SQL.
  */
-const REMEMBERED_MS = 2_000;
-const MAX_KNOWN = 10_000;
-const MAX_UNKNOWN = 10_000;
-const MAX_WAITING = 10_000;
-const BATCH = 1_000;
+const KEY_TTL_MS = 2_000;
+const MAX_KNOWN_KEYS = 10_000;
+const MAX_UNKNOWN_KEYS = 10_000;
+const MAX_WAITING_LOOKUPS = 10_000;
+const BATCH_SIZE = 1_000;
 
 interface Waiter {
   promise: Promise<ApiKeyEntity | undefined>;
@@ -30,9 +30,9 @@ interface Waiter {
  */
 @Injectable()
 export class KeyDirectory {
-  private readonly known = new ExpiringCache<string, ApiKeyEntity>(MAX_KNOWN, REMEMBERED_MS);
+  private readonly known = new ExpiringCache<string, ApiKeyEntity>(MAX_KNOWN_KEYS, KEY_TTL_MS);
   // A cache of its own, so that a flood of invented ids cannot displace existing keys.
-  private readonly unknown = new ExpiringCache<string, true>(MAX_UNKNOWN, REMEMBERED_MS);
+  private readonly unknown = new ExpiringCache<string, true>(MAX_UNKNOWN_KEYS, KEY_TTL_MS);
   private readonly waiting = new Map<string, Waiter>();
   private readonly changedWhileReading = new Set<string>();
   private beingRead: ReadonlyMap<string, Waiter> | undefined;
@@ -65,7 +65,7 @@ export class KeyDirectory {
   }
 
   private read(id: string): Promise<ApiKeyEntity | undefined> {
-    if (this.waiting.size >= MAX_WAITING) {
+    if (this.waiting.size >= MAX_WAITING_LOOKUPS) {
       return Promise.reject(
         new DomainError('unavailable', 'Too many keys are waiting to be checked; try again.', { retryAfterMs: 1_000 }),
       );
@@ -78,7 +78,7 @@ export class KeyDirectory {
 
   private async readAll(): Promise<void> {
     while (this.waiting.size > 0) {
-      const batch = new Map([...this.waiting].slice(0, BATCH));
+      const batch = new Map([...this.waiting].slice(0, BATCH_SIZE));
       for (const id of batch.keys()) this.waiting.delete(id);
       this.changedWhileReading.clear();
       this.beingRead = batch;

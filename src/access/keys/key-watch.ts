@@ -8,8 +8,8 @@ import { ApiKeyEntity } from './api-key.entity.js';
 import { Callers, sameRights } from './callers.js';
 import { KeyChanges } from './key-changes.js';
 
-const POLL_MS = 2_000;
-const BATCH = 1_000;
+const POLL_INTERVAL_MS = 2_000;
+const BATCH_SIZE = 1_000;
 
 /**
  * Detects that a key with open connections was revoked, expired or changed: immediately if this process changed it, or
@@ -34,7 +34,7 @@ export class KeyWatch implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => this.poll(), POLL_MS);
+    this.timer = setInterval(() => this.poll(), POLL_INTERVAL_MS);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -49,7 +49,7 @@ export class KeyWatch implements OnApplicationBootstrap, OnApplicationShutdown {
 
   private async checkAll(): Promise<void> {
     const ids = this.connections.keyIds().filter((id) => !id.startsWith('jwt:'));
-    for (let from = 0; from < ids.length; from += BATCH) await this.check(ids.slice(from, from + BATCH));
+    for (let from = 0; from < ids.length; from += BATCH_SIZE) await this.check(ids.slice(from, from + BATCH_SIZE));
   }
 
   private async check(ids: readonly string[]): Promise<void> {

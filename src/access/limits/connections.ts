@@ -3,7 +3,7 @@ import { Clock } from '../../platform/clock/clock.js';
 import type { Caller, Limits } from '../caller.js';
 
 /** Time for which resumed connections may exceed a key's limit, ms. */
-const GRACE_MS = 60_000;
+const GRACE_PERIOD_MS = 60_000;
 
 /** Holder of counted connections: a key, or an address. */
 export interface SlotHolder {
@@ -39,7 +39,7 @@ export class Connections<T extends SlotHolder = Caller> {
     const open = this.byKey.get(caller.keyId) ?? new Map<string, Opened<T>>();
     const beyond = limit > 0 && !open.has(connectionId) && open.size >= limit;
     if (beyond && (!resuming || open.size >= 2 * limit)) return false;
-    open.set(connectionId, beyond ? { caller, graceUntil: this.clock.now() + GRACE_MS } : { caller });
+    open.set(connectionId, beyond ? { caller, graceUntil: this.clock.now() + GRACE_PERIOD_MS } : { caller });
     this.byKey.set(caller.keyId, open);
     return true;
   }
@@ -53,7 +53,7 @@ export class Connections<T extends SlotHolder = Caller> {
   /** Starts the grace period of a connection beyond the limit. */
   grace(keyId: string, connectionId: string): void {
     const opened = this.byKey.get(keyId)?.get(connectionId);
-    if (opened) opened.graceUntil = this.clock.now() + GRACE_MS;
+    if (opened) opened.graceUntil = this.clock.now() + GRACE_PERIOD_MS;
   }
 
   has(keyId: string, connectionId: string): boolean {

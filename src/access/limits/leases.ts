@@ -2,7 +2,7 @@ import type { Count } from './minute-counters.js';
 
 /** Number of slices into which a minute's budget is divided; a process takes one slice at a time. */
 const SLICES = 20;
-const SWEEP_MS = 60_000;
+const SWEEP_INTERVAL_MS = 60_000;
 
 interface Lease {
   /** Uses that were taken from the shared count and are not spent yet. */
@@ -63,7 +63,7 @@ export class Leases {
 
   private current(who: string): Lease {
     const now = this.now();
-    if (now - this.swept > SWEEP_MS) this.sweep(now);
+    if (now - this.swept > SWEEP_INTERVAL_MS) this.sweep(now);
     let lease = this.leases.get(who);
     if (lease === undefined) this.leases.set(who, (lease = { left: 0, until: Infinity, spent: false }));
     if (lease.until <= now) Object.assign(lease, { left: 0, until: Infinity, spent: false });

@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } f
 import { AccessEvents } from '../access-events.js';
 import { ConnectionSlots } from './connection-slots.js';
 
-const POLL_MS = 2_000;
+const POLL_INTERVAL_MS = 2_000;
 
 /** Reports connections that were admitted beyond the limit and whose grace period is over. */
 @Injectable()
@@ -18,7 +18,7 @@ export class OverstayWatch implements OnApplicationBootstrap, OnApplicationShutd
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => {
       this.polling ??= this.poll().finally(() => (this.polling = undefined));
-    }, POLL_MS);
+    }, POLL_INTERVAL_MS);
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { PODS_TAG } from '../../platform/redis/cluster-subscriber.js';
-import { Pods, SILENCE_MS } from '../../platform/redis/pods.js';
+import { Pods, SILENCE_TIMEOUT_MS } from '../../platform/redis/pods.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
 
 /** Time after which a key's counts expire if no process writes them, ms; each process repeats its counts more often. */
-const KEPT_MS = 120_000;
+const COUNTS_TTL_MS = 120_000;
 
 /** Sums the key's connections in other live processes; removes the counts of ended processes. */
 const OTHERS = `
@@ -15,7 +15,7 @@ local counts = redis.call('HGETALL', KEYS[2])
 for i = 1, #counts, 2 do
   if counts[i] ~= ARGV[1] then
     local seen = redis.call('ZSCORE', KEYS[1], counts[i])
-    if seen and now - seen <= ${SILENCE_MS} then others = others + tonumber(counts[i + 1])
+    if seen and now - seen <= ${SILENCE_TIMEOUT_MS} then others = others + tonumber(counts[i + 1])
     else redis.call('HDEL', KEYS[2], counts[i]) end
   end
 end
@@ -28,7 +28,7 @@ const TAKE = `${OTHERS}
 local total = others + tonumber(ARGV[2])
 if total > tonumber(ARGV[3]) then return -1 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-redis.call('PEXPIRE', KEYS[2], ${KEPT_MS})
+redis.call('PEXPIRE', KEYS[2], ${COUNTS_TTL_MS})
 return total`;
 /**
  * ARGV: id of the pod, its count, the limit, number of connections that the pod could end. Returns the number that it must
@@ -90,7 +90,7 @@ export class SharedSlots {
   async write(counts: ReadonlyMap<string, number>): Promise<void> {
     const pipeline = this.redis.commands().pipeline();
     for (const [keyId, count] of counts) {
-      if (count > 0) pipeline.hset(this.keyOf(keyId), this.pods.id, count).pexpire(this.keyOf(keyId), KEPT_MS);
+      if (count > 0) pipeline.hset(this.keyOf(keyId), this.pods.id, count).pexpire(this.keyOf(keyId), COUNTS_TTL_MS);
       else pipeline.hdel(this.keyOf(keyId), this.pods.id);
     }
     const failed = (await pipeline.exec())?.find(([error]) => error !== null)?.[0];

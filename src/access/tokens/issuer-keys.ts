@@ -10,9 +10,9 @@ const MIN_REQUEST_INTERVAL_MS = 5_000;
  * Age after which the key set is fetched again in the background, ms. A key that the issuer has withdrawn is refused after
  * that.
  */
-const REFRESH_MS = 600_000;
+const REFRESH_INTERVAL_MS = 600_000;
 /** Longest use of the last fetched key set while the issuer is unavailable, ms; after that its tokens are refused. */
-const KEPT_MS = 86_400_000;
+const MAX_KEY_SET_AGE_MS = 86_400_000;
 const FETCH_TIMEOUT_MS = 5_000;
 
 /** Public keys of a token issuer, fetched from JWKS_URL. */
@@ -29,7 +29,7 @@ export class IssuerKeys {
     this.keys = createRemoteJWKSet(url, {
       timeoutDuration: FETCH_TIMEOUT_MS,
       cooldownDuration: MIN_REQUEST_INTERVAL_MS,
-      cacheMaxAge: KEPT_MS,
+      cacheMaxAge: MAX_KEY_SET_AGE_MS,
       ...(login !== ':' && { headers: { authorization: `Basic ${Buffer.from(login).toString('base64')}` } }),
     });
   }
@@ -38,7 +38,7 @@ export class IssuerKeys {
   get known(): RemoteJWKSet {
     const now = performance.now();
     this.readAt ??= now;
-    if (now - this.readAt > REFRESH_MS) {
+    if (now - this.readAt > REFRESH_INTERVAL_MS) {
       this.readAt = now;
       this.keys
         .reload()

@@ -12,15 +12,15 @@ import { TierLimits } from '../limits/tier-limits.js';
 import { IssuerKeys } from './issuer-keys.js';
 
 /** Tolerated difference between the clocks of the issuer and this server, seconds. */
-const SKEW_SECONDS = 30;
+const MAX_CLOCK_SKEW_SECONDS = 30;
 const MAX_USER_ID_LENGTH = 255;
 /**
  * End of the year 9999, Unix milliseconds; later expiries are cut to this time. Issuers set such times for tokens that never
  * expire, or because they count in milliseconds.
  */
-const LATEST_MS = Date.UTC(10_000, 0) - 1;
+const MAX_EXPIRY_UNIX_MS = Date.UTC(10_000, 0) - 1;
 /** Time for which a verified token is cached, ms, so that a busy client costs one signature check every 2 s. */
-const REMEMBERED_MS = 2_000;
+const TOKEN_TTL_MS = 2_000;
 
 const DEFAULT_CLAIMS: JwtClaims = { userId: 'userId', tier: 'tier', role: 'role' };
 
@@ -57,7 +57,7 @@ export class TokenVerifier {
    * anyone may hold a token with such claims.
    */
   private readonly keySetGrants: boolean;
-  private readonly checked = new ExpiringCache<string, Caller>(5_000, REMEMBERED_MS);
+  private readonly checked = new ExpiringCache<string, Caller>(5_000, TOKEN_TTL_MS);
 
   constructor(
     settings: Settings,
@@ -92,7 +92,7 @@ export class TokenVerifier {
   private async signed(token: string): Promise<SignedClaims> {
     const options: JWTVerifyOptions = {
       ...this.expected,
-      clockTolerance: SKEW_SECONDS,
+      clockTolerance: MAX_CLOCK_SKEW_SECONDS,
       currentDate: new Date(this.clock.now()),
       requiredClaims: ['exp'],
     };
@@ -126,10 +126,10 @@ export class TokenVerifier {
         `The claim ${this.claims.userId} (or sub) must be plain text, and role and tier must be names that this server knows.`,
       );
     }
-    const expiresAt = Math.min((payload.exp ?? 0) * 1_000, LATEST_MS);
+    const expiresAt = Math.min((payload.exp ?? 0) * 1_000, MAX_EXPIRY_UNIX_MS);
     // A token may be accepted shortly after its expiry, because clocks differ. Its connection then ends when the token would
     // no longer be accepted.
-    const endsAt = expiresAt > now ? expiresAt : expiresAt + SKEW_SECONDS * 1_000;
+    const endsAt = expiresAt > now ? expiresAt : expiresAt + MAX_CLOCK_SKEW_SECONDS * 1_000;
     return { userId, keyId: `jwt:${subject}`, role, tier, limits: this.tiers.of(tier), expiresAt, endsAt };
   }
 }

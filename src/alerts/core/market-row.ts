@@ -58,9 +58,9 @@ export interface HistoryNeed {
  * Maximum time by which an observation may be in the future, ms. A value from further ahead counts as observed when it
  * was logged, as in the stored history.
  */
-const MAX_AHEAD_MS = 300_000;
+const MAX_FUTURE_MS = 300_000;
 
 /** Returns the time of observation of a row's value, Unix ms, by the same rule as the stored history. */
 export function observedTime({ observedAt, loggedAt }: MarketRow): number {
-  return observedAt > loggedAt + MAX_AHEAD_MS ? loggedAt : Math.max(0, observedAt);
+  return observedAt > loggedAt + MAX_FUTURE_MS ? loggedAt : Math.max(0, observedAt);
 }

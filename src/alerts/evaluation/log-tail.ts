@@ -14,7 +14,7 @@ export type LoggedPoint = HistoryPoint & { seq: number };
 
 /** Reader of the log that writes the history; rows after its position are only in the log. */
 const HISTORY_READER = 'history';
-const LOG_PAGE = 5_000;
+const LOG_PAGE_SIZE = 5_000;
 
 /** Published values that are in the log and not yet in the stored history. */
 @Injectable()
@@ -38,7 +38,7 @@ export class LogTail {
     const points: LoggedPoint[] = [];
     let position = written;
     while (position < asOf.seq) {
-      const { events, hasMore } = await this.log.readPage(position, LOG_PAGE, { upTo: asOf.seq });
+      const { events, hasMore } = await this.log.readPage(position, LOG_PAGE_SIZE, { upTo: asOf.seq });
       points.push(...events.flatMap(publishedPoint));
       position = hasMore ? (events.at(-1)?.seq ?? asOf.seq) : asOf.seq;
     }

@@ -24,7 +24,7 @@ interface Edit {
  * Number of rules per query: parsing takes about 10 ms, so that the process stays responsive while it loads a million
  * rules.
  */
-const SLICE = 1_000;
+const RULES_PER_QUERY = 1_000;
 
 /** Loads rules and their saved evaluation state. */
 @Injectable()
@@ -51,7 +51,7 @@ export class RuleLoader {
       await client.query('BEGIN READ ONLY');
       await client.query(IN_ORDER, [shard]);
       for (;;) {
-        const { rows: ids } = await client.query<{ rule_id: string }>(`FETCH ${SLICE} FROM ordered`);
+        const { rows: ids } = await client.query<{ rule_id: string }>(`FETCH ${RULES_PER_QUERY} FROM ordered`);
         if (ids.length === 0) return;
         const rows = await this.database.query<RuleRow>(BY_ID, [ids.map((row) => row.rule_id)]);
         yield await this.withMemory(rows);

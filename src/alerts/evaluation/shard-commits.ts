@@ -25,8 +25,8 @@ type Write = (tx: PoolClient, work: Uncommitted, owners: Owners) => Promise<stri
 const ALERTS_READER = 'alerts';
 /** Number of failed attempts after which transitions are written one by one, and the faulty one becomes a dead letter. */
 const MAX_ATTEMPTS = 5;
-const MIN_RETRY_MS = 100;
-const MAX_RETRY_MS = 2_000;
+const MIN_RETRY_DELAY_MS = 100;
+const MAX_RETRY_DELAY_MS = 2_000;
 
 /** Commits evaluated work: position, state, transitions, messages and events in one transaction. */
 @Injectable()
@@ -65,7 +65,7 @@ export class ShardCommits {
         );
         // If the database is unavailable, the work itself is not faulty.
         if (isTransient(error)) failures = Math.min(failures, MAX_ATTEMPTS - 2);
-        await sleep(Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** failures));
+        await sleep(Math.min(MAX_RETRY_DELAY_MS, MIN_RETRY_DELAY_MS * 2 ** failures));
       }
     }
   }

@@ -6,9 +6,9 @@ import { Settings } from '../../platform/settings/settings.js';
 import type { Lease } from './shard-store.js';
 
 /** Length of a lease, ms: after this time without a renewal another process takes the shard. */
-const LEASE_MS = 3_000;
+const LEASE_DURATION_MS = 3_000;
 /** Time without a sign of life after which a process no longer counts for the shares of shards, ms. */
-const WORKER_MS = 5_000;
+const WORKER_TIMEOUT_MS = 5_000;
 
 const ALL_SHARDS = 4;
 
@@ -37,8 +37,8 @@ export class ShardLeases {
    */
   async renew(): Promise<Lease[]> {
     const share = await this.share();
-    await this.database.query(RENEW, [this.owner, LEASE_MS]);
-    await this.database.query(TAKE, [this.owner, LEASE_MS, share, this.alone]);
+    await this.database.query(RENEW, [this.owner, LEASE_DURATION_MS]);
+    await this.database.query(TAKE, [this.owner, LEASE_DURATION_MS, share, this.alone]);
     return this.database.query<Lease & { owner: string }>(HELD, [this.owner, share]);
   }
 
@@ -57,7 +57,7 @@ export class ShardLeases {
 
   private async share(): Promise<number> {
     if (this.alone) return ALL_SHARDS;
-    const row = await this.database.one<{ share: number }>(SHARE, [this.owner, WORKER_MS]);
+    const row = await this.database.one<{ share: number }>(SHARE, [this.owner, WORKER_TIMEOUT_MS]);
     return row?.share ?? 1;
   }
 }

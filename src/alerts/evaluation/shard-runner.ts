@@ -21,7 +21,7 @@ export interface ShardParts {
 }
 
 /** Maximum number of log rows that are evaluated between two commits. */
-const BATCH = 1_000;
+const BATCH_SIZE = 1_000;
 /**
  * Maximum number of transitions, and of readings in them, before a commit within a batch: the content of a commit is in
  * memory several times, and few turns of the event loop assemble it.
@@ -34,7 +34,7 @@ const COMMIT_INTERVAL_MS = 1_000;
 /** Interval at which rows are polled, ms: needed only if the feed, which rings for every batch, is unavailable. */
 const IDLE_INTERVAL_MS = 500;
 /** Age from which rows count as late, ms; the reason of their firings is then `catch_up`. */
-const LATE_MS = 60_000;
+const LATE_AGE_MS = 60_000;
 const RETRY_INTERVAL_MS = 1_000;
 
 /**
@@ -169,7 +169,7 @@ class Session {
    * @param newest returns the newest revision of the shard's rules
    */
   async turn(newest: () => Promise<number>): Promise<boolean> {
-    const { events: batch, hasMore } = await this.parts.rows.after(this.evaluated.seq, BATCH);
+    const { events: batch, hasMore } = await this.parts.rows.after(this.evaluated.seq, BATCH_SIZE);
     const revision = await newest();
     if (revision > this.loaded.revision) await this.edit(revision, batch[0]?.loggedAt);
     await this.evaluate(batch);
@@ -218,7 +218,7 @@ class Session {
   private async evaluate(batch: readonly LogEvent[]): Promise<void> {
     const { clock, metrics } = this.parts;
     const { evaluator } = this.loaded;
-    const lateBefore = clock.now() - LATE_MS;
+    const lateBefore = clock.now() - LATE_AGE_MS;
     let turnStarted = performance.now();
     for (const event of batch) {
       if (event.type === 'tick') await this.parts.rules.observe(evaluator, event.loggedAt);

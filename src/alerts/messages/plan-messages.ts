@@ -21,7 +21,7 @@ import { summaryParts } from './parts.js';
 import { flapNotice } from './flapping.js';
 
 /** Age up to which a message is still sent, ms. */
-const WANTED_FOR_MS = 86_400_000;
+const MAX_MESSAGE_AGE_MS = 86_400_000;
 
 /** Transition with the current version of its rule and the message about it. */
 export interface RuleTransition {
@@ -81,7 +81,7 @@ export function planMessages(
     .map((action): NewDelivery => ({
       ...addressed(rule, action, now, preferences),
       // The expiry counts from the time of the log row, which may be long ago.
-      expiresAt: new Date(transition.at + WANTED_FOR_MS),
+      expiresAt: new Date(transition.at + MAX_MESSAGE_AGE_MS),
       type: TYPES[alert.state],
       data: sent,
       collapseKey: flapKey(transition),
@@ -129,7 +129,7 @@ export function addressed(
     ...(template === undefined ? {} : { template }),
     ...(format === undefined ? {} : { format }),
     ...sendTime(preferencesFor(rule, preferences), rule.priority, new Date(now), channel),
-    expiresAt: new Date(now + WANTED_FOR_MS),
+    expiresAt: new Date(now + MAX_MESSAGE_AGE_MS),
   };
 }
 

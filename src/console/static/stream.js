@@ -4,7 +4,7 @@ const WANTED = [{ type: 'tvl_changes' }, { type: 'price_changes' }, { type: 'pro
 /** Minimum interval between changes of a query, ms: a table that changes more often cannot be read. */
 const QUERY_INTERVAL_MS = 1_000;
 /** Time without a message after which figures are no longer live, ms: heartbeats arrive every 15 s, so two were missed. */
-const SILENCE_MS = 35_000;
+const SILENCE_TIMEOUT_MS = 35_000;
 
 /**
  * Connection to the server: a snapshot first, then every change. After an interruption it continues from the newest
@@ -221,7 +221,7 @@ export class Stream extends EventTarget {
   }
 
   #checkSilence() {
-    if (this.#live && Date.now() - this.heartbeatAt > SILENCE_MS) this.#setState('stale');
+    if (this.#live && Date.now() - this.heartbeatAt > SILENCE_TIMEOUT_MS) this.#setState('stale');
   }
 
   #setState(state, note = '') {

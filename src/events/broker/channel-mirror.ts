@@ -9,7 +9,7 @@ import type { ChannelMessage } from '../hot-cache/redis-cache-store.js';
 
 const LOOKUP_INTERVAL_MS = 1_000;
 /** Time without a batch after which the look-ups of listeners stop, ms. A leader has at least one batch every 10 s. */
-const IDLE_MS = 30_000;
+const IDLE_TIMEOUT_MS = 30_000;
 
 /**
  * Publishes events to public Redis channels (`events:prices`, `events:protocol:{slug}`, …) for redis-cli and for programs in
@@ -54,7 +54,7 @@ export class ChannelMirror {
   }
 
   private again(): void {
-    if (performance.now() - this.usedAt > IDLE_MS) this.close();
+    if (performance.now() - this.usedAt > IDLE_TIMEOUT_MS) this.close();
     else void this.look();
   }
 

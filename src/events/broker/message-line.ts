@@ -1,7 +1,7 @@
 /** Characters of messages handled in one turn of the event loop; the message that exceeds them is still handled. */
-const PER_TURN = 128 * 1024;
+const CHARACTERS_PER_TURN = 128 * 1024;
 /** Characters that may wait; further messages are dropped. */
-const MAX_WAITING = 16 * 1024 * 1024;
+const MAX_WAITING_CHARACTERS = 16 * 1024 * 1024;
 
 /**
  * Line of received messages. A connection hands over up to 2 MB in one turn of the event loop: handled at once, large messages
@@ -10,14 +10,14 @@ const MAX_WAITING = 16 * 1024 * 1024;
 export class MessageLine {
   private waiting: string[] = [];
   private characters = 0;
-  private room = PER_TURN;
+  private room = CHARACTERS_PER_TURN;
   private turn: NodeJS.Immediate | undefined;
 
   constructor(private readonly handle: (text: string) => void) {}
 
   /** Handles the message now or, in the order of arrival, in a later turn. */
   add(text: string): void {
-    if (this.characters + text.length > MAX_WAITING) return;
+    if (this.characters + text.length > MAX_WAITING_CHARACTERS) return;
     this.waiting.push(text);
     this.characters += text.length;
     if (this.turn === undefined) this.work();
@@ -44,7 +44,7 @@ export class MessageLine {
 
   private nextTurn(): void {
     this.turn = undefined;
-    this.room = PER_TURN;
+    this.room = CHARACTERS_PER_TURN;
     this.work();
   }
 }

@@ -17,7 +17,7 @@ import { MessageLine } from './message-line.js';
  */
 const PUBLISH_TIMEOUT_MS = 400;
 /** Time after a timeout in which no batch is sent to Redis, ms. */
-const PAUSE_MS = 1_000;
+const PAUSE_AFTER_TIMEOUT_MS = 1_000;
 /** Channel of all batches: one message per batch, however many event channels its events belong to. */
 const CHANNEL = 'log';
 /** Key of the highest published position; a database restored from a backup does not have it. */
@@ -95,7 +95,7 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
     const messages = [[CHANNEL, encodeBatch(this.sender, batch)] as const, ...this.mirror.messages(batch)];
     const entries = [...this.refresh.entries(batch), ...batch.slice(-1).map(headEntry)];
     if (await within(PUBLISH_TIMEOUT_MS, this.store.write(entries, 'newer', messages))) return;
-    this.pausedUntil = Date.now() + PAUSE_MS;
+    this.pausedUntil = Date.now() + PAUSE_AFTER_TIMEOUT_MS;
     throw new Error(`Redis did not accept the batch within ${PUBLISH_TIMEOUT_MS} ms.`);
   }
 

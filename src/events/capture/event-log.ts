@@ -5,7 +5,7 @@ import { Database } from '../../platform/database/database.js';
 import type { LogEvent, LogType } from '../core/log-event.js';
 import { logEvent, MAX_DATA_BYTES, type FlaggedRow } from './log-row.js';
 
-const SETTLED_POLL_MS = 2;
+const SETTLED_POLL_INTERVAL_MS = 2;
 
 /** Filter for reads of the log. All given conditions must hold; absent fields do not restrict. */
 export interface LogFilter {
@@ -109,7 +109,7 @@ export class EventLog {
       );
       if (waiting?.waiting === false) return this.bounds();
       if (Date.now() >= until) return undefined;
-      await sleep(SETTLED_POLL_MS);
+      await sleep(SETTLED_POLL_INTERVAL_MS);
     }
   }
 

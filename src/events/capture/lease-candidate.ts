@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { Database } from '../../platform/database/database.js';
 import type { CursorPosition } from '../core/cursor.js';
-import { LEASE_MS } from './lease-keeper.js';
+import { LEASE_DURATION_MS } from './lease-keeper.js';
 import { LEASE_RELEASED, LeaderSession } from './leader-session.js';
 
 /**
@@ -48,7 +48,7 @@ export class LeaseCandidate {
     const session = await this.connected();
     const { rows } = await session.query<{ lease: number | null }>(
       'SELECT acquire_log_lease($1, $2, $3, $4) AS lease',
-      [this.owner, LEASE_MS, known.epoch, known.seq],
+      [this.owner, LEASE_DURATION_MS, known.epoch, known.seq],
     );
     const lease = rows[0]?.lease ?? undefined;
     if (lease === undefined) return undefined;

@@ -2,9 +2,9 @@ import { Worker } from 'node:worker_threads';
 import { APP_ROLE, sessionUrl } from '../../platform/database/connection-options.js';
 
 /** Time after which a lease that was not renewed expires, ms; a crashed leader is then replaced. */
-export const LEASE_MS = 1_000;
-const RENEW_MS = 300;
-const SILENCE_MS = 30_000;
+export const LEASE_DURATION_MS = 1_000;
+const RENEW_INTERVAL_MS = 300;
+const SILENCE_TIMEOUT_MS = 30_000;
 
 /** Renews one lease until it is stopped or the lease is lost. */
 export class LeaseKeeper {
@@ -22,9 +22,9 @@ export class LeaseKeeper {
         url: sessionUrl(lease.url, `-c role=${APP_ROLE}`),
         owner: lease.owner,
         leaseEpoch: lease.leaseEpoch,
-        leaseMs: LEASE_MS,
-        renewMs: RENEW_MS,
-        silenceMs: SILENCE_MS,
+        leaseMs: LEASE_DURATION_MS,
+        renewMs: RENEW_INTERVAL_MS,
+        silenceMs: SILENCE_TIMEOUT_MS,
       },
     });
     const lost = (): void => {

@@ -16,17 +16,17 @@ import { SequencerMetrics } from './sequencer-metrics.js';
 import { StepSize } from './step-size.js';
 
 /**
- * Intervals between polls of the outbox, ms: `BUSY_POLL_MS` for a second (`BUSY_FOR_MS`) after an event, then
- * `QUIET_POLL_MS`.
+ * Intervals between polls of the outbox, ms: `BUSY_POLL_INTERVAL_MS` for a second (`BUSY_PERIOD_MS`) after an event, then
+ * `QUIET_POLL_INTERVAL_MS`.
  */
-const BUSY_POLL_MS = 2;
-const QUIET_POLL_MS = 5;
-const BUSY_FOR_MS = 1_000;
+const BUSY_POLL_INTERVAL_MS = 2;
+const QUIET_POLL_INTERVAL_MS = 5;
+const BUSY_PERIOD_MS = 1_000;
 /** Interval at which a process that is not the leader checks whether the lease is free, ms. */
-const CANDIDATE_POLL_MS = 200;
-const RETRY_MS = 500;
-const TICK_MS = 10_000;
-const MAINTENANCE_MS = 60_000;
+const CANDIDATE_POLL_INTERVAL_MS = 200;
+const RETRY_DELAY_MS = 500;
+const TICK_INTERVAL_MS = 10_000;
+const MAINTENANCE_INTERVAL_MS = 60_000;
 const GIGABYTE = 1e9;
 
 /**
@@ -97,12 +97,12 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     while (!this.stopped) {
       try {
         this.session = await this.acquire(candidate);
-        if (this.session === undefined) await this.doorbell.wait(CANDIDATE_POLL_MS, this.stopping);
+        if (this.session === undefined) await this.doorbell.wait(CANDIDATE_POLL_INTERVAL_MS, this.stopping);
         else await this.lead(this.session);
       } catch (error) {
         this.logger.warn({ err: error }, 'session of the sequencer lost; retrying in 0.5 s');
         await candidate.close();
-        if (!this.stopped) await this.doorbell.wait(RETRY_MS, this.stopping);
+        if (!this.stopped) await this.doorbell.wait(RETRY_DELAY_MS, this.stopping);
       } finally {
         this.session = undefined;
         this.metrics.leader.set(0);
@@ -153,11 +153,11 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     const now = performance.now(); // monotonic, so that ticks and maintenance continue if the wall clock is set back
     keeper.sign(now);
     if (now >= this.nextTickAt) {
-      this.nextTickAt = now + TICK_MS;
+      this.nextTickAt = now + TICK_INTERVAL_MS;
       await session.tick();
     }
     if (now >= this.nextMaintenanceAt) {
-      this.nextMaintenanceAt = now + MAINTENANCE_MS;
+      this.nextMaintenanceAt = now + MAINTENANCE_INTERVAL_MS;
       void this.maintain();
     }
     const taken = await (this.ahead ?? this.step(session));
@@ -177,7 +177,10 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     // Between full steps the event loop handles other input.
     if (isFull) await nextTurn();
     else {
-      await this.doorbell.wait(now - this.lastEventAt < BUSY_FOR_MS ? BUSY_POLL_MS : QUIET_POLL_MS, this.stopping);
+      await this.doorbell.wait(
+        now - this.lastEventAt < BUSY_PERIOD_MS ? BUSY_POLL_INTERVAL_MS : QUIET_POLL_INTERVAL_MS,
+        this.stopping,
+      );
     }
     return true;
   }

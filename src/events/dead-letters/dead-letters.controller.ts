@@ -5,7 +5,7 @@ import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { DeadLetters, type DeadLetter, type DeadLetterPage } from './dead-letters.js';
 import { DeadLetterParams, DeadLettersQuery } from './dead-letters.dto.js';
 
-const DEFAULT_PAGE = 100;
+const DEFAULT_PAGE_SIZE = 100;
 
 @ApiTags('admin')
 @ApiBearerAuth()
@@ -20,7 +20,7 @@ export class DeadLettersController {
   @Get()
   @Audited('dead_letter.list')
   @CsvList<DeadLetter>('dead-letters', ['id', 'reader', 'reason', 'failures', 'firstFailedAt', 'lastFailedAt', 'event'])
-  list(@Query() { limit = DEFAULT_PAGE, cursor, reader }: DeadLettersQuery): Promise<DeadLetterPage> {
+  list(@Query() { limit = DEFAULT_PAGE_SIZE, cursor, reader }: DeadLettersQuery): Promise<DeadLetterPage> {
     return this.letters.list({ limit, ...(cursor === undefined ? {} : { cursor }), ...(reader && { reader }) });
   }
 

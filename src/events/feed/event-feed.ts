@@ -14,9 +14,9 @@ const RING_SIZE = 50_000;
  */
 const RING_CHARACTERS = 64 * 1024 * 1024;
 /** Time without a batch from the broker after which the feed reads the log, ms. */
-const POLL_MS = 200;
+const POLL_INTERVAL_MS = 200;
 /** Interval between attempts while the database is unavailable, ms. */
-const RETRY_MS = 1_000;
+const RETRY_INTERVAL_MS = 1_000;
 const READ_LIMIT = 5_000;
 
 /**
@@ -143,7 +143,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     this.seq = bounds.headSeq;
     this.currentState = 'log';
     this.unsubscribe = this.broker.subscribe((batch, through) => this.receive(batch, through));
-    this.schedulePoll(POLL_MS);
+    this.schedulePoll(POLL_INTERVAL_MS);
   }
 
   private receive(batch: readonly LogEvent[], through = 0): void {
@@ -263,14 +263,14 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   private async poll(): Promise<void> {
     const known = this.seq;
     const { lastBatchAt } = this;
-    if (performance.now() - lastBatchAt >= POLL_MS) {
+    if (performance.now() - lastBatchAt >= POLL_INTERVAL_MS) {
       await this.catchUp();
       // The broker counts as silent only if the log had new rows that it did not deliver; a log without new rows proves
       // nothing.
       const isSilent = this.seq > known && this.lastBatchAt === lastBatchAt;
       if (isSilent && this.currentState === 'broker') this.currentState = 'log';
     }
-    this.schedulePoll(this.currentState === 'unavailable' ? RETRY_MS : POLL_MS);
+    this.schedulePoll(this.currentState === 'unavailable' ? RETRY_INTERVAL_MS : POLL_INTERVAL_MS);
   }
 
   private stateIs(state: FeedState, error?: unknown): void {

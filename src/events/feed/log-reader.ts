@@ -28,10 +28,10 @@ export interface LogReaderOptions {
 export const EVENT_ATTEMPTS = 5;
 /** SQLSTATE of a statement that timed out; a smaller batch may succeed. */
 const QUERY_CANCELED = '57014';
-const MIN_RETRY_MS = 100;
-const MAX_RETRY_MS = 5_000;
+const MIN_RETRY_DELAY_MS = 100;
+const MAX_RETRY_DELAY_MS = 5_000;
 /** Longest wait without a signal from the feed, ms, for processes whose feed is not running. */
-const IDLE_MS = 1_000;
+const IDLE_INTERVAL_MS = 1_000;
 
 /**
  * Result of one turn. `full`: there may be more events; `short`: the end of the log was reached; `busy`: another process
@@ -90,7 +90,7 @@ export class LogReader {
     while (!this.stopped) {
       const startedAt = performance.now();
       const pause = await this.turnOrRetryPause();
-      if (pause === 'wait') await this.doorbell.wait(IDLE_MS, this.stopping);
+      if (pause === 'wait') await this.doorbell.wait(IDLE_INTERVAL_MS, this.stopping);
       const least = this.minIntervalMs - (performance.now() - startedAt);
       const rest = Math.max(pause === 'wait' ? 0 : pause, least);
       if (rest > 0) await this.pace.wait(rest, this.stopping);
@@ -116,7 +116,7 @@ export class LogReader {
       }
       this.failures++;
       if (!transient && ++this.attempts >= EVENT_ATTEMPTS) return this.giveUp(error);
-      return Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** Math.min(this.failures, 10));
+      return Math.min(MAX_RETRY_DELAY_MS, MIN_RETRY_DELAY_MS * 2 ** Math.min(this.failures, 10));
     }
   }
 
@@ -144,7 +144,7 @@ export class LogReader {
   /** Records the faulty event as a dead letter and moves the position past it, in one transaction. */
   private async giveUp(error: unknown): Promise<number> {
     const deadLetter = this.options.deadLetter?.bind(this.options);
-    if (deadLetter === undefined) return MAX_RETRY_MS;
+    if (deadLetter === undefined) return MAX_RETRY_DELAY_MS;
     try {
       await this.database.transaction(async (tx) => {
         const position = await this.lockPosition(tx);
@@ -159,7 +159,7 @@ export class LogReader {
       return 0;
     } catch (failure) {
       this.logger.error({ err: failure, reader: this.options.name }, 'dead letter could not be written');
-      return MAX_RETRY_MS;
+      return MAX_RETRY_DELAY_MS;
     }
   }
 

@@ -26,7 +26,7 @@ interface ReferenceRow {
 
 const HOUR_MS = 3_600_000;
 const WINDOWS_MS = [HOUR_MS, 24 * HOUR_MS, 168 * HOUR_MS];
-const REFRESH_MS = 60_000;
+const REFRESH_INTERVAL_MS = 60_000;
 const NO_CHANGES: Changes = { change1h: null, change24h: null, change7d: null };
 
 /**
@@ -63,7 +63,7 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
 
   async onApplicationBootstrap(): Promise<void> {
     await this.refresh();
-    this.timer = setInterval(() => void this.refreshOrKeep(), REFRESH_MS);
+    this.timer = setInterval(() => void this.refreshOrKeep(), REFRESH_INTERVAL_MS);
     this.timer.unref();
   }
 

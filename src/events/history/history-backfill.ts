@@ -19,7 +19,7 @@ export interface HistoryPoint {
 }
 
 /** Points per COPY chunk, about 1 MB of text. */
-const CHUNK = 16_384;
+const POINTS_PER_CHUNK = 16_384;
 
 /**
  * Inserts recorded history in bulk, including its aggregates: 30 days of 1,500 hourly series (1.08 million points) take 12 s
@@ -66,7 +66,7 @@ async function* copyLines(points: Iterable<HistoryPoint> | AsyncIterable<History
   let lines: string[] = [];
   for await (const { metric, subject, chain, at, value } of points) {
     lines.push(`${metric}\t${copyText(subject)}\t${copyText(chain ?? '')}\t${at}\t${value}\n`);
-    if (lines.length === CHUNK) {
+    if (lines.length === POINTS_PER_CHUNK) {
       yield lines.join('');
       lines = [];
     }

@@ -9,13 +9,13 @@ import { RawPartitions } from './raw-partitions.js';
 import { Rollups } from './rollups.js';
 
 /** Pause between rounds as a multiple of the last round's duration, so that the jobs take at most a twentieth of a core. */
-const REST_PER_WORK = 20;
+const PAUSE_PER_WORK = 20;
 /**
  * Shortest pause, ms. Aggregates are behind the points by about one pause: this one if there are few changes, up to
- * `MAX_REST_MS` under load.
+ * `MAX_PAUSE_MS` under load.
  */
-const MIN_REST_MS = 2_000;
-const MAX_REST_MS = 30_000;
+const MIN_PAUSE_MS = 2_000;
+const MAX_PAUSE_MS = 30_000;
 const PARTITIONS_INTERVAL_MS = 3_600_000;
 
 /** Recurring jobs of history: aggregates, hourly samples, partitions. Several processes may run them at once. */
@@ -80,8 +80,8 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
       } catch (error) {
         this.logger.warn({ reason: String(error) }, 'round of the history jobs failed; retrying');
       }
-      const rest = REST_PER_WORK * (performance.now() - startedAt);
-      await sleep(Math.min(MAX_REST_MS, Math.max(MIN_REST_MS, rest)), undefined, { signal, ref: false }).catch(
+      const rest = PAUSE_PER_WORK * (performance.now() - startedAt);
+      await sleep(Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, rest)), undefined, { signal, ref: false }).catch(
         () => undefined,
       );
     }

@@ -26,7 +26,7 @@ const HOUR_MS = 3_600_000;
  * Delay between observation and logging from which an hourly sample of the same hour can need a correction, ms; such a
  * sample is taken right after a stop.
  */
-const LATE_MS = 1_000;
+const LATE_DELAY_MS = 1_000;
 
 /**
  * Writes points, and marks the hours they belong to for the rollups, in the caller's transaction. A point older than the raw
@@ -66,7 +66,7 @@ export class HistoryStore {
 }
 
 function mayPrecedeSample({ at, loggedAt }: LoggedPoint): boolean {
-  return loggedAt - at > LATE_MS || Math.floor(at / HOUR_MS) !== Math.floor(loggedAt / HOUR_MS);
+  return loggedAt - at > LATE_DELAY_MS || Math.floor(at / HOUR_MS) !== Math.floor(loggedAt / HOUR_MS);
 }
 
 // Separate from ADD_POINTS: a series that a concurrent transaction inserted is invisible to the statement that conflicted

@@ -21,7 +21,7 @@ import { writeEnds } from './series-ends.js';
  * Maximum time by which an observation may be ahead of its logging, ms. The time of logging replaces a later one, so that no
  * point is in the future.
  */
-const MAX_AHEAD_MS = 300_000;
+const MAX_FUTURE_MS = 300_000;
 
 /**
  * Writes every published value to history and to `published_values`, in the transaction that moves the reader's position, so
@@ -85,7 +85,7 @@ function keyOf({ metric, subject, chain }: PublishedChange): string {
 }
 
 function pointTime({ observedAt, loggedAt }: LogEvent): number {
-  if (!Number.isFinite(observedAt) || observedAt > loggedAt + MAX_AHEAD_MS) return loggedAt;
+  if (!Number.isFinite(observedAt) || observedAt > loggedAt + MAX_FUTURE_MS) return loggedAt;
   return Math.max(0, observedAt);
 }
 

@@ -4,7 +4,7 @@ import { Settings } from '../../platform/settings/settings.js';
 
 const DAY_MS = 86_400_000;
 /** Days ahead for which weekly partitions are created; a stop shorter than this leaves no partition missing. */
-const AHEAD_DAYS = 14;
+const PARTITIONS_AHEAD_DAYS = 14;
 
 /**
  * Weekly partitions of raw history. They are created in advance and dropped when their last day is older than
@@ -20,7 +20,7 @@ export class RawPartitions {
   /** Creates the partitions of the coming weeks. Several processes may call it at once. */
   async prepare(now: number): Promise<void> {
     await this.database.query('SELECT prepare_metric_points(to_timestamp($1::float8 / 1000))', [
-      now + AHEAD_DAYS * DAY_MS,
+      now + PARTITIONS_AHEAD_DAYS * DAY_MS,
     ]);
   }
 

@@ -6,12 +6,12 @@ import { PublishedBook } from './published-book.js';
 import { PublishedStore } from './published-store.js';
 import type { Metric, ProtocolMeta, ProtocolTvl, PublishedValue } from './published-value.js';
 
-const RETRY_MS = 1_000;
+const RETRY_INTERVAL_MS = 1_000;
 /**
  * Longest wait for the feed after loading, ms. Feed and load both reach the head of the log, so the wait is long only while
  * the feed cannot proceed.
  */
-const CATCH_UP_MS = 2_000;
+const CATCH_UP_TIMEOUT_MS = 2_000;
 
 /**
  * Last published value of every key in memory, updated synchronously by the event feed: reading `feed.position` and then
@@ -153,7 +153,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
         return await this.loadOnce();
       } catch (error) {
         this.logger.warn({ reason: String(error) }, 'published state could not be loaded; retrying in 1 s');
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+        await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL_MS).unref());
       }
     }
   }
@@ -185,7 +185,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
         unsubscribe();
         resolve();
       };
-      const timer = setTimeout(done, CATCH_UP_MS);
+      const timer = setTimeout(done, CATCH_UP_TIMEOUT_MS);
       const unsubscribe = this.feed.subscribe(() => {
         if (this.feed.position >= seq) done();
       });

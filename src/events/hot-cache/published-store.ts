@@ -22,7 +22,7 @@ interface ValueRow {
   market_cap: number | null;
 }
 
-const PAGE = 1_000;
+const PAGE_SIZE = 1_000;
 /** Name of the log reader that writes the table `published_values`. */
 export const HISTORY_READER = 'history';
 
@@ -60,7 +60,7 @@ export class PublishedStore {
   private async applyLog(book: PublishedBook, after: number): Promise<number> {
     let seq = after;
     for (;;) {
-      const { events, hasMore } = await this.log.readPage(seq, PAGE);
+      const { events, hasMore } = await this.log.readPage(seq, PAGE_SIZE);
       await eachInSlices(events, (event) => book.apply(event));
       seq = events.at(-1)?.seq ?? seq;
       if (!hasMore) return seq;

@@ -17,7 +17,7 @@ export type ChannelMessage = readonly [channel: string, text: string];
 type WriteRule = 'newer' | 'known';
 
 /** Time for which the entry of a removed key stays, ms. */
-const GONE_MS = 60_000;
+const REMOVED_TTL_MS = 60_000;
 
 /**
  * Sets each key whose new position satisfies the rule, then publishes the messages, so that a receiver of a message finds
@@ -39,7 +39,7 @@ for i, key in ipairs(KEYS) do
   elseif heldEpoch ~= epoch then takes = known
   else takes = seq > heldSeq or (known and seq == heldSeq) end
   if takes then
-    redis.call('SET', key, value, 'PX', string.match(value, '"gone":true}$') and '${GONE_MS}' or ttl)
+    redis.call('SET', key, value, 'PX', string.match(value, '"gone":true}$') and '${REMOVED_TTL_MS}' or ttl)
     written = written + 1
   end
 end

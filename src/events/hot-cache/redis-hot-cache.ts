@@ -14,7 +14,7 @@ import type { RedisCacheStore } from './redis-cache-store.js';
 /** Interval between two comparisons of the whole cache, ms; one process at a time does them. */
 const COMPARE_INTERVAL_MS = 3_000;
 /** Maximum keys of a page of a comparison, and characters of its entries: fewer keys if their values are large. */
-const PAGE = 500;
+const PAGE_SIZE = 500;
 const PAGE_CHARACTERS = 128 * 1024;
 /**
  * Time after a failure in which look-ups do not use Redis, ms, so that a hanging server delays only the first of them by a
@@ -23,7 +23,7 @@ const PAGE_CHARACTERS = 128 * 1024;
 const FAILURE_PAUSE_MS = 1_000;
 /** Key that the comparing process holds in Redis, and the time after which the key expires, ms. */
 const COMPARING = 'cache:comparing';
-const COMPARING_MS = COMPARE_INTERVAL_MS * 1.5;
+const COMPARISON_TTL_MS = COMPARE_INTERVAL_MS * 1.5;
 
 interface RedisHotCacheParts {
   published: PublishedState;
@@ -161,7 +161,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     const entries: CacheEntry[] = [];
     let characters = 0;
     let end = start;
-    while (end < keys.length && end < start + PAGE && characters < PAGE_CHARACTERS) {
+    while (end < keys.length && end < start + PAGE_SIZE && characters < PAGE_CHARACTERS) {
       for (const entry of this.entries(keys.slice(end, ++end))) {
         entries.push(entry);
         characters += entry.text.length;
@@ -227,11 +227,11 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     const { redis } = this.parts;
     if (redis.state !== 'up' || this.published.loadedAt === 0) return false;
     const [commands, key, now] = [redis.commands(), redis.key(COMPARING), performance.now()];
-    const taken = (await commands.set(key, this.id, 'PX', COMPARING_MS, 'NX')) === 'OK';
+    const taken = (await commands.set(key, this.id, 'PX', COMPARISON_TTL_MS, 'NX')) === 'OK';
     const kept = !taken && (await commands.get(key)) === this.id;
     if (!kept && now < this.holdsUntil) this.fill();
-    if (kept) await commands.pexpire(key, COMPARING_MS);
-    this.holdsUntil = taken || kept ? now + COMPARING_MS : 0;
+    if (kept) await commands.pexpire(key, COMPARISON_TTL_MS);
+    this.holdsUntil = taken || kept ? now + COMPARISON_TTL_MS : 0;
     return taken || kept;
   }
 }

@@ -7,12 +7,12 @@ import { PublishedState } from './published-state.js';
 
 type ReferenceRow = [subject: string, chain: string, published: number];
 
-const PAGE = 1_000;
+const PAGE_SIZE = 1_000;
 const COMPARE_INTERVAL_MS = 3_000;
 /**
  * Time within which a change reaches the state, ms; only a difference that is still the same after this time is an error.
  */
-const SETTLE_MS = 500;
+const SETTLE_DELAY_MS = 500;
 
 /**
  * Compares the published state with the published values stored in the source rows, and loads the state again if they
@@ -52,7 +52,8 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
    */
   async compare(): Promise<number> {
     const suspects = await this.suspects();
-    if (suspects.size > 0) await sleep(SETTLE_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+    if (suspects.size > 0)
+      await sleep(SETTLE_DELAY_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     const still = suspects.size === 0 ? suspects : await this.suspects();
     const different = [...still].filter(([key, pair]) => suspects.get(key) === pair).length;
     const differences = different > 0 && (await this.isLogBehind()) ? 0 : different;
@@ -65,7 +66,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
   }
 
   private async isLogBehind(): Promise<boolean> {
-    const waiting = await this.database.one<{ behind: boolean }>(BEHIND, [SETTLE_MS]);
+    const waiting = await this.database.one<{ behind: boolean }>(BEHIND, [SETTLE_DELAY_MS]);
     return waiting?.behind === true;
   }
 
@@ -91,10 +92,10 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
   private async *rows(text: string, start: readonly string[]): AsyncGenerator<ReferenceRow> {
     let after = start;
     for (;;) {
-      const rows = await this.database.arrays<ReferenceRow>(text, [...after, PAGE]);
+      const rows = await this.database.arrays<ReferenceRow>(text, [...after, PAGE_SIZE]);
       yield* rows;
       const last = rows.at(-1);
-      if (rows.length < PAGE || last === undefined) return;
+      if (rows.length < PAGE_SIZE || last === undefined) return;
       after = [last[0], last[1]].slice(0, start.length);
     }
   }

@@ -12,7 +12,7 @@ const MAX_ITEMS = 10_000;
 const BATCH_LINES = 5_000;
 const BATCH_CHARACTERS = 4_000_000;
 /** Longest time that a batch waits for further lines, ms. */
-const MAX_WAIT_MS = 50;
+const MAX_BATCH_DELAY_MS = 50;
 /** Longest line, bytes; also bounds the memory for a line that never ends. */
 const MAX_LINE_BYTES = 64 * 1024;
 /** Media types of streams with one item per line. */
@@ -86,8 +86,8 @@ function itemsOf(body: unknown): readonly unknown[] {
 }
 
 /**
- * Yields a batch when it is full or `MAX_WAIT_MS` after its first line, so that the lines of a slow sender are not delayed
- * until five thousand have arrived.
+ * Yields a batch when it is full or `MAX_BATCH_DELAY_MS` after its first line, so that the lines of a slow sender are not
+ * delayed until five thousand have arrived.
  */
 export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerator<unknown[]> {
   const source = lines(stream);
@@ -98,7 +98,7 @@ export async function* lineBatches(stream: AsyncIterable<Buffer>): AsyncGenerato
   let quiet: Promise<undefined> | undefined;
   try {
     for (;;) {
-      if (batch.length > 0) quiet ??= setTimeout(MAX_WAIT_MS, undefined, { ref: false });
+      if (batch.length > 0) quiet ??= setTimeout(MAX_BATCH_DELAY_MS, undefined, { ref: false });
       const line = await (quiet ? Promise.race([next, quiet]) : next);
       if (line !== undefined && line.done !== true) {
         batch.push(parsed(line.value));

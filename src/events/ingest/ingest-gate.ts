@@ -13,7 +13,7 @@ const MAX_CHANGE_AGE_SECONDS = 10;
 /** Disk space that PostgreSQL needs to keep running (WAL segments, a checkpoint), bytes. */
 const MIN_FREE_BYTES = 256 * 1024 * 1024;
 /** Time for which the result of a check is used for all requests, ms. */
-const CHECKED_MS = 500;
+const CHECK_TTL_MS = 500;
 const RETRY_AFTER_MS = 5_000;
 
 /** Refuses writes while earlier writes are not published, or while the embedded database's disk is nearly full. */
@@ -31,7 +31,7 @@ export class IngestGate {
   /** Throws `unavailable` if writes are currently refused. */
   async check(): Promise<void> {
     const now = this.clock.now();
-    if (Math.abs(now - this.checkedAt) >= CHECKED_MS) {
+    if (Math.abs(now - this.checkedAt) >= CHECK_TTL_MS) {
       this.fault = await this.look();
       this.checkedAt = now;
     }

@@ -27,7 +27,7 @@ export function badField(code: string, field: string, fault: string): BadItem {
 export type Item = Readonly<Record<string, unknown>>;
 
 /** Maximum time by which an observation may be ahead of this server's clock, ms. */
-const FUTURE_MS = 300_000;
+const MAX_FUTURE_MS = 300_000;
 const MAX_TAGS = 32;
 const MAX_TAG_LENGTH = 64;
 const MAX_SOURCE_LENGTH = 128;
@@ -143,8 +143,12 @@ function observedAt(value: unknown, now: number): number {
   const reading = readTime(value, now, { milliseconds: true });
   if ('fault' in reading) throw badField('invalid_format', 'observedAt', reading.fault);
   const { at } = reading;
-  if (at > now + FUTURE_MS) {
-    throw badField('in_future', 'observedAt', `is more than ${FUTURE_MS / 60_000} minutes ahead of the server's clock`);
+  if (at > now + MAX_FUTURE_MS) {
+    throw badField(
+      'in_future',
+      'observedAt',
+      `is more than ${MAX_FUTURE_MS / 60_000} minutes ahead of the server's clock`,
+    );
   }
   return at;
 }

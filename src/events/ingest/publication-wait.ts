@@ -4,7 +4,7 @@ import { Sequencer } from '../capture/sequencer.js';
 import { formatCursor } from '../core/cursor.js';
 
 /** Longest wait for publications, ms; as old as the outbox may be before the gate refuses writes. */
-const MAX_WAIT_MS = 10_000;
+const WAIT_TIMEOUT_MS = 10_000;
 
 /** Waits until committed transactions are published and returns a log position at or after them. */
 @Injectable()
@@ -21,7 +21,7 @@ export class PublicationWait {
   async cursorAfter(transaction: string | undefined, since = transaction): Promise<string | null> {
     if (transaction !== undefined) this.sequencer.ring();
     const bounds =
-      transaction === undefined ? await this.log.bounds() : await this.log.settled(transaction, MAX_WAIT_MS, since);
+      transaction === undefined ? await this.log.bounds() : await this.log.settled(transaction, WAIT_TIMEOUT_MS, since);
     return bounds === undefined ? null : formatCursor(bounds.epoch, bounds.headSeq);
   }
 }

@@ -7,16 +7,16 @@ const NO_SOURCE = 'none';
 /** All values that SOURCE can list. */
 export const SOURCE_VALUES: readonly string[] = [...SOURCE_NAMES, NO_SOURCE];
 /** Maximum characters of an unknown value that the message repeats. */
-const MAX_SHOWN = 200;
+const MAX_SHOWN_LENGTH = 200;
 
 export type SourceName = (typeof SOURCE_NAMES)[number];
 
 /** Returns the faults of the setting SOURCE. */
 export function sourceFaults({ source = [] }: Pick<Settings, 'source'>): string[] {
-  const given = `SOURCE=${source.join(',').slice(0, MAX_SHOWN)}`;
+  const given = `SOURCE=${source.join(',').slice(0, MAX_SHOWN_LENGTH)}`;
   const unknown = source.find((name) => !SOURCE_VALUES.includes(name));
   if (unknown !== undefined) {
-    const shown = unknown === '' ? '(empty)' : unknown.slice(0, MAX_SHOWN);
+    const shown = unknown === '' ? '(empty)' : unknown.slice(0, MAX_SHOWN_LENGTH);
     return [`${given}: unknown source ${shown}; allowed: ${SOURCE_VALUES.join(', ')}`];
   }
   return source.includes(NO_SOURCE) && source.length > 1

@@ -5,8 +5,8 @@ import type { SourceFeed } from './source-feed.js';
 
 /** First key of the sources' advisory locks; the second key is a hash of the source's name. */
 const LOCK_SPACE = 0x736f7572;
-const MIN_RESTART_MS = 1_000;
-const MAX_RESTART_MS = 30_000;
+const MIN_RESTART_DELAY_MS = 1_000;
+const MAX_RESTART_DELAY_MS = 30_000;
 /** Interval at which other processes check whether a source's lock is free, ms. */
 const TAKE_OVER_INTERVAL_MS = 2_000;
 
@@ -45,7 +45,9 @@ export class SourceRunner implements OnApplicationBootstrap, OnModuleDestroy {
         this.logger.warn({ err: error, source: feed.name, failures }, 'data source failed; restarting after a pause');
       }
       const pause =
-        failures === 0 ? TAKE_OVER_INTERVAL_MS : Math.min(MIN_RESTART_MS * 2 ** (failures - 1), MAX_RESTART_MS);
+        failures === 0
+          ? TAKE_OVER_INTERVAL_MS
+          : Math.min(MIN_RESTART_DELAY_MS * 2 ** (failures - 1), MAX_RESTART_DELAY_MS);
       await sleep(pause, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     }
   }

@@ -6,7 +6,7 @@ import { HandOverLate } from '../deliveries/hand-over.js';
 import { Unanswered, type Answer } from '../egress/guarded-client.js';
 
 /** Minimum wait before a retry if the receiver is overloaded, ms. */
-const OVERLOADED_MS = 60_000;
+const MIN_OVERLOADED_DELAY_MS = 60_000;
 const OVERLOADED = new Set([429, 502, 503, GATEWAY_TIMEOUT]);
 const TIMEOUTS: readonly string[] = ['AbortError', 'TimeoutError', 'HeadersTimeoutError', 'BodyTimeoutError'];
 
@@ -15,7 +15,7 @@ export function answerOutcome({ status, headers, head }: Answer, now: number): O
   const known = { statusCode: status, responseHead: head };
   if (status >= 200 && status < 300) return { result: 'delivered', ...known };
   const asked = parseRetryAfter(single(headers['retry-after']), now) ?? 0;
-  const retryAfterMs = OVERLOADED.has(status) ? Math.max(asked, OVERLOADED_MS) : asked;
+  const retryAfterMs = OVERLOADED.has(status) ? Math.max(asked, MIN_OVERLOADED_DELAY_MS) : asked;
   const redirected = status >= 300 && status < 400;
   const detail = redirected ? `answered ${status}; redirects are not followed` : `answered ${status}`;
   return { result: 'failed', ...known, detail, ...(retryAfterMs > 0 ? { retryAfterMs } : {}) };
@@ -28,7 +28,7 @@ export function failureOutcome(failure: unknown): Outcome {
   const refused = error instanceof EgressRefused ? error : error instanceof Error ? error.cause : undefined;
   if (refused instanceof EgressRefused) return { result: 'rejected', detail: `refused: ${refused.message}` };
   if (error instanceof Error && TIMEOUTS.includes(error.name)) {
-    return { result: 'failed', detail: `${NO_ANSWER} within 10 s`, retryAfterMs: OVERLOADED_MS };
+    return { result: 'failed', detail: `${NO_ANSWER} within 10 s`, retryAfterMs: MIN_OVERLOADED_DELAY_MS };
   }
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const reason = `${safeReason(error)}${typeof code === 'string' ? ` (${code})` : ''}`;

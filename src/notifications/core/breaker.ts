@@ -30,7 +30,7 @@ export const HEALTHY: Health = {
 
 const FAILURES_IN_A_ROW = 5;
 const WINDOW_MS = 5 * 60_000;
-const FEWEST_CALLS = 10;
+const MIN_CALLS = 10;
 const FAILED_SHARE = 0.5;
 const MIN_PAUSE_MS = 30_000;
 const MAX_PAUSE_MS = 3_600_000;
@@ -74,7 +74,7 @@ function afterFailure(health: Health, now: number, startedAt: number): Health {
   const opens =
     health.openUntil !== null ||
     next.failures >= FAILURES_IN_A_ROW ||
-    (next.windowCalls >= FEWEST_CALLS && next.windowFailures >= next.windowCalls * FAILED_SHARE);
+    (next.windowCalls >= MIN_CALLS && next.windowFailures >= next.windowCalls * FAILED_SHARE);
   // Attempts that were already running when the breaker opened fail, too, but belong to the same outage, so they do not
   // extend the pause.
   const knownAlready = health.openUntil !== null && startedAt < health.openUntil - PROBE_LEASE_MS;

@@ -50,17 +50,17 @@ export type Wanted =
  * Time after which a waiting message checks the previous one again, ms. The result of the previous message makes it due
  * earlier; the interval is long, so that thousands of waiting messages do not occupy the workers.
  */
-export const IN_ORDER_MS = 60_000;
+export const IN_ORDER_INTERVAL_MS = 60_000;
 /**
  * Time until that check while the previous message is being sent, ms: its result may be stored before this message is
  * recorded as waiting.
  */
-const IN_FLIGHT_MS = 500;
+const IN_FLIGHT_DELAY_MS = 500;
 /**
  * Maximum time until the next attempt of a previous message for which a firing waits, ms: a resolution must not delay an
  * alarm longer.
  */
-const FIRING_PATIENCE_MS = 75_000;
+const MAX_FIRING_DELAY_MS = 75_000;
 
 /**
  * The only place that decides whether a message is still to be sent, and when: by its rules, by its user's preferences,
@@ -89,11 +89,11 @@ export function stillWanted(question: WantedQuestion, now: number): Wanted {
 
 /** Whether the message is a firing, and the previous message will not be delivered soon. */
 function isUrgent({ isEnd, beforeNext }: WantedQuestion, now: number): boolean {
-  return !isEnd && beforeNext - now > FIRING_PATIENCE_MS;
+  return !isEnd && beforeNext - now > MAX_FIRING_DELAY_MS;
 }
 
 function inOrder({ beforeNext, digest }: WantedQuestion, reason: string, now: number): Wanted {
-  const until = beforeNext === 0 ? now + IN_FLIGHT_MS : Math.max(now, beforeNext) + IN_ORDER_MS;
+  const until = beforeNext === 0 ? now + IN_FLIGHT_DELAY_MS : Math.max(now, beforeNext) + IN_ORDER_INTERVAL_MS;
   return { action: 'defer', until, reason, digest };
 }
 

@@ -4,7 +4,7 @@ import type { AlertMessage } from './delivery.js';
 
 /** Maximum length of the line that names the alerts, UTF-16 code units: short enough for a phone. */
 const MAX_LINE_LENGTH = 180;
-const MAX_NAME = 60;
+const MAX_NAME_LENGTH = 60;
 
 /** Alert as an item of a message that groups many alerts. */
 export type ListedAlert = Omit<AlertMessage, 'explanation'>;
@@ -60,7 +60,7 @@ function isStorm(data: object): data is StormMessage {
 function namesOf(alerts: readonly ListedAlert[]): string[] {
   const names = alerts.map((alert) => {
     const isAboutOne = [alert.protocol, alert.token, alert.chain].some((subject) => subject !== undefined);
-    return cutText(isAboutOne ? headline(alert) : `${alert.name} ${headline(alert)}`.trim(), MAX_NAME);
+    return cutText(isAboutOne ? headline(alert) : `${alert.name} ${headline(alert)}`.trim(), MAX_NAME_LENGTH);
   });
   return [...new Set(names)];
 }

@@ -15,7 +15,7 @@ export interface Turn {
 type Work = () => Promise<void>;
 
 /** Number of pieces of work in line for each that may run, for one receiver and for one user. */
-const IN_LINE = 10;
+const MAX_WAITING_PER_RUNNING = 10;
 
 /**
  * Limits concurrent work. Users take turns, and so do the receivers of each user: however much work waits for some, it does
@@ -53,13 +53,13 @@ export class Turnstile {
 
   /** Returns how many more pieces of work of a user may wait here: none after `close`. */
   roomOfUser(user: string): number {
-    return this.closed ? 0 : Math.max(0, this.width.perUser * IN_LINE - this.waitingOf(user));
+    return this.closed ? 0 : Math.max(0, this.width.perUser * MAX_WAITING_PER_RUNNING - this.waitingOf(user));
   }
 
   /** Returns how many more pieces of work for a receiver of a user may wait here. */
   roomOf({ receiver, user }: Turn): number {
     const line = this.lines.get(user)?.get(receiver)?.length ?? 0;
-    return Math.min(this.roomOfUser(user), Math.max(0, this.width.perReceiver * IN_LINE - line));
+    return Math.min(this.roomOfUser(user), Math.max(0, this.width.perReceiver * MAX_WAITING_PER_RUNNING - line));
   }
 
   /** Drops work that has not begun; resolves when the running work is done. */

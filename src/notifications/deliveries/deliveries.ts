@@ -17,7 +17,7 @@ import { bytesOf, StorageBudget, type UserBytes } from './storage-budget.js';
 type SystemDelivery = Omit<NewDelivery, 'type' | 'data'> & { type: SystemType; data: object };
 
 /** Time after which the sweeper enqueues a recorded message without a job, ms. */
-const ANNOUNCED_WITHIN_MS = 15_000;
+const ANNOUNCEMENT_TIMEOUT_MS = 15_000;
 /**
  * Maximum number of a user's messages that a process enqueues per second. The sweeper takes further ones, user by user, so that
  * the queues are short for everyone.
@@ -26,8 +26,8 @@ const ANNOUNCED_OF_USER = 50;
 /** Maximum number of messages that wait for the confirmation of one target; further messages are suppressed. */
 const MAX_UNCONFIRMED = 100;
 /** Period in which all messages of one rule to one target that the budget refuses share one row, ms. */
-const REFUSED_TOGETHER_MS = 60_000;
-const NOTICE_LIFE_MS = 86_400_000;
+const REFUSAL_WINDOW_MS = 60_000;
+const NOTICE_TTL_MS = 86_400_000;
 
 /**
  * Records messages in the transaction that decides to send them, and enqueues them afterwards. A message to a target
@@ -112,7 +112,7 @@ export class Deliveries {
       collapseKey: 'account.budget',
       // Not enqueued here: the message is due at once, so the sweeper finds it.
       notBefore: new Date(now),
-      expiresAt: new Date(now + NOTICE_LIFE_MS),
+      expiresAt: new Date(now + NOTICE_TTL_MS),
     }));
     await this.create(tx, notices);
   }
@@ -181,7 +181,7 @@ function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
   const identity = JSON.stringify([transitionId, userId, channel, key, type, template, format]);
   const rules = delivery.ruleIds ?? ('ruleId' in delivery.data ? [delivery.data.ruleId] : []);
   const known = rules.filter((id) => UUID.test(id));
-  const refusedIn = JSON.stringify([userId, channel, key, type, rules[0], Math.floor(now / REFUSED_TOGETHER_MS)]);
+  const refusedIn = JSON.stringify([userId, channel, key, type, rules[0], Math.floor(now / REFUSAL_WINDOW_MS)]);
   return {
     id: newId(now),
     idempotency_key: transitionId === undefined ? null : bytea(identity),
@@ -203,7 +203,7 @@ function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
     held_by: type.startsWith('alert.') && starts > now ? (delivery.digest ? 'digest' : 'quiet_hours') : null,
     rule_ids: known.length === 0 ? null : known,
     next_attempt_at: new Date(starts),
-    due_at: new Date(delivery.notBefore === undefined ? now + ANNOUNCED_WITHIN_MS : starts),
+    due_at: new Date(delivery.notBefore === undefined ? now + ANNOUNCEMENT_TIMEOUT_MS : starts),
     expires_at: new Date(expires ?? delivery.expiresAt.getTime()),
   };
 }

@@ -9,7 +9,7 @@ import { Settings } from '../../platform/settings/settings.js';
 import { Batcher } from './batcher.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
 import { candidate, leavesInDigest, putOff, targetOf, type Decision } from './candidates.js';
-import { HAND_OVER_MS } from './hand-over.js';
+import { HAND_OVER_TIMEOUT_MS } from './hand-over.js';
 import { Holds } from './holds.js';
 import { claimed, type CandidateRow, type ClaimedDelivery } from './delivery-row.js';
 import { askWishes, type Wishes } from './wishes.js';
@@ -19,7 +19,7 @@ import type { Lane } from '../core/channels/definition.js';
  * Length of a claim, ms: longer than the slowest attempt (a mail, 30 s) and all work around it. A claim older than this
  * belongs to a dead process.
  */
-const SENDING_LEASE_MS = 60_000;
+const SENDING_LEASE_DURATION_MS = 60_000;
 const MAX_BATCH = 250;
 /** Maximum number of messages in one digest mail; further messages are sent in the next digest. */
 const DIGEST_MEMBERS = 200;
@@ -59,7 +59,7 @@ export class DeliveryClaims {
 
   /** Whether the claim is so old that an edit of its rules may already have been acknowledged. */
   isLate({ startedAt }: ClaimedDelivery): boolean {
-    return this.clock.now() - startedAt > HAND_OVER_MS;
+    return this.clock.now() - startedAt > HAND_OVER_TIMEOUT_MS;
   }
 
   private claimAll(ids: readonly string[], lane: Lane): Promise<Claim[]> {
@@ -115,7 +115,7 @@ export class DeliveryClaims {
     const sent = decisions.filter(({ admission }) => admission.action === 'send');
     if (sent.length > 0) {
       const [ids, digests] = [sent.map(({ row }) => row.id), sent.map(({ admission }) => leavesInDigest(admission))];
-      await tx.query(START, [ids, digests, new Date(now + SENDING_LEASE_MS), new Date(now)]);
+      await tx.query(START, [ids, digests, new Date(now + SENDING_LEASE_DURATION_MS), new Date(now)]);
     }
     for (const { channel, state } of await putOff(tx, decisions)) this.metrics.count(channel, state);
   }

@@ -5,9 +5,9 @@ import type { JobData } from './lanes.js';
 import type { Receiver } from './receiver-lanes.js';
 
 /** Time after which an unfinished delivery is taken again, ms. */
-const TAKEN_MS = 30_000;
+const RETAKE_DELAY_MS = 30_000;
 /** Number of due deliveries up to which their targets are read from them. */
-const FEW = 1_000;
+const MAX_LISTED_DUE = 1_000;
 /** Maximum number of targets that share one sweep; the next one continues with the others. */
 const MAX_TARGETS = 2_000;
 const FIRST = '00000000-0000-0000-0000-000000000000';
@@ -24,7 +24,7 @@ export class DueTargets {
 
   constructor(private readonly database: Database) {}
 
-  /** Takes up to `most` due deliveries for which there is room; nobody else takes them within `TAKEN_MS`. */
+  /** Takes up to `most` due deliveries for which there is room; nobody else takes them within `RETAKE_DELAY_MS`. */
   async take(most: number, room: (target: DueTarget) => Claimant): Promise<DueDelivery[]> {
     const targets = await this.list();
     if (targets.length === 0) return [];
@@ -34,7 +34,7 @@ export class DueTargets {
     const rows = await this.database.query<{ id: string; receiver: string }>(TAKE, [
       [...given.keys()],
       [...given.values()],
-      TAKEN_MS,
+      RETAKE_DELAY_MS,
     ]);
     return rows.flatMap(({ id, receiver }) => {
       const target = known.get(receiver);
@@ -44,8 +44,8 @@ export class DueTargets {
 
   /** Returns the targets of the due deliveries, those that have waited longest first if they are few. */
   private async list(): Promise<DueTarget[]> {
-    const few = await this.database.query<DueTarget & { due: number }>(TARGETS_OF_FEW, [FEW]);
-    if (few.reduce((sum, { due }) => sum + due, 0) < FEW) return few;
+    const few = await this.database.query<DueTarget & { due: number }>(TARGETS_OF_FEW, [MAX_LISTED_DUE]);
+    if (few.reduce((sum, { due }) => sum + due, 0) < MAX_LISTED_DUE) return few;
     const targets = await this.database.query<DueTarget & { [column: string]: unknown }>(TARGETS, [
       this.after,
       MAX_TARGETS,

@@ -5,8 +5,8 @@ import type { Database } from '../../platform/database/database.js';
  * Maximum time from the claim of a delivery until it is written to the connection of its receiver, ms; after that it must be
  * claimed again.
  */
-export const HAND_OVER_MS = 1_500;
-/** Maximum time that an edit waits for earlier claims, ms. It exceeds HAND_OVER_MS, so that they have ended. */
+export const HAND_OVER_TIMEOUT_MS = 1_500;
+/** Maximum time that an edit waits for earlier claims, ms. It exceeds HAND_OVER_TIMEOUT_MS, so that they have ended. */
 const SETTLED_TIMEOUT_MS = 2_000;
 const CHECK_INTERVAL_MS = 10;
 

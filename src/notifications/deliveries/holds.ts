@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Decision } from './candidates.js';
 
 /** Length of a hold, ms; then a few messages ask again whether it still applies. */
-const HOLD_MS = 1_000;
+const HOLD_DURATION_MS = 1_000;
 const ASKING = 2;
 const MAX_HOLDS = 20_000;
 
@@ -28,7 +28,7 @@ export class Holds {
       if (admission.action !== 'defer' || admission.slow) continue;
       const held = HELD[admission.reason];
       const key = held === 'user' ? row.user_id : held === 'target' ? row.target_id : null;
-      if (key !== null) this.ends.set(key, now + HOLD_MS);
+      if (key !== null) this.ends.set(key, now + HOLD_DURATION_MS);
     }
   }
 

@@ -41,7 +41,7 @@ export const LANES: readonly LaneQueue[] = CHANNEL_NAMES.flatMap((channel) => {
 });
 
 /** Maximum number of jobs added to a queue at once. */
-const BULK = 500;
+const BATCH_SIZE = 500;
 
 /** Queues of deliveries. A second job for a queued or finished delivery does no harm. */
 export class Lanes {
@@ -59,8 +59,8 @@ export class Lanes {
       for (const [name, own] of Map.groupBy(jobs, queueOf)) {
         const queue = this.queues.get(name);
         if (queue === undefined) throw new Error(`no queue ${name}`);
-        for (let start = 0; start < own.length; start += BULK) {
-          await queue.addBulk(own.slice(start, start + BULK).map(bullJob));
+        for (let start = 0; start < own.length; start += BATCH_SIZE) {
+          await queue.addBulk(own.slice(start, start + BATCH_SIZE).map(bullJob));
         }
       }
       return true;

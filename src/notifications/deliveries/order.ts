@@ -1,5 +1,5 @@
 import { GATEWAY_TIMEOUT, NO_ANSWER } from '../core/outcome.js';
-import { IN_ORDER_MS } from '../core/still-wanted.js';
+import { IN_ORDER_INTERVAL_MS } from '../core/still-wanted.js';
 
 /** Returns the SQL condition of messages that are not finished yet. */
 const isOpen = (of: string): string => `${of}.state IN ('pending', 'sending', 'retrying')`;
@@ -12,7 +12,7 @@ const isHeld = (of: string): string => `${of}.reason IN ('after_firing', 'after_
  * the time of the previous message's next attempt; null: it is being sent.
  */
 const nextOf = (of: string): string => `CASE WHEN ${of}.state <> 'sending'
-  THEN ${of}.next_attempt_at - CASE WHEN ${isHeld(of)} THEN ${IN_ORDER_MS} ELSE 0 END * interval '1 ms' END`;
+  THEN ${of}.next_attempt_at - CASE WHEN ${isHeld(of)} THEN ${IN_ORDER_INTERVAL_MS} ELSE 0 END * interval '1 ms' END`;
 
 /** Returns the SQL for whether a message (of) reports that subjects no longer hold. */
 export const isEnd = (of: string): string =>

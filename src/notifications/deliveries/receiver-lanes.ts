@@ -5,7 +5,7 @@ import type { Claimant } from '../core/shares.js';
 import type { Lane } from '../core/channels/definition.js';
 
 /** Duration of a receiver's last message from which the receiver counts as slow, ms. */
-const SLOW_MS = 1_000;
+const SLOW_DURATION_MS = 1_000;
 const MAX_KNOWN_RECEIVERS = 20_000;
 /** Number of deliveries in line from which a user may have only a few. */
 const MANY = 50_000;
@@ -84,7 +84,7 @@ export class ReceiverLanes {
     const own = this.own.get(channel);
     if (own !== undefined) return own;
     const last = this.durations.get(receiver);
-    if (lane === 'slow' || (last ?? 0) > SLOW_MS) return this.slow;
+    if (lane === 'slow' || (last ?? 0) > SLOW_DURATION_MS) return this.slow;
     return last === undefined ? this.unknown : this.quick;
   }
 }

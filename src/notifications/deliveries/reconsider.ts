@@ -26,7 +26,7 @@ export async function reconsider(
     return admission.action === 'finish' ? [{ row, admission }] : [];
   });
   const finished = await putOff(tx, ended);
-  await tx.query(PUT_AGAIN, [rows.map(({ id }) => id)]);
+  await tx.query(REQUEUE, [rows.map(({ id }) => id)]);
   await tx.query(byRule ? RELEASE_OF_RULE : RELEASE_OF_USER, [key]);
   return finished;
 }
@@ -51,7 +51,7 @@ const NOT_ASKED = `
  * SQL that makes deliveries due again. A claim skips rows that are locked here and regards its job as done; without this
  * statement the delivery would wait until jobs are requeued after 30 s.
  */
-const PUT_AGAIN = `
+const REQUEUE = `
   UPDATE deliveries SET due_at = now() WHERE id = ANY($1) AND state IN ('pending', 'retrying') AND next_attempt_at <= now()
     AND reason IS DISTINCT FROM 'target_unverified'`;
 

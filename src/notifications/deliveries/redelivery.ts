@@ -9,7 +9,7 @@ import { DeliveryLog } from './delivery-log.js';
 import { StorageBudget } from './storage-budget.js';
 
 /** Time after which a delivery that was requested again expires, hours. */
-const LIFE_HOURS = 24;
+const REDELIVERY_TTL_HOURS = 24;
 /** Maximum number of deliveries per request. */
 const MAX_REDELIVERED = 10_000;
 
@@ -67,6 +67,6 @@ const NOW = `
  */
 const AGAIN = `
   UPDATE deliveries SET state = 'pending', reason = NULL, tries = 0, finished_at = NULL, digest = false, asked = true,
-    next_attempt_at = now(), due_at = now() + interval '5 seconds', expires_at = now() + interval '${LIFE_HOURS} hours'
+    next_attempt_at = now(), due_at = now() + interval '5 seconds', expires_at = now() + interval '${REDELIVERY_TTL_HOURS} hours'
   WHERE user_id = $1 AND state IN ('delivered', 'dead', 'expired', 'superseded', 'suppressed')
     AND (type LIKE 'alert.%' OR type = 'test') AND target_id IS NOT NULL AND reason IS DISTINCT FROM 'budget'`;

@@ -7,7 +7,7 @@ import { bytesOf, type StorageBudget, type UserBytes } from './storage-budget.js
 
 const RETENTION_INTERVAL_MS = 600_000;
 /** Maximum number of rows per statement: it takes about 50 ms, so that no writer waits longer. */
-const BATCH = 5_000;
+const BATCH_SIZE = 5_000;
 
 /** Rows of users that are deleted after some days and counted in the users' storage budgets. */
 interface KeptRows {
@@ -53,7 +53,7 @@ export abstract class Retention implements OnApplicationBootstrap, BeforeApplica
   /** Deletes rows that are too old, and the oldest rows of users whose budget is nearly used up. */
   async forget(stop: AbortSignal = new AbortController().signal): Promise<void> {
     const { days, old, early } = this.kept;
-    while (!stop.aborted && (await this.delete(old, [days, BATCH])) === BATCH);
+    while (!stop.aborted && (await this.delete(old, [days, BATCH_SIZE])) === BATCH_SIZE);
     await this.budget.trim((userId, most) => this.delete(early, [userId, most]), stop);
   }
 

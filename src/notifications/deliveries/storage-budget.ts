@@ -18,9 +18,9 @@ export interface UserBytes {
 /** Minimum interval between notices to a user whose messages are not sent, ms. */
 const NOTICE_INTERVAL_MS = 86_400_000;
 /** Fraction of the budget from which old rows are deleted early. */
-const FULL_SOON = 0.8;
+const NEARLY_FULL_SHARE = 0.8;
 /** Number of rows per step of that deletion. */
-const BATCH = 1_000;
+const BATCH_SIZE = 1_000;
 
 /** Target and content of the notice that messages are not sent. */
 interface DueNotice {
@@ -114,12 +114,12 @@ export class StorageBudget {
    */
   async trim(remove: (userId: string, most: number) => Promise<number>, stop: AbortSignal): Promise<void> {
     if (this.limit === null) return;
-    const enough = this.limit * FULL_SOON;
+    const enough = this.limit * NEARLY_FULL_SHARE;
     const users = await this.database.query<{ user_id: string }>('SELECT user_id FROM user_storage WHERE bytes > $1', [
       enough,
     ]);
     for (const { user_id: userId } of users) {
-      while (!stop.aborted && (await this.used(userId)) > enough && (await remove(userId, BATCH)) > 0);
+      while (!stop.aborted && (await this.used(userId)) > enough && (await remove(userId, BATCH_SIZE)) > 0);
     }
   }
 }

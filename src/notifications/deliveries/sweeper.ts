@@ -16,7 +16,7 @@ const SWEEP_INTERVAL_MS = 250;
 /** Interval of the sweeps while there are due deliveries and room for them, ms. */
 const BUSY_INTERVAL_MS = 50;
 const RECOVER_INTERVAL_MS = 5_000;
-const BATCH = 1_000;
+const BATCH_SIZE = 1_000;
 
 /**
  * Finds deliveries without a job: committed but not enqueued, due again, or left by a worker that died while sending. Gives
@@ -72,7 +72,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   /** Gives due deliveries to the worker, as many as it has room for; returns their number. */
   async sweep(): Promise<number> {
-    const jobs = await this.due.take(BATCH, (target) => this.worker.room(target, target.slow ? 'slow' : 'main'));
+    const jobs = await this.due.take(BATCH_SIZE, (target) => this.worker.room(target, target.slow ? 'slow' : 'main'));
     for (const job of jobs) if (!this.stopping.signal.aborted) this.worker.take(job, job.slow ? 'slow' : 'main');
     return jobs.length;
   }
@@ -87,7 +87,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       const { rows } = await tx.query<{ id: string }>(
         `SELECT id FROM deliveries WHERE state = 'sending' AND (due_at <= now() OR $1 AND started_at < $3)
          LIMIT $2 FOR UPDATE SKIP LOCKED`,
-        [all, all ? null : BATCH, new Date(this.bornAt)],
+        [all, all ? null : BATCH_SIZE, new Date(this.bornAt)],
       );
       if (all) await tx.query(REQUEUE_ALL);
       if (rows.length === 0) return;

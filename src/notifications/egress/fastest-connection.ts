@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 
 /** Time after which the next address is tried in parallel, ms. */
-const HEAD_START_MS = 100;
+const HEAD_START_DELAY_MS = 100;
 const MAX_ADDRESSES = 8;
 
 /**
@@ -42,7 +42,7 @@ export function fastestConnection(addresses: readonly string[], port: number, ti
         if (waiting.length > 0) tryNext();
         else if (trying.size === 0) fail(error);
       });
-      next = setTimeout(tryNext, HEAD_START_MS);
+      next = setTimeout(tryNext, HEAD_START_DELAY_MS);
     };
     tryNext();
   });

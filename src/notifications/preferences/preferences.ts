@@ -17,12 +17,12 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 type ShownPreferences = UserPreferences & { unsubscribedAddresses: string[] };
 
 /** Time after which all processes use changed preferences, ms: lifetime of cached preferences. */
-const REMEMBERED_MS = 2_000;
+const PREFERENCES_TTL_MS = 2_000;
 
 /** Notification preferences of users: channels, quiet hours and digest. */
 @Injectable()
 export class Preferences {
-  private readonly known = new LRUCache<string, UserPreferences>({ max: 20_000, ttl: REMEMBERED_MS });
+  private readonly known = new LRUCache<string, UserPreferences>({ max: 20_000, ttl: PREFERENCES_TTL_MS });
 
   constructor(
     private readonly database: Database,

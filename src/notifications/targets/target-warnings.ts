@@ -4,7 +4,7 @@ import { Clock } from '../../platform/clock/clock.js';
 import type { ClaimedDelivery } from '../deliveries/delivery-row.js';
 import { Deliveries } from '../deliveries/deliveries.js';
 
-const WORTH_KNOWING_MS = 3 * 86_400_000;
+const MIN_WARNED_OUTAGE_MS = 3 * 86_400_000;
 
 /**
  * Mails to the owner of an endpoint about its failures. An owner without a confirmed address sees the failures only in
@@ -39,7 +39,7 @@ export class TargetWarnings {
       collapseKey: `${type}:${targetId}`,
       // Not enqueued here: the message is due at once, so the sweeper finds it.
       notBefore: new Date(now),
-      expiresAt: new Date(now + WORTH_KNOWING_MS),
+      expiresAt: new Date(now + MIN_WARNED_OUTAGE_MS),
     }));
     await this.deliveries.create(tx, warnings);
   }

@@ -24,7 +24,7 @@ interface ClaimedTarget {
 }
 
 /** Validity of a challenge or a confirmation link, ms. */
-const PROOF_MS = 3 * 86_400_000;
+const PROOF_TTL_MS = 3 * 86_400_000;
 /** Length of the code that hooks and devices receive. */
 const CODE_DIGITS = 8;
 /** Maximum number of targets of one user, over all channels. */
@@ -107,7 +107,7 @@ export class Targets {
   ): Promise<void> {
     const token = randomBytes(24).toString('base64url');
     const code = String(randomInt(10 ** CODE_DIGITS)).padStart(CODE_DIGITS, '0');
-    const expiresAt = new Date(this.clock.now() + PROOF_MS);
+    const expiresAt = new Date(this.clock.now() + PROOF_TTL_MS);
     const { type, byCode, data } = CHANNELS[channel].proof;
     await tx.query(
       `UPDATE notification_targets SET status = 'pending', status_reason = NULL, status_detail = NULL,

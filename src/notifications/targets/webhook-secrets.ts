@@ -9,9 +9,9 @@ import type { NewWebhookSecretView, WebhookSecretsView } from './targets.dto.js'
 /** Time for which an old secret signs in addition to the new one, hours. */
 const OVERLAP_HOURS = 24;
 /** Maximum number of old secrets that sign in addition to the current one. */
-const MAX_OLD = 2;
+const MAX_OLD_SECRETS = 2;
 /** Number of characters of a secret that are shown, by which it is recognised. */
-const SHOWN = 4;
+const SHOWN_CHARACTERS = 4;
 
 /** Returns the encryption context of a secret: if its row is moved to another endpoint, it cannot be decrypted. */
 export function secretContext(targetId: string): string {
@@ -78,7 +78,7 @@ export class WebhookSecrets {
       `DELETE FROM webhook_secrets WHERE target_id = $1 AND id NOT IN
          (SELECT id FROM webhook_secrets WHERE target_id = $1 AND (retires_at IS NULL OR retires_at > now())
           ORDER BY id DESC LIMIT $2)`,
-      [targetId, MAX_OLD + 1],
+      [targetId, MAX_OLD_SECRETS + 1],
     );
     return secret;
   }
@@ -86,7 +86,7 @@ export class WebhookSecrets {
   /** Returns the secrets of one endpoint, the current one first. */
   private view(rows: readonly SecretRow[]): WebhookSecretsView {
     const secrets = rows.map((row) => ({
-      last4: this.box.open(row.sealed, secretContext(row.id)).slice(-SHOWN),
+      last4: this.box.open(row.sealed, secretContext(row.id)).slice(-SHOWN_CHARACTERS),
       createdAt: row.created_at.toISOString(),
       validUntil: row.retires_at?.toISOString() ?? null,
     }));

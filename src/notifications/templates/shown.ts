@@ -28,7 +28,7 @@ interface Shown {
 }
 
 /** Maximum length of lists in texts for chats, UTF-16 code units. */
-const LIST_ROOM = 2_000;
+const MAX_LIST_LENGTH = 2_000;
 const MAX_LINE_LENGTH = 300;
 const STATES: Readonly<Record<string, string>> = { resolved: 'Resolved', summary: 'Summary', test: 'Test' };
 const NOTHING = {
@@ -46,7 +46,7 @@ const NOTHING = {
  * Returns `shown` for the data of a delivery. `room`: maximum length of lists, UTF-16 code units; `links`: whether the
  * text has links.
  */
-export function shownOf(data: Partial<AlertMessage>, { room = LIST_ROOM, links = true } = {}): Shown {
+export function shownOf(data: Partial<AlertMessage>, { room = MAX_LIST_LENGTH, links = true } = {}): Shown {
   const alert = { ...NOTHING, ...data };
   const { name, message, metric, type, value, threshold } = alert;
   const unit = metric === 'event' ? unitOfField(fieldOf(alert)) : unitOf(metric, type);

@@ -90,7 +90,7 @@ const RENDER = workerTask<RenderInput, RenderOutput>(import.meta.url, './render-
 const TEST_NOTE = 'This is a test, nothing has happened.';
 
 /** Time after which all processes use a changed template, ms: lifetime of cached templates. */
-const REMEMBERED_MS = 5_000;
+const TEMPLATE_TTL_MS = 5_000;
 
 /** Built-in and users' templates. */
 @Injectable()
@@ -98,7 +98,7 @@ export class Templates {
   private readonly engine = new TemplateEngine();
   private readonly known = new LRUCache<string, { source: TemplateSource | undefined }>({
     max: 5_000,
-    ttl: REMEMBERED_MS,
+    ttl: TEMPLATE_TTL_MS,
   });
 
   constructor(

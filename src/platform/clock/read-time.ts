@@ -15,7 +15,7 @@ const DIGITS = /^\d+$/;
  */
 const SECONDS_BELOW = 100_000_000_000;
 /** Start of the year 3000 in Unix milliseconds; the tables store only times before it. */
-const END_MS = 32_503_680_000_000;
+const END_UNIX_MS = 32_503_680_000_000;
 
 /** Forms of time that a field accepts in addition to ISO 8601 with a zone. */
 export interface TimeForms {
@@ -71,7 +71,7 @@ function ofNumber(value: number): TimeReading {
 
 function inRange(at: number, forms: TimeForms): TimeReading {
   if (Number.isNaN(at)) return fault(forms);
-  return at >= 0 && at < END_MS ? { at } : { fault: 'must be a time of the years 1970 to 2999' };
+  return at >= 0 && at < END_UNIX_MS ? { at } : { fault: 'must be a time of the years 1970 to 2999' };
 }
 
 function fault(forms: TimeForms): TimeReading {

@@ -7,7 +7,7 @@ import { sessionUrl } from './connection-options.js';
 const LOCK = 7_253_002;
 /** Longest wait for the lock, ms: the server may hold the lock of a process that ended a moment ago. */
 const LOCK_TIMEOUT_MS = 5_000;
-const RETRY_MS = 250;
+const RETRY_INTERVAL_MS = 250;
 /** Longest wait for a connection, ms: an unresponsive server must not delay a stop. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -47,7 +47,7 @@ export class ProcessLock {
       const client = await tryLock(url, company);
       if (client) return new ProcessLock(url, company, client);
       if (Date.now() > deadline) throw new Error(REFUSALS[company]);
-      await sleep(RETRY_MS);
+      await sleep(RETRY_INTERVAL_MS);
     }
   }
 
@@ -73,7 +73,7 @@ export class ProcessLock {
         this.logger.log('database lock acquired again');
         return;
       }
-      await sleep(RETRY_MS * 4);
+      await sleep(RETRY_INTERVAL_MS * 4);
     }
   }
 }

@@ -6,7 +6,7 @@ import type { DomainError } from './domain-error.js';
 import { requestError } from './problem.js';
 
 /** Time in which failures with the same reason are logged only once, ms. */
-const SAME_REASON_MS = 10_000;
+const SAME_REASON_WINDOW_MS = 10_000;
 /** Maximum number of reasons kept in memory. */
 const MAX_REASONS = 100;
 
@@ -14,8 +14,12 @@ const MAX_REASONS = 100;
 @Catch()
 export class HttpErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger('HTTP');
-  /** Reasons of `unavailable` that were logged within the last `SAME_REASON_MS`. */
-  private readonly logged = new LRUCache<string, true>({ max: MAX_REASONS, ttl: SAME_REASON_MS, ttlResolution: 0 });
+  /** Reasons of `unavailable` that were logged within the last `SAME_REASON_WINDOW_MS`. */
+  private readonly logged = new LRUCache<string, true>({
+    max: MAX_REASONS,
+    ttl: SAME_REASON_WINDOW_MS,
+    ttlResolution: 0,
+  });
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     // WebSocket gateways have their own exception filter.
@@ -33,7 +37,7 @@ export class HttpErrorFilter implements ExceptionFilter {
 
   /**
    * Whether a failure is logged: an internal fault always; `unavailable`, which can fail every request, once per reason and
-   * `SAME_REASON_MS`.
+   * `SAME_REASON_WINDOW_MS`.
    */
   private isNews({ code, message }: DomainError, response: Response): boolean {
     // A drain is intended, and its start is logged elsewhere.

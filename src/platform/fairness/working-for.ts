@@ -8,7 +8,7 @@ interface Work {
 const storage = new AsyncLocalStorage<Work>();
 
 /** Time for which a caller counts as present after its last work, ms. */
-const PRESENT_MS = 1_000;
+const PRESENCE_TTL_MS = 1_000;
 /** Caller that worked last, and the last other one, with the times of their work. */
 let latest = { caller: '', at: -Infinity };
 let previous = latest;
@@ -22,7 +22,7 @@ export function notePresent(caller: string): void {
 /** Whether nobody else has had work within the last second: a caller that is alone need not leave time to others. */
 export function isAlone(caller: string | undefined): boolean {
   const other = latest.caller === caller ? previous : latest;
-  return performance.now() - other.at > PRESENT_MS;
+  return performance.now() - other.at > PRESENCE_TTL_MS;
 }
 
 /** Runs a request, and everything that it starts, under its correlation id. The caller is set later by `workFor`. */

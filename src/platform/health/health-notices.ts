@@ -1,5 +1,5 @@
 /** Time after which a notice that was not renewed is dropped, ms. */
-const REMEMBERED_MS = 3_600_000;
+const NOTICE_TTL_MS = 3_600_000;
 
 /** Notices for operators about faults of a ready process, shown in the details of `/health/ready`. */
 export class HealthNotices {
@@ -15,7 +15,7 @@ export class HealthNotices {
   }
 
   all(): { name: string; message: string }[] {
-    const oldest = Date.now() - REMEMBERED_MS;
+    const oldest = Date.now() - NOTICE_TTL_MS;
     return [...this.notices].flatMap(([name, { message, at }]) => (at < oldest ? [] : [{ name, message }]));
   }
 }

@@ -8,7 +8,7 @@ const MAX_UNKNOWN_FIELDS = 1_000;
 const MAX_OBJECTS = 100;
 /** Maximum number of reported faults. */
 export const MAX_FAULTS = 50;
-const MAX_SHOWN = 200;
+const MAX_SHOWN_LENGTH = 200;
 
 /** DTO class, whose decorators describe its fields. */
 export type Class = new (...values: never[]) => object;
@@ -58,7 +58,7 @@ export function trimmedTo(shape: Class, body: unknown, root: string): Trimmed {
       // Copying this member would set the prototype.
       if (name === '__proto__') continue;
       const field = fields.get(name);
-      const pointer = `${prefix}${name.slice(0, MAX_SHOWN).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+      const pointer = `${prefix}${name.slice(0, MAX_SHOWN_LENGTH).replaceAll('~', '~0').replaceAll('/', '~1')}`;
       if (field !== undefined) known.push([name, memberOf(field, name, member, pointer)]);
       else if (faults.push(unknownField(name, pointer)) >= MAX_UNKNOWN_FIELDS) throw tooMany(faults);
     }
@@ -112,8 +112,8 @@ function fieldsOf(type: Class): ReadonlyMap<string, Field> {
 }
 
 function unknownField(name: string, pointer: string): InputFault {
-  const detail = `unknown field ${name.slice(0, MAX_SHOWN)}; remove it`;
-  return { pointer: pointer.slice(0, MAX_SHOWN), code: 'unknown_field', detail };
+  const detail = `unknown field ${name.slice(0, MAX_SHOWN_LENGTH)}; remove it`;
+  return { pointer: pointer.slice(0, MAX_SHOWN_LENGTH), code: 'unknown_field', detail };
 }
 
 function tooMany(faults: readonly InputFault[]): DomainError {

@@ -6,7 +6,7 @@ import { Logger } from '@nestjs/common';
 import type { Settings } from '../settings/settings.js';
 
 /** Time within which several file changes cause one reload, ms: certificate and key are written one after the other. */
-const SETTLE_MS = 250;
+const SETTLE_DELAY_MS = 250;
 
 interface Certificate extends SecureContextOptions {
   readonly cert: Buffer;
@@ -85,7 +85,7 @@ export class CertificateWatch {
 
   private soon(): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.reload(), SETTLE_MS).unref();
+    this.timer = setTimeout(() => this.reload(), SETTLE_DELAY_MS).unref();
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Number of entries above which every entry of a list or object is one piece; the entries of shorter ones are split further.
  */
-const MAX_WHOLE = 64;
+const MAX_WHOLE_ENTRIES = 64;
 
 type Container = readonly unknown[] | Readonly<Record<string, unknown>>;
 
@@ -9,12 +9,12 @@ type Container = readonly unknown[] | Readonly<Record<string, unknown>>;
 export function isLong(value: unknown): boolean {
   if (!isContainer(value)) return false;
   const entries: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
-  return entries.length > MAX_WHOLE || entries.some(isLong);
+  return entries.length > MAX_WHOLE_ENTRIES || entries.some(isLong);
 }
 
 /**
- * Yields the text of `JSON.stringify(value)` piece by piece. An entry of a list or object with more than `MAX_WHOLE` entries
- * is one piece.
+ * Yields the text of `JSON.stringify(value)` piece by piece. An entry of a list or object with more than
+ * `MAX_WHOLE_ENTRIES` entries is one piece.
  */
 export function* jsonPieces(value: unknown): Generator<string> {
   if (!isContainer(value)) {
@@ -23,7 +23,7 @@ export function* jsonPieces(value: unknown): Generator<string> {
   }
   const isList = Array.isArray(value);
   const entries = isList ? value.map((entry: unknown) => ['', entry] as const) : Object.entries(value);
-  const isWhole = entries.length > MAX_WHOLE;
+  const isWhole = entries.length > MAX_WHOLE_ENTRIES;
   let before = '';
   yield isList ? '[' : '{';
   for (const [name, entry] of entries) {

@@ -5,7 +5,7 @@ import { MAX_DEPTH } from './bodies/json-scan.js';
 import { MAX_FAULTS, trimmedTo, type Class } from './body-shape.js';
 import { plainText } from './validation-texts.js';
 
-const MAX_POINTER = 200;
+const MAX_POINTER_LENGTH = 200;
 
 /**
  * First character of a fault's pointer by the part of the request: JSON pointers for bodies, `?name` for query parameters.
@@ -92,10 +92,10 @@ function faultsOf(error: ValidationError, prefix: string): InputFault[] {
   const own = (kind ? [kind] : broken).map(([constraint, text]): InputFault => {
     const unknown = constraint === 'whitelistValidation';
     return {
-      pointer: pointer.slice(0, MAX_POINTER),
+      pointer: pointer.slice(0, MAX_POINTER_LENGTH),
       code: unknown ? 'unknown_field' : snakeCase(constraint),
       detail: unknown
-        ? `unknown field ${error.property.slice(0, MAX_POINTER)}; remove it`
+        ? `unknown field ${error.property.slice(0, MAX_POINTER_LENGTH)}; remove it`
         : plainText(error.property, text).slice(0, 500),
     };
   });

@@ -5,8 +5,8 @@ const SHOWN = new Set(
   `EIO all bucket chain chains channels cursor eventTypes exact from interval intervalMs lastEventId limit maxValue minValue
    mode protocol protocols snapshot since sort threshold to transport types window`.split(/\s+/),
 );
-const MAX_PATH = 1_000;
-const MAX_VALUE = 100;
+const MAX_PATH_LENGTH = 1_000;
+const MAX_VALUE_LENGTH = 100;
 const MAX_PARAMETERS = 30;
 
 /**
@@ -18,10 +18,10 @@ export function loggedAddress(url: string): string {
   const shown = [...new URLSearchParams(query)]
     .slice(0, MAX_PARAMETERS)
     .map(([name, value]) => shownParameter(name, value));
-  return redactEncoded(path.slice(0, MAX_PATH)) + (shown.length > 0 ? `?${shown.join('&')}` : '');
+  return redactEncoded(path.slice(0, MAX_PATH_LENGTH)) + (shown.length > 0 ? `?${shown.join('&')}` : '');
 }
 
 function shownParameter(name: string, value: string): string {
-  if (SHOWN.has(name)) return `${name}=${redactEncoded(value.slice(0, MAX_VALUE))}`;
+  if (SHOWN.has(name)) return `${name}=${redactEncoded(value.slice(0, MAX_VALUE_LENGTH))}`;
   return `${/^[A-Za-z]\w{0,31}$/.test(name) && !/^rta_/i.test(name) ? name : '…'}=***`;
 }

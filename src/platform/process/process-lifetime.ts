@@ -4,7 +4,7 @@ import { startFailure } from './start-failure.js';
 /**
  * Time within which a second signal is ignored, ms: npm forwards a Ctrl-C that the terminal has already sent to the process.
  */
-const ECHO_MS = 1_000;
+const SECOND_SIGNAL_DELAY_MS = 1_000;
 /** Longest time of a graceful end, ms; longer than any drain window. */
 const END_TIMEOUT_MS = 60_000;
 
@@ -80,7 +80,7 @@ export class ProcessLifetime {
     if (this.endedAt === undefined) {
       this.logger.log({ signal }, 'stopping; a second signal exits immediately');
       void this.end(0, signal);
-    } else if (Date.now() - this.endedAt > ECHO_MS) {
+    } else if (Date.now() - this.endedAt > SECOND_SIGNAL_DELAY_MS) {
       process.exit(signal === 'SIGINT' ? 130 : 143);
     }
   }

@@ -4,21 +4,21 @@ import { Worker, type IQueueBackend, type Job, type JobProgress, type Processor,
 import { storeIn } from './queue-store.js';
 
 /** Time after which a lock that its worker has not renewed expires, ms; another worker then runs the job again. */
-const LOCK_MS = 10_000;
+const LOCK_DURATION_MS = 10_000;
 /** Interval at which a worker looks for jobs whose lock has expired, ms. */
 const STALLED_INTERVAL_MS = 5_000;
 /** Number of expired locks after which a job is failed: the job has probably crashed its workers. */
 const MAX_STALLS = 5;
 /** Interval between attempts while the store is unavailable or returns errors, ms. */
-const RETRY_MS = 500;
-/** Longest wait of a stop for running jobs, ms. After `LOCK_MS`, other workers run the unfinished jobs again. */
+const RETRY_INTERVAL_MS = 500;
+/** Longest wait of a stop for running jobs, ms. After `LOCK_DURATION_MS`, other workers run the unfinished jobs again. */
 const CLOSE_TIMEOUT_MS = 8_000;
 
 const TIMING = {
-  lockDuration: LOCK_MS,
+  lockDuration: LOCK_DURATION_MS,
   stalledInterval: STALLED_INTERVAL_MS,
   maxStalledCount: MAX_STALLS,
-  runRetryDelay: RETRY_MS,
+  runRetryDelay: RETRY_INTERVAL_MS,
 };
 
 /** BullMQ worker for handlers without a result. A job runs at least once, so handlers must tolerate a repetition. */
@@ -65,7 +65,7 @@ export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProg
     try {
       return await super.moveToActive(token, name);
     } catch (error) {
-      if (!this.closing) await sleep(RETRY_MS);
+      if (!this.closing) await sleep(RETRY_INTERVAL_MS);
       throw error;
     }
   }

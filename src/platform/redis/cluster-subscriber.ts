@@ -4,7 +4,7 @@ import type { Cluster, Redis } from 'ioredis';
 /** Interval at which all subscriptions are repeated, ms. */
 const RESUBSCRIBE_INTERVAL_MS = 1_000;
 /** Delay before a connection that ended is replaced, ms. */
-const REPLACE_MS = 50;
+const REPLACE_DELAY_MS = 50;
 
 /** Hash tag in keys and channels for messages between processes; in a cluster they all belong to the same slot. */
 export const PODS_TAG = '{pods}';
@@ -101,7 +101,7 @@ export class ClusterSubscriber extends EventEmitter<Events> {
     for (const event of ['message', 'smessageBuffer']) connection.removeAllListeners(event);
     connection.disconnect();
     this.become('unavailable');
-    if (!this.closed) setTimeout(() => void this.ask(), REPLACE_MS).unref();
+    if (!this.closed) setTimeout(() => void this.ask(), REPLACE_DELAY_MS).unref();
   }
 
   private become(status: 'ready' | 'unavailable'): void {

@@ -9,19 +9,19 @@ import {
 import { PODS_TAG } from './cluster-subscriber.js';
 import { RedisConnections } from './redis-connections.js';
 
-const BEAT_INTERVAL_MS = 1_000;
+const HEARTBEAT_INTERVAL_MS = 1_000;
 /**
  * Time after its last heartbeat after which a process counts as ended, ms, by the clock of Redis, which all processes share.
  */
-export const SILENCE_MS = 5_000;
+export const SILENCE_TIMEOUT_MS = 5_000;
 /** Time for which ended processes stay listed, ms, so that others can remove their data. */
-const REMEMBERED_MS = 3_600_000;
+const ENDED_POD_TTL_MS = 3_600_000;
 
 /**
  * Heartbeat. KEYS: the sorted set of pods. ARGV: id of the pod, ms of silence after which a pod counts as ended, ms for
  * which a silent pod stays listed. Returns whether this pod had counted as ended, and the ids of the live pods.
  */
-const BEAT = `
+const HEARTBEAT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local before = redis.call('ZSCORE', KEYS[1], ARGV[1])
@@ -95,7 +95,7 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
     if (!this.redis.configured) return;
     this.unwatch = this.redis.onState((state) => void (state === 'up' && this.beat()));
     await this.beat();
-    this.timer = setInterval(() => void this.beat(), BEAT_INTERVAL_MS);
+    this.timer = setInterval(() => void this.beat(), HEARTBEAT_INTERVAL_MS);
   }
 
   /** Deregisters this process, so that the others need not wait 5 s until it counts as ended. */
@@ -121,7 +121,7 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
     try {
       const answer = await this.redis
         .commands()
-        .eval(BEAT, 1, this.seenKey, this.id, String(SILENCE_MS), String(REMEMBERED_MS));
+        .eval(HEARTBEAT, 1, this.seenKey, this.id, String(SILENCE_TIMEOUT_MS), String(ENDED_POD_TTL_MS));
       const [lapsed, present] = answer as [number, string[]];
       this.present = present.filter((id) => id !== this.id);
       if (lapsed === 1) for (const listener of this.lapses) listener();

@@ -18,7 +18,7 @@ import {
 export type RedisState = 'up' | 'unavailable' | 'off';
 
 /** Interval of the checks, ms: a server that hangs or refuses writes still has open connections. */
-const WATCH_MS = 1_000;
+const CHECK_INTERVAL_MS = 1_000;
 /**
  * Key of the write that each check tries. The write appends nothing and creates no key, but a server that refuses writes
  * refuses it.
@@ -137,7 +137,7 @@ export class RedisConnections implements OnApplicationShutdown {
     this.kindKnown = cluster !== undefined;
     this.use(cluster === true ? this.clusterClients(url) : singleClients(url));
     await this.firstAnswer();
-    this.watch = setInterval(() => void this.look(url), WATCH_MS);
+    this.watch = setInterval(() => void this.look(url), CHECK_INTERVAL_MS);
     this.watch.unref();
   }
 
@@ -179,7 +179,7 @@ export class RedisConnections implements OnApplicationShutdown {
       const timer = setTimeout(() => {
         if (this.current === 'unavailable') this.report();
         done();
-      }, WATCH_MS);
+      }, CHECK_INTERVAL_MS);
       const unsubscribe = this.onState((state) => state === 'up' && done());
     });
   }

@@ -4,7 +4,7 @@ import { ClusterSubscriber } from './cluster-subscriber.js';
 
 /** Longest wait for Redis, ms; the caller then uses its fallback. */
 export const REDIS_TIMEOUT_MS = 1_000;
-const MAX_RECONNECT_MS = 500;
+const MAX_RECONNECT_DELAY_MS = 500;
 /** Name of this application's connections in CLIENT LIST. */
 export const CONNECTION_NAME = 'defi-realtime';
 
@@ -18,7 +18,7 @@ export interface RedisClients {
   readonly shards?: ClusterSubscriber;
 }
 
-const reconnectDelay = (attempt: number): number => Math.min(attempt * 50, MAX_RECONNECT_MS);
+const reconnectDelay = (attempt: number): number => Math.min(attempt * 50, MAX_RECONNECT_DELAY_MS);
 
 /** Parses a URL such as `rediss://user:password@cache:6380/2`. */
 function target(url: string): RedisOptions {

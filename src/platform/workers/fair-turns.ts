@@ -17,7 +17,7 @@ interface FairTurnsOptions {
 }
 
 /** Spent CPU time up to which an idle key is removed, ms. */
-const NEGLIGIBLE_MS = 1;
+const NEGLIGIBLE_CPU_MS = 1;
 /** Time in which half of a key's spent time decays, ms. */
 const HALF_LIFE_MS = 30_000;
 
@@ -123,14 +123,14 @@ export class FairTurns {
   }
 
   private forget(key: string, account: Account): void {
-    if (isIdle(account) && account.spent <= NEGLIGIBLE_MS) this.accounts.delete(key);
+    if (isIdle(account) && account.spent <= NEGLIGIBLE_CPU_MS) this.accounts.delete(key);
   }
 
   /** Removes keys that have been idle for long when a key is added, so that the map does not grow with every key. */
   private sweep(now: number): void {
     if (this.accounts.size < 1_000) return;
     for (const [key, account] of this.accounts) {
-      if (isIdle(account) && decayed(account, now) <= NEGLIGIBLE_MS) this.accounts.delete(key);
+      if (isIdle(account) && decayed(account, now) <= NEGLIGIBLE_CPU_MS) this.accounts.delete(key);
     }
   }
 }

@@ -11,8 +11,8 @@ import { workerTask, type WorkerTask } from './worker-task.js';
 
 /** Number of threads; at least two, so that long tasks of one user leave a thread for short tasks of others. */
 const THREADS = Math.max(2, availableParallelism());
-const MAX_WAITING_OF_KEY = 32;
-const MAX_WAITING = 2_000;
+const MAX_WAITING_TASKS_OF_KEY = 32;
+const MAX_WAITING_TASKS = 2_000;
 /** Heap size above which a task and its thread are ended, MB. */
 const MAX_HEAP_MB = 160;
 /** Size of the young generation of a thread's heap, MB; V8's default is three times as large. */
@@ -20,7 +20,7 @@ const MAX_YOUNG_MB = 16;
 /** Idle time after which a thread ends, ms. */
 const IDLE_TIMEOUT_MS = 60_000;
 /** Retry delay sent to a caller when too many tasks wait, ms. */
-const BUSY_RETRY_MS = 2_000;
+const BUSY_RETRY_DELAY_MS = 2_000;
 
 const RUNNER = workerTask<TaskCall, TaskResult>(import.meta.url, './task-runner', 'default', {
   lane: 'short',
@@ -68,8 +68,8 @@ export class WorkerPool implements OnApplicationShutdown {
   });
   private readonly turns = new FairTurns({
     slots: THREADS,
-    maxWaitingOfKey: MAX_WAITING_OF_KEY,
-    maxWaiting: MAX_WAITING,
+    maxWaitingOfKey: MAX_WAITING_TASKS_OF_KEY,
+    maxWaiting: MAX_WAITING_TASKS,
   });
   private readonly budgets = new WeakMap<object, CpuBudget>();
   private readonly seconds: Counter;
@@ -154,7 +154,7 @@ export class WorkerPool implements OnApplicationShutdown {
       signal?.addEventListener('abort', leave, { once: true });
       if (this.turns.add(work, Date.now())) return;
       signal?.removeEventListener('abort', leave);
-      reject(this.refused(task, 'queue', BUSY_RETRY_MS));
+      reject(this.refused(task, 'queue', BUSY_RETRY_DELAY_MS));
     });
   }
 

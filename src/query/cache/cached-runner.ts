@@ -16,17 +16,17 @@ interface CachedAnswer {
 }
 
 /** Time for which a query that exceeded a limit of size or time is refused without another run, ms. */
-const REFUSED_MS = 30_000;
-const MAX_REFUSED = 1_000;
+const REFUSAL_TTL_MS = 30_000;
+const MAX_REFUSALS = 1_000;
 
 /**
  * Runs a query once for all simultaneous requests, and not at all if its result is cached and nothing it depends on has
- * changed. A query that exceeds a limit only at run time is run once and then refused for `REFUSED_MS`.
+ * changed. A query that exceeds a limit only at run time is run once and then refused for `REFUSAL_TTL_MS`.
  */
 @Injectable()
 export class CachedRunner {
   private readonly flights = new SingleFlight<QueryResult>();
-  private readonly refused = new LRUCache<string, DomainError>({ max: MAX_REFUSED, ttl: REFUSED_MS });
+  private readonly refused = new LRUCache<string, DomainError>({ max: MAX_REFUSALS, ttl: REFUSAL_TTL_MS });
 
   constructor(
     private readonly runner: QueryRunner,

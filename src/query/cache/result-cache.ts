@@ -10,7 +10,7 @@ import type { QueryResult } from '../execution/query-runner.js';
  * Longest lifetime of a result, ms. It bounds the age of values that were never published, whose changes do not change the
  * version.
  */
-const LIFETIME_MS = 4_500;
+const RESULT_TTL_MS = 4_500;
 /** Maximum size of results in this process, including the texts of their pages, bytes. */
 const MEMORY_BYTES = 64_000_000;
 /** Largest result that is stored in Redis, bytes; fetching a larger one would take as long as running the query. */
@@ -29,7 +29,7 @@ export type CacheState = 'hit' | 'miss' | 'off';
  */
 @Injectable()
 export class ResultCache {
-  private readonly memory = new LRUCache<string, QueryResult>({ maxSize: MEMORY_BYTES, ttl: LIFETIME_MS });
+  private readonly memory = new LRUCache<string, QueryResult>({ maxSize: MEMORY_BYTES, ttl: RESULT_TTL_MS });
   private readonly hits: Counter;
   private readonly misses: Counter;
 
@@ -63,7 +63,7 @@ export class ResultCache {
 
   /** Stores a result. `startedAt`: `performance.now()` when its reading began; its age is counted from then. */
   keep(key: string, result: QueryResult, startedAt: number): void {
-    const ttl = Math.floor(LIFETIME_MS - (performance.now() - startedAt));
+    const ttl = Math.floor(RESULT_TTL_MS - (performance.now() - startedAt));
     if (ttl <= 0) return;
     const size = sizeOf(result);
     this.memory.set(key, result, { ttl, size });
@@ -86,7 +86,7 @@ export class ResultCache {
       if (text === null || left <= 0) return undefined;
       const packed = JSON.parse(text) as Omit<QueryResult, 'rows'> & { rows: PackedRows };
       const result = { ...packed, rows: ResultRows.unpack(packed.rows) };
-      this.memory.set(key, result, { ttl: Math.min(left, LIFETIME_MS), size: sizeOf(result) });
+      this.memory.set(key, result, { ttl: Math.min(left, RESULT_TTL_MS), size: sizeOf(result) });
       return result;
     } catch {
       return undefined;

@@ -7,13 +7,13 @@ import { LlamaLookups } from './llama-lookups.js';
 
 /** Maximum number of cached answers; each has some MB at most (`/protocols` with 6,000 protocols has 4 MB). */
 const MAX_ANSWERS = 200;
-const PRESENT_MS = 1_000;
+const PRESENT_TTL_MS = 1_000;
 /**
  * Time for which histories are cached, as a multiple of the time that their computation took: from some milliseconds to a
  * second.
  */
-const KEPT_PER_WORK = 20;
-const MAX_KEPT_MS = 30_000;
+const TTL_PER_WORK = 20;
+const MAX_TTL_MS = 30_000;
 
 /**
  * Caches answers for at most the time in their cache headers, so that large ones are not built for every client: 6,000
@@ -30,8 +30,8 @@ export class LlamaAnswers {
     fetchMethod: async (_key, _stale, { context, options }) => {
       const startedAt = performance.now();
       const answer = await context();
-      const kept = Math.max(PRESENT_MS, KEPT_PER_WORK * (performance.now() - startedAt));
-      options.ttl = Math.min(options.ttl ?? PRESENT_MS, kept);
+      const kept = Math.max(PRESENT_TTL_MS, TTL_PER_WORK * (performance.now() - startedAt));
+      options.ttl = Math.min(options.ttl ?? PRESENT_TTL_MS, kept);
       return answer;
     },
   });
@@ -39,12 +39,12 @@ export class LlamaAnswers {
   constructor(private readonly lookups: LlamaLookups) {}
 
   protocols(): Promise<LlamaProtocol[]> {
-    return this.keep('protocols', PRESENT_MS, () => this.lookups.protocols());
+    return this.keep('protocols', PRESENT_TTL_MS, () => this.lookups.protocols());
   }
 
   protocol(name: string): Promise<LlamaProtocolHistory> {
     const slug = slugOf(name);
-    return this.keep(`protocol ${slug}`, MAX_KEPT_MS, () => this.lookups.protocol(slug));
+    return this.keep(`protocol ${slug}`, MAX_TTL_MS, () => this.lookups.protocol(slug));
   }
 
   tvl(name: string): number {
@@ -52,11 +52,11 @@ export class LlamaAnswers {
   }
 
   chains(): Promise<LlamaChain[]> {
-    return this.keep('chains', PRESENT_MS, () => this.lookups.chains());
+    return this.keep('chains', PRESENT_TTL_MS, () => this.lookups.chains());
   }
 
   history(chain?: string): Promise<LlamaChainPoint[]> {
-    return this.keep(`history ${chain ?? ''}`, MAX_KEPT_MS, () => this.lookups.history(chain));
+    return this.keep(`history ${chain ?? ''}`, MAX_TTL_MS, () => this.lookups.history(chain));
   }
 
   /**

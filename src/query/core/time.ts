@@ -1,7 +1,7 @@
 import { parseTime } from '../../platform/clock/read-time.js';
 import type { Bucket } from './ast.js';
 
-const MINUTE = 60_000;
+const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
@@ -10,8 +10,8 @@ const FIRST_MONDAY = 4 * DAY_MS;
 
 /** Lengths of buckets; months have no fixed length. */
 const LENGTHS: Readonly<Record<Exclude<Bucket, '1mo'>, number>> = {
-  '5m': 5 * MINUTE,
-  '15m': 15 * MINUTE,
+  '5m': 5 * MINUTE_MS,
+  '15m': 15 * MINUTE_MS,
   '1h': HOUR_MS,
   '4h': 4 * HOUR_MS,
   '1d': DAY_MS,

@@ -7,7 +7,7 @@ import { Arrivals } from './arrivals.js';
 import { QueryPool, SPARE_CONNECTIONS } from './query-pool.js';
 
 /** Longest wait of a query, ms; a query that would wait longer is refused. A third of its 30 s then remains for running. */
-const MAX_WAIT_MS = 20_000;
+const WAIT_TIMEOUT_MS = 20_000;
 const MAX_QUEUE_LENGTH = 2_000;
 /**
  * Length of a turn, ms. While changes arrive, fewer queries run at the same time; a query that runs longer than a turn no
@@ -17,7 +17,7 @@ const MAX_TURN_MS = 2_000;
 /** Fixed cost of a query for planning and the round trip, in rows. */
 const EVERY_QUERY_ROWS = 3_000;
 /** Factor by which the weight of past queries decreases with each query that ends. */
-const KEPT = 0.95;
+const DECAY = 0.95;
 
 type Class = 'light' | 'heavy';
 
@@ -62,8 +62,8 @@ class Pace {
   ) {}
 
   note(rows: number, ms: number): void {
-    this.ms = KEPT * this.ms + ms;
-    this.rows = KEPT * this.rows + rows;
+    this.ms = DECAY * this.ms + ms;
+    this.rows = DECAY * this.rows + rows;
   }
 
   msOf(rows: number): number {
@@ -130,7 +130,7 @@ export class Admission {
   ): Promise<T> {
     const kind = cost.heavy ? 'heavy' : 'light';
     const rows = cost.rows + EVERY_QUERY_ROWS;
-    const turn = await this.turn({ kind, rows, key }, Math.min(waitMs, MAX_WAIT_MS), signal);
+    const turn = await this.turn({ kind, rows, key }, Math.min(waitMs, WAIT_TIMEOUT_MS), signal);
     const startedAt = performance.now();
     try {
       return await work();

@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { EventFeed } from '../../events/index.js';
 
 /** Time after the last change for which changes count as arriving, ms. */
-const FLOW_MS = 250;
+const ARRIVAL_WINDOW_MS = 250;
 
 /** Whether changes are currently arriving, which queries must not delay. */
 @Injectable()
@@ -15,7 +15,7 @@ export class Arrivals implements OnApplicationShutdown {
   }
 
   get flow(): boolean {
-    return performance.now() - this.lastAt < FLOW_MS;
+    return performance.now() - this.lastAt < ARRIVAL_WINDOW_MS;
   }
 
   onApplicationShutdown(): void {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** Priority that is clearly below that of other processes, but still gets CPU time. */
 const NICENESS = constants.priority.PRIORITY_BELOW_NORMAL;
 /** Delays between attempts, ms: Linux accepts one change of a session's priority per 100 ms from users other than root. */
-const RETRY_MS = [0, 150, 300, 600];
+const RETRY_DELAYS_MS = [0, 150, 300, 600];
 
 /**
  * Lowers the priority of a PostgreSQL backend on this machine, so that a long query does not occupy a core that other
@@ -19,7 +19,7 @@ export async function giveWay(pid: number): Promise<void> {
     return;
   }
   if (process.platform !== 'linux') return;
-  for (const wait of RETRY_MS) {
+  for (const wait of RETRY_DELAYS_MS) {
     await sleep(wait, undefined, { ref: false });
     try {
       writeFileSync(`/proc/${pid}/autogroup`, String(NICENESS));

@@ -4,7 +4,7 @@ import { Clock } from '../../platform/clock/clock.js';
 import { eachInSlices } from '../../platform/loop/slices.js';
 import type { KnownNames } from '../core/warnings.js';
 
-const KEPT_MS = 5_000;
+const NAMES_TTL_MS = 5_000;
 /** Events whose names have data from then on. */
 const VALUE_EVENTS: ReadonlySet<string> = new Set(['tvl_baseline', 'tvl_change', 'price_baseline', 'price_change']);
 
@@ -58,7 +58,7 @@ export class PresentNames implements OnApplicationShutdown {
   async all(): Promise<KnownNames | undefined> {
     if (this.published.loadedAt === 0) return undefined;
     const now = this.clock.now();
-    if (this.names === undefined || now - this.gatheredAt > KEPT_MS) {
+    if (this.names === undefined || now - this.gatheredAt > NAMES_TTL_MS) {
       this.names = this.gather();
       this.gatheredAt = now;
     }

@@ -32,7 +32,7 @@ export const SPARE_CONNECTIONS = 2;
  * Time limit below which a connection is replaced after its query, ms: changing the limit for the next query could take
  * longer than this limit.
  */
-const BRIEF_MS = 1_000;
+const BRIEF_LIMIT_MS = 1_000;
 /**
  * Maximum number of prepared statements per connection. A connection keeps them until it ends, so above this number it is
  * replaced.
@@ -130,7 +130,7 @@ export class QueryPool implements OnApplicationShutdown {
       throw explained(error);
     } finally {
       signal.removeEventListener('abort', leave);
-      if (!broken) client.release(session.prepared.size > MAX_PREPARED || Number(session.limit) < BRIEF_MS);
+      if (!broken) client.release(session.prepared.size > MAX_PREPARED || Number(session.limit) < BRIEF_LIMIT_MS);
     }
   }
 

@@ -25,7 +25,7 @@ interface FactsRow {
 }
 
 /** Time for which the facts are cached, ms; the oldest single values are dropped rarely, and costs are estimates. */
-const REFRESH_MS = 30_000;
+const FACTS_TTL_MS = 30_000;
 
 /** Smallest size of a row of an aggregate and of a single value on a page, including header and pointer, bytes. */
 const AGGREGATE_BYTES = 100;
@@ -46,7 +46,7 @@ export class StoredFactsReader {
 
   read(): Promise<StoredFacts> {
     const now = this.clock.now();
-    if (this.facts === undefined || now - this.readAt > REFRESH_MS) {
+    if (this.facts === undefined || now - this.readAt > FACTS_TTL_MS) {
       this.readAt = now;
       const facts = this.ask();
       this.facts = facts;

@@ -23,14 +23,14 @@ import { RowWatch } from './row-watch.js';
 
 const DEFAULT_INTERVAL_MS = 250;
 /** Interval at which due queries are started and results are sent, ms. The timer runs only while there is such work. */
-const BEAT_INTERVAL_MS = 20;
+const WORK_INTERVAL_MS = 20;
 /**
  * Interval of checks for changes that are too small to be events, ms; they must be visible within 5 s, including the time of
  * a run.
  */
 const ROWS_INTERVAL_MS = 2_000;
 /** Interval of runs for answers that change with time alone, ms. */
-const TIME_REFRESH_MS = 60_000;
+const TIME_REFRESH_INTERVAL_MS = 60_000;
 
 /**
  * Live queries. Each distinct query runs at most once per interval for all its followers, and only if an event can have
@@ -165,14 +165,14 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
 
   /** Called at each tick of the log (one every 10 s), its only clock. */
   private refreshMoving(now: number): void {
-    if (now - this.refreshedAt < TIME_REFRESH_MS) return;
+    if (now - this.refreshedAt < TIME_REFRESH_INTERVAL_MS) return;
     this.refreshedAt = now;
     for (const live of this.queries.values()) if (live.dependencies.movesWithTime) this.touch(live, now);
   }
 
   private await(live: LiveQuery): void {
     this.pending.add(live);
-    this.beat ??= setInterval(() => this.work(), BEAT_INTERVAL_MS);
+    this.beat ??= setInterval(() => this.work(), WORK_INTERVAL_MS);
   }
 
   /** Sends available results and starts due queries, fairly among keys. */

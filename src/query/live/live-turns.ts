@@ -4,7 +4,7 @@ import type { LiveQuery } from './live-query.js';
 /** Maximum number of live queries of one key that run at the same time; one connection always remains for other keys. */
 const MAX_OF_KEY = LIVE_AT_ONCE - 1;
 /** Share of a key's used time that is forgotten at each turn of any key. */
-const FORGOTTEN = 0.02;
+const FORGOTTEN_SHARE = 0.02;
 
 /**
  * Order in which due live queries run: those without a first result before refreshes, then those of the key that has used
@@ -43,7 +43,7 @@ export class LiveTurns {
     else this.running.set(key, left);
     for (const [other, used] of this.used) {
       if (used < 1) this.used.delete(other);
-      else this.used.set(other, used * (1 - FORGOTTEN));
+      else this.used.set(other, used * (1 - FORGOTTEN_SHARE));
     }
     this.used.set(key, (this.used.get(key) ?? 0) + ms);
   }

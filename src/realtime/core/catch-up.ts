@@ -37,7 +37,7 @@ export interface CatchUpWork {
 }
 
 /** Interval at which a replay checks whether a full link has drained, ms. */
-const DRAIN_POLL_MS = 5;
+const DRAIN_POLL_INTERVAL_MS = 5;
 
 /**
  * Replays the log to one session, from a past position up to the live position. During the replay the session receives no
@@ -211,7 +211,7 @@ export class CatchUp {
     const until = Math.max(this.deadline, this.host.elapsed() + this.host.limits.slowGraceMs);
     while (!this.session.ended && this.session.link.bufferedBytes() > this.host.limits.softMarkBytes) {
       if (this.host.elapsed() > until) return false;
-      await sleep(DRAIN_POLL_MS);
+      await sleep(DRAIN_POLL_INTERVAL_MS);
     }
     return true;
   }

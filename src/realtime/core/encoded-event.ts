@@ -14,7 +14,7 @@ const KEPT_BYTES = 32 * 1024 * 1024;
  * finds its first entry by skipping all entries deleted before: removing one at a time took 2 % of a core at 1,000
  * changes a second.
  */
-const FORGET_TO = 0.9;
+const SHARE_LEFT = 0.9;
 
 /**
  * Encoder of events in one dialect. A dialect must use one object, because frames are cached by the identity of this
@@ -193,7 +193,7 @@ export class EventEncoder {
     this.held += bytes;
     if (this.held <= this.room) return;
     for (const [event, oldest] of this.kept) {
-      if (this.held <= this.room * FORGET_TO || oldest === encoded) return;
+      if (this.held <= this.room * SHARE_LEFT || oldest === encoded) return;
       this.kept.delete(event);
       this.held -= oldest.bytes;
     }

@@ -3,7 +3,7 @@ import type { Session } from './session.js';
 /**
  * Length of one slot of the wheel, ms: heartbeats of many connections are spread over the period instead of sent at once.
  */
-const SLOT_MS = 100;
+const SLOT_DURATION_MS = 100;
 
 /** Visits every session once per period, from one shared timer. */
 export class HeartbeatWheel {
@@ -13,8 +13,8 @@ export class HeartbeatWheel {
   private next = 0;
 
   constructor(periodMs: number, now: number) {
-    this.slots = Array.from({ length: Math.max(1, Math.round(periodMs / SLOT_MS)) }, () => new Set());
-    this.lastTick = Math.floor(now / SLOT_MS);
+    this.slots = Array.from({ length: Math.max(1, Math.round(periodMs / SLOT_DURATION_MS)) }, () => new Set());
+    this.lastTick = Math.floor(now / SLOT_DURATION_MS);
   }
 
   add(session: Session): void {
@@ -32,7 +32,7 @@ export class HeartbeatWheel {
 
   /** Returns the sessions that became due since the last call, each at most once. */
   due(now: number): Session[] {
-    const tick = Math.floor(now / SLOT_MS);
+    const tick = Math.floor(now / SLOT_DURATION_MS);
     const steps = Math.min(tick - this.lastTick, this.slots.length);
     this.lastTick = tick;
     const due: Session[] = [];

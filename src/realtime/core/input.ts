@@ -1,9 +1,9 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
 
 /** Maximum number of entries in one list of a filter; longer lists must be split into several subscriptions. */
-const LIST_LIMIT = 500;
+const MAX_LIST_ENTRIES = 500;
 /** Longest name of a protocol, chain, token or channel, characters. */
-const NAME_LIMIT = 160;
+const MAX_NAME_LENGTH = 160;
 
 export function invalid(field: string, detail: string): DomainError {
   if (field === '') return new DomainError('invalid_request', detail);
@@ -31,7 +31,11 @@ export class Input {
     private readonly maxNames: number,
   ) {}
 
-  static of(value: unknown, known: readonly string[], { path = '', maxNames = LIST_LIMIT }: InputOptions = {}): Input {
+  static of(
+    value: unknown,
+    known: readonly string[],
+    { path = '', maxNames = MAX_LIST_ENTRIES }: InputOptions = {},
+  ): Input {
     const values = new Map(entriesOf(value, path));
     for (const name of values.keys()) {
       if (!known.includes(name)) throw invalid(path + name.slice(0, 64), `is unknown; allowed: ${known.join(', ')}`);
@@ -41,7 +45,7 @@ export class Input {
 
   /** Reads the named fields of an object and ignores all others. */
   static partOf(value: unknown, names: readonly string[]): Input {
-    return new Input(new Map(entriesOf(value, '').filter(([name]) => names.includes(name))), '', LIST_LIMIT);
+    return new Input(new Map(entriesOf(value, '').filter(([name]) => names.includes(name))), '', MAX_LIST_ENTRIES);
   }
 
   has(name: string): boolean {
@@ -53,7 +57,7 @@ export class Input {
     return this.values.get(name);
   }
 
-  text(name: string, maxLength = NAME_LIMIT): string | undefined {
+  text(name: string, maxLength = MAX_NAME_LENGTH): string | undefined {
     const value = this.values.get(name);
     if (value === undefined) return undefined;
     if (typeof value !== 'string' || !isText(value, maxLength)) {
@@ -99,8 +103,8 @@ export class Input {
       throw this.fault(name, `must be a list of 1 to ${this.maxNames} names`);
     }
     return value.map((entry: unknown, index) => {
-      if (typeof entry === 'string' && isText(entry, NAME_LIMIT)) return entry;
-      throw this.fault(`${name}/${index}`, `must be a name of 1 to ${NAME_LIMIT} characters`);
+      if (typeof entry === 'string' && isText(entry, MAX_NAME_LENGTH)) return entry;
+      throw this.fault(`${name}/${index}`, `must be a name of 1 to ${MAX_NAME_LENGTH} characters`);
     });
   }
 

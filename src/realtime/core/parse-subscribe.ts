@@ -15,7 +15,7 @@ const OPTION_FIELDS = ['since', 'snapshot', 'mode', 'intervalMs'];
 const BODY_FIELDS = ['type', 'channel', 'all', 'query', ...FILTER_FIELDS, ...OPTION_FIELDS];
 const UPDATE_FIELDS = ['id', 'type', 'channel', 'filters', 'mode', 'intervalMs', ...FILTER_FIELDS];
 /** Maximum number of bodies in one `subscribe` call; they are one change with one replay. */
-const BODY_LIMIT = 100;
+const MAX_BODIES = 100;
 
 interface SubscribeCall {
   requests: SubscriptionRequest[];
@@ -25,8 +25,8 @@ interface SubscribeCall {
 /** Parses the argument of `subscribe` on Socket.IO: one body, or an array of them. */
 export function parseSubscribe(argument: unknown): SubscribeCall {
   const bodies: readonly unknown[] = Array.isArray(argument) ? argument : [argument];
-  if (bodies.length === 0 || bodies.length > BODY_LIMIT) {
-    throw invalid('', `The argument of subscribe must be one body or an array of 1 to ${BODY_LIMIT}.`);
+  if (bodies.length === 0 || bodies.length > MAX_BODIES) {
+    throw invalid('', `The argument of subscribe must be one body or an array of 1 to ${MAX_BODIES}.`);
   }
   const options: SubscribeOptions = {};
   const requests = bodies.map((body) => {

@@ -64,9 +64,9 @@ const BESIDE_QUERY = ['channels', 'filters', 'all', 'snapshot'];
 const FILTER_FIELDS = FIELDS.toSorted(
   (a, b) => Number(a.condition === 'threshold') - Number(b.condition === 'threshold'),
 ).map((field) => spellingOf(field, 'webSocket'));
-const ID_LIMIT = 128;
+const MAX_ID_LENGTH = 128;
 /** Maximum length of a key or token, characters; signed tokens are longer than keys. */
-const SECRET_LIMIT = 8_192;
+const MAX_SECRET_LENGTH = 8_192;
 
 /**
  * Reads the `id` of any message, so that a refusal can include it. Never throws. Numbers that JSON cannot represent
@@ -75,7 +75,7 @@ const SECRET_LIMIT = 8_192;
 export function messageId(value: unknown): MessageId | undefined {
   if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
   const { id } = value;
-  if (typeof id === 'string') return id.length <= ID_LIMIT ? id : undefined;
+  if (typeof id === 'string') return id.length <= MAX_ID_LENGTH ? id : undefined;
   return typeof id === 'number' && Number.isSafeInteger(id) ? id : undefined;
 }
 
@@ -85,7 +85,7 @@ export function parseMessage(value: unknown): ClientMessage {
   const input = Input.of(value, [...ENVELOPE, ...MESSAGE_FIELDS[type]]);
   const id = messageId(value);
   if (input.has('id') && id === undefined)
-    throw input.fault('id', `must be a whole number up to 2^53 - 1, or a text of at most ${ID_LIMIT} characters`);
+    throw input.fault('id', `must be a whole number up to 2^53 - 1, or a text of at most ${MAX_ID_LENGTH} characters`);
   return { ...(id === undefined ? {} : { id }), ...bodyOf(type, input) };
 }
 
@@ -107,7 +107,7 @@ function bodyOf(type: MessageType, input: Input): ClientMessage {
     case 'authenticate':
       return {
         type,
-        apiKey: required(input, 'apiKey', input.text('apiKey', SECRET_LIMIT)),
+        apiKey: required(input, 'apiKey', input.text('apiKey', MAX_SECRET_LENGTH)),
         since: input.text('since', 40),
       };
     case 'ping':

@@ -11,7 +11,7 @@ import { roomsOf } from '../core/rooms.js';
 import type { Session } from '../core/session.js';
 import { RegistryStore, type Entry } from './registry-store.js';
 
-const TICK_MS = 1_000;
+const TICK_INTERVAL_MS = 1_000;
 /** Minimum time between two writes of an active connection, ms. */
 const ACTIVITY_INTERVAL_MS = 2_000;
 /** Interval at which every connection is written again, ms; without that its entry would expire after a minute. */
@@ -48,7 +48,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, BeforeApplica
     });
     this.timer = setInterval(() => {
       this.working ??= this.tick().finally(() => (this.working = undefined));
-    }, TICK_MS);
+    }, TICK_INTERVAL_MS);
   }
 
   async beforeApplicationShutdown(): Promise<void> {

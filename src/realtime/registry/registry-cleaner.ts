@@ -7,7 +7,7 @@ const CHECK_INTERVAL_MS = 5_000;
  * Time without a sign of life after which a process counts as dead, ms: longer than a process is likely to stall. A
  * process that recovers writes all its entries again.
  */
-const SILENT_MS = 15_000;
+const SILENCE_TIMEOUT_MS = 15_000;
 
 /**
  * Removes the entries of dead processes within 25 s, whichever process notices first. Two concurrent cleanings have the same
@@ -26,7 +26,7 @@ export class RegistryCleaner implements OnApplicationBootstrap, OnApplicationShu
 
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => {
-      this.working ??= this.clean(SILENT_MS).finally(() => (this.working = undefined));
+      this.working ??= this.clean(SILENCE_TIMEOUT_MS).finally(() => (this.working = undefined));
     }, CHECK_INTERVAL_MS);
   }
 

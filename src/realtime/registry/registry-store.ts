@@ -4,13 +4,13 @@ import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import type { ConnectionInfo } from '../core/session-identity.js';
 
 /** Lifetime of an entry after its process last wrote it, s. */
-const KEPT_SECONDS = 60;
+const ENTRY_TTL_SECONDS = 60;
 /**
  * Lifetime of the list of a process's entries, s. Other processes use the list to remove the entries of a dead process.
  */
-const LIST_KEPT_SECONDS = 3_600;
+const LIST_TTL_SECONDS = 3_600;
 /** Number of commands per round trip. Other users of the Redis connection are served between two batches. */
-const BATCH = 500;
+const BATCH_SIZE = 500;
 
 type Command = readonly [name: string, ...values: string[]];
 
@@ -49,7 +49,7 @@ export class RegistryStore {
     const commands = records.flatMap((record) => this.writing(record));
     const all = this.redis.key('ws:connections');
     const list = this.listOf(this.pods.id);
-    commands.push(['expire', all, String(KEPT_SECONDS)], ['expire', list, String(LIST_KEPT_SECONDS)]);
+    commands.push(['expire', all, String(ENTRY_TTL_SECONDS)], ['expire', list, String(LIST_TTL_SECONDS)]);
     await this.send(commands);
   }
 
@@ -74,11 +74,11 @@ export class RegistryStore {
     const sets = [this.user(userId), ...rooms.map((room) => this.room(room))];
     return [
       ['hset', this.listOf(this.pods.id), id, JSON.stringify({ userId, rooms })],
-      ['set', this.redis.key(`connection:${id}`), JSON.stringify(record), 'EX', String(KEPT_SECONDS)],
+      ['set', this.redis.key(`connection:${id}`), JSON.stringify(record), 'EX', String(ENTRY_TTL_SECONDS)],
       ['sadd', this.redis.key('ws:connections'), id],
       ...sets.flatMap((set): Command[] => [
         ['sadd', set, id],
-        ['expire', set, String(KEPT_SECONDS)],
+        ['expire', set, String(ENTRY_TTL_SECONDS)],
       ]),
     ];
   }
@@ -95,8 +95,8 @@ export class RegistryStore {
 
   /** Sends commands separately: on a cluster their keys are in many slots, so the commands cannot share a pipeline. */
   private async send(commands: readonly Command[]): Promise<void> {
-    for (let from = 0; from < commands.length; from += BATCH) {
-      const batch = commands.slice(from, from + BATCH);
+    for (let from = 0; from < commands.length; from += BATCH_SIZE) {
+      const batch = commands.slice(from, from + BATCH_SIZE);
       const client = this.redis.commands();
       if (this.redis.clustered) await Promise.all(batch.map(([name, ...values]) => client.call(name, ...values)));
       else throwFirst(await client.pipeline(batch.map((command) => [...command])).exec());

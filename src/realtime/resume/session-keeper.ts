@@ -11,21 +11,22 @@ import { SessionStore, type SessionRow } from './session-store.js';
 /**
  * Time after the end of its connection within which a session can be continued, ms; `connected` tells clients this time.
  */
-export const KEPT_MS = 120_000;
+export const RESUME_WINDOW_MS = 120_000;
 /**
- * Additional time for which a session is stored after KEPT_MS, ms: the client's request to continue takes time to arrive.
+ * Additional time for which a session is stored after `RESUME_WINDOW_MS`, ms: the client's request to continue takes
+ * time to arrive.
  */
-const SLACK_MS = 15_000;
+const RESUME_GRACE_MS = 15_000;
 /**
  * Maximum time that an acknowledgement waits for its change to be stored, ms. If the database is unavailable, the change
  * is stored later.
  */
 const STORE_TIMEOUT_MS = 250;
 const RETRY_INTERVAL_MS = 1_000;
-const BEAT_INTERVAL_MS = 10_000;
+const STORE_INTERVAL_MS = 10_000;
 const SWEEP_INTERVAL_MS = 60_000;
 /** Maximum number of sessions per statement. */
-const BATCH = 500;
+const BATCH_SIZE = 500;
 /** Length of a statement's data from which no further session is added to it, characters. */
 const BATCH_LENGTH = 4_000_000;
 const TOKEN_BYTES = 18;
@@ -60,7 +61,7 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
   onApplicationBootstrap(): void {
     void this.beat();
     this.timers.push(
-      setInterval(() => void this.beat(), BEAT_INTERVAL_MS).unref(),
+      setInterval(() => void this.beat(), STORE_INTERVAL_MS).unref(),
       setInterval(() => void this.store.sweep().catch(() => undefined), SWEEP_INTERVAL_MS).unref(),
       setInterval(() => this.isFailing && void this.write(), RETRY_INTERVAL_MS).unref(),
     );
@@ -169,7 +170,7 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
       const rows = this.takeBatch();
       try {
         if (!this.isNoted) await this.noteProcess();
-        await this.store.write(this.pods.id, rows, KEPT_MS + SLACK_MS);
+        await this.store.write(this.pods.id, rows, RESUME_WINDOW_MS + RESUME_GRACE_MS);
         this.isFailing = false;
       } catch (error) {
         for (const row of rows) if (!this.dirty.has(row.token)) this.dirty.set(row.token, row);
@@ -187,7 +188,7 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
       rows.push(row);
       this.dirty.delete(token);
       size += row.kept?.length ?? 0;
-      if (rows.length >= BATCH || size >= BATCH_LENGTH) break;
+      if (rows.length >= BATCH_SIZE || size >= BATCH_LENGTH) break;
     }
     return rows;
   }

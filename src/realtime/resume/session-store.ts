@@ -13,7 +13,7 @@ export interface SessionRow {
 }
 
 /** Time after the last sign of life of a killed process within which its sessions can be continued, minutes. */
-const POD_MINUTES = 15;
+const POD_TIMEOUT_MINUTES = 15;
 
 const WRITE = `
 INSERT INTO realtime_sessions AS s (token, owner, pod, user_id, kept, ends_at)
@@ -30,11 +30,11 @@ USING unnest($1::text[], $2::text[]) AS given (token, owner) WHERE s.token = giv
 const CLAIM = `
 UPDATE realtime_sessions s SET owner = $3, pod = $4, ends_at = NULL
 WHERE token = $1 AND user_id = $2 AND (ends_at > now() OR (ends_at IS NULL AND (pod = $4 OR EXISTS (
-  SELECT FROM realtime_pods p WHERE p.pod = s.pod AND p.seen_at > now() - interval '${POD_MINUTES} min'))))
+  SELECT FROM realtime_pods p WHERE p.pod = s.pod AND p.seen_at > now() - interval '${POD_TIMEOUT_MINUTES} min'))))
 RETURNING kept`;
 const SWEEP = `
 DELETE FROM realtime_sessions s WHERE ends_at < now() OR (ends_at IS NULL AND NOT EXISTS (
-  SELECT FROM realtime_pods p WHERE p.pod = s.pod AND p.seen_at > now() - interval '${POD_MINUTES} min'))`;
+  SELECT FROM realtime_pods p WHERE p.pod = s.pod AND p.seen_at > now() - interval '${POD_TIMEOUT_MINUTES} min'))`;
 
 /**
  * Sessions in the database. Only the connection that holds a session may write it; a claim makes another connection the

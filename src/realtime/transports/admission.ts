@@ -10,7 +10,7 @@ import { ReturningKeys } from './returning-keys.js';
  * Delay suggested to clients that connect during a drain, ms: other processes can accept them at once, and a restart
  * takes about this long.
  */
-const RETRY_MS = { from: 1_000, to: 3_000 } as const;
+const RETRY_DELAY_MS = { from: 1_000, to: 3_000 } as const;
 
 /** Connection that is about to be counted. */
 interface Arrival {
@@ -130,18 +130,18 @@ function isRefusal(error: unknown): boolean {
 
 /** Returns the refusal during a drain. */
 export function draining(): DomainError {
-  const retryAfterMs = Math.floor(RETRY_MS.from + Math.random() * (RETRY_MS.to - RETRY_MS.from));
+  const retryAfterMs = Math.floor(RETRY_DELAY_MS.from + Math.random() * (RETRY_DELAY_MS.to - RETRY_DELAY_MS.from));
   return new DomainError('server_draining', 'The server is shutting down; reconnect.', { retryAfterMs });
 }
 
 function noGateway(): DomainError {
   return new DomainError('unavailable', 'This process accepts no clients (ROLE=worker); connect to a gateway.', {
-    retryAfterMs: RETRY_MS.to,
+    retryAfterMs: RETRY_DELAY_MS.to,
   });
 }
 
 function databaseUnavailable(): DomainError {
-  const retryAfterMs = RETRY_MS.from;
+  const retryAfterMs = RETRY_DELAY_MS.from;
   return new DomainError('unavailable', 'database unavailable; retrying in 1 s', { retryAfterMs });
 }
 

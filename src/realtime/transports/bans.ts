@@ -5,7 +5,7 @@ import { PodChannel } from '../../platform/redis/pod-channel.js';
 
 const MESSAGE = 'connection-banned';
 /** Time for which a key is refused from an address after an operator ended its connection with `final`, ms. */
-const BAN_MS = 60_000;
+const BAN_DURATION_MS = 60_000;
 
 /** Pairs of key and address that operators have ended with `final`, on every process. */
 @Injectable()
@@ -38,7 +38,7 @@ export class Bans {
   private note(keyId: string, address: string): void {
     const now = this.clock.elapsed();
     for (const [name, until] of this.until) if (until <= now) this.until.delete(name);
-    this.until.set(nameOf(keyId, address), now + BAN_MS);
+    this.until.set(nameOf(keyId, address), now + BAN_DURATION_MS);
   }
 }
 

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 
 /** Time for which the result of a check is reused, ms. */
-const VALID_MS = 500;
+const CHECK_TTL_MS = 500;
 /** Time after which a database that has not replied is considered unavailable, ms. */
 const PROBE_TIMEOUT_MS = 2_000;
 
@@ -16,7 +16,7 @@ export class DatabaseProbe {
 
   answers(): Promise<boolean> {
     const now = performance.now();
-    if (this.answer === undefined || now - this.askedAt > VALID_MS) {
+    if (this.answer === undefined || now - this.askedAt > CHECK_TTL_MS) {
       this.askedAt = now;
       this.answer = this.ask();
     }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-const USER_AGENT_LIMIT = 256;
+const MAX_USER_AGENT_LENGTH = 256;
 
 /** Returns the query of a request target, whatever the client wrote there. */
 export function queryOf(url: string | undefined): URLSearchParams {
@@ -8,5 +8,5 @@ export function queryOf(url: string | undefined): URLSearchParams {
 }
 
 export function userAgentOf(request: IncomingMessage): string | undefined {
-  return request.headers['user-agent']?.slice(0, USER_AGENT_LIMIT);
+  return request.headers['user-agent']?.slice(0, MAX_USER_AGENT_LENGTH);
 }

@@ -3,7 +3,7 @@ import { Clock } from '../../platform/clock/clock.js';
 
 /** Time after the end of a connection within which a new one of the same key and address counts as its return, ms. */
 const RETURN_MS = 60_000;
-const MAX_KNOWN = 50_000;
+const MAX_KNOWN_KEYS = 50_000;
 
 /**
  * Recently ended connections: as many new connections of the same key and address count as returns, not as new clients. A
@@ -26,7 +26,7 @@ export class ReturningKeys {
     ends.push(this.clock.elapsed());
     this.ends.delete(who);
     this.ends.set(who, ends);
-    if (this.ends.size > MAX_KNOWN) this.ends.delete(this.ends.keys().next().value ?? who);
+    if (this.ends.size > MAX_KNOWN_KEYS) this.ends.delete(this.ends.keys().next().value ?? who);
   }
 
   /**
@@ -48,7 +48,7 @@ export class ReturningKeys {
       return false;
     }
     const count = (this.presumed.get(who) ?? 0) + 1;
-    if (count === 1 && this.presumed.size >= MAX_KNOWN) return false;
+    if (count === 1 && this.presumed.size >= MAX_KNOWN_KEYS) return false;
     this.presumed.set(who, count);
     return most === 0 || count <= most;
   }

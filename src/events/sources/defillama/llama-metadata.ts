@@ -1,18 +1,18 @@
 import { isRecord, text } from './llama-fields.js';
 
 /** Maximum characters of a name, id or URL; maximum characters of a description; maximum entries of a list. */
-const MAX_WORD = 512;
-const MAX_PROSE = 4_096;
+const MAX_WORD_LENGTH = 512;
+const MAX_PROSE_LENGTH = 4_096;
 const MAX_ENTRIES = 50;
 
 type Reader = (value: unknown) => unknown;
 
-const word: Reader = (value) => (typeof value === 'number' ? String(value) : text(value, MAX_WORD));
-const prose: Reader = (value) => text(value, MAX_PROSE);
+const word: Reader = (value) => (typeof value === 'number' ? String(value) : text(value, MAX_WORD_LENGTH));
+const prose: Reader = (value) => text(value, MAX_PROSE_LENGTH);
 const words: Reader = (value) => {
   // A single name counts as a list of one.
   const entries: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const found = entries.map((entry) => text(entry, MAX_WORD)).filter((entry) => entry !== undefined);
+  const found = entries.map((entry) => text(entry, MAX_WORD_LENGTH)).filter((entry) => entry !== undefined);
   return found.length === 0 ? undefined : [...new Set(found)].slice(0, MAX_ENTRIES);
 };
 const seconds: Reader = (value) =>

@@ -1,22 +1,22 @@
 import type { HistoryPoint } from '../../history/history-backfill.js';
 import type { PriceSeries, SamplePack, TvlSeries } from './sample-pack.js';
 
-const HOUR_S = 3_600;
-const HISTORY_S = 30 * 24 * HOUR_S;
+const HOUR_SECONDS = 3_600;
+const HISTORY_S = 30 * 24 * HOUR_SECONDS;
 /** Number of protocols with a point per hour; the others have a point per half day in addition to the recorded ones. */
-const DENSE = 50;
-const DENSE_STEP_S = HOUR_S;
-const SPARSE_STEP_S = 12 * HOUR_S;
-const PRICE_STEP_S = HOUR_S;
+const HOURLY_PROTOCOLS = 50;
+const DENSE_STEP_S = HOUR_SECONDS;
+const SPARSE_STEP_S = 12 * HOUR_SECONDS;
+const PRICE_STEP_S = HOUR_SECONDS;
 /** Ages of the points needed for changes over an hour, a day and a week, seconds. */
-const REFERENCES_S = [HOUR_S, 24 * HOUR_S, 7 * 24 * HOUR_S];
+const REFERENCES_S = [HOUR_SECONDS, 24 * HOUR_SECONDS, 7 * 24 * HOUR_SECONDS];
 
 /**
  * Yields the 30 days of history before the playback began, about 210,000 points: the recordings played backwards from its
  * start, so that the values continue without a jump.
  */
 export function* sampleHistory(pack: SamplePack, begunAt: number): Generator<HistoryPoint> {
-  for (const [rank, series] of pack.tvl.entries()) yield* tvlHistory(series, begunAt, rank < DENSE);
+  for (const [rank, series] of pack.tvl.entries()) yield* tvlHistory(series, begunAt, rank < HOURLY_PROTOCOLS);
   for (const series of pack.prices) yield* priceHistory(series, begunAt);
 }
 

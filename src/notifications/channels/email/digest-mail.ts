@@ -3,7 +3,7 @@ import { namedLinks } from '../../core/message-body.js';
 import type { LinkedMessage, RenderedMessage } from '../../templates/templates.js';
 
 /** Maximum length of the titles in the mail's subject. */
-const MAX_TITLES = 120;
+const MAX_TITLES_LENGTH = 120;
 
 /**
  * Returns several messages as one mail. The texts of the messages are already rendered, so only the text around them is
@@ -22,7 +22,7 @@ export function digestMail(messages: readonly LinkedMessage[], unsubscribe: stri
   const titles = messages.map(({ subject }) => subject);
   const fallback = messages.find((message) => message.fallback !== undefined)?.fallback;
   return {
-    subject: `${messages.length} alerts: ${listedLine(titles, MAX_TITLES)}`,
+    subject: `${messages.length} alerts: ${listedLine(titles, MAX_TITLES_LENGTH)}`,
     text: `${texts.join('\n\n\n')}\n\nUnsubscribe: ${unsubscribe}`,
     html: `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${messages.length} alerts</title></head>
 <body style="margin:0;padding:24px;font:16px/1.5 system-ui,sans-serif;color:#1c1f24">${parts.join('\n')}

@@ -14,7 +14,7 @@ import { digestMail } from './digest-mail.js';
 import { MailTransport } from './mail-transport.js';
 
 /** Maximum length of lists in a mail, UTF-16 code units: enough for all items that a message has. */
-const LIST_ROOM = 40_000;
+const MAX_LIST_LENGTH = 40_000;
 
 /**
  * Sends mails over SMTP, as text and HTML. All mails except those about the account have one-click unsubscribe (RFC
@@ -87,7 +87,16 @@ export class EmailChannel extends NotificationChannel {
       return this.templates.render({ userId, template, type, data: {}, links: { confirm } });
     }
     const links: Record<string, string> = unsubscribe === '' ? {} : { unsubscribe };
-    return this.templates.render({ userId, template, type, data, links, createdAt, room: LIST_ROOM, linksInText });
+    return this.templates.render({
+      userId,
+      template,
+      type,
+      data,
+      links,
+      createdAt,
+      room: MAX_LIST_LENGTH,
+      linksInText,
+    });
   }
 }
 

@@ -6,9 +6,9 @@ import type { ServiceAccount } from './service-account.js';
 
 const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging';
 const GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
-const LIFE_SECONDS = 3_600;
+const TOKEN_LIFETIME_SECONDS = 3_600;
 /** Time before its expiry at which a token is renewed, ms, so that it does not expire during a request. */
-const MARGIN_MS = 60_000;
+const RENEWAL_MARGIN_MS = 60_000;
 const TOKEN_TIMEOUT_MS = 10_000;
 
 /** Access tokens of a service account: the current token is shared, and one request serves all waiting callers. */
@@ -37,7 +37,7 @@ export class GoogleAccess {
       .setIssuer(clientEmail)
       .setAudience(tokenUri)
       .setIssuedAt(issuedAt)
-      .setExpirationTime(issuedAt + LIFE_SECONDS)
+      .setExpirationTime(issuedAt + TOKEN_LIFETIME_SECONDS)
       .sign(await importPKCS8(privateKey, 'RS256'));
     const answer = await request(tokenUri, {
       method: 'POST',
@@ -53,7 +53,7 @@ export class GoogleAccess {
     if (answer.statusCode !== 200 || granted.access_token === undefined) {
       throw new Error(`no access token: ${answer.statusCode} ${granted.error ?? ''}`.trim());
     }
-    this.token = { text: granted.access_token, until: now + (granted.expires_in ?? 0) * 1_000 - MARGIN_MS };
+    this.token = { text: granted.access_token, until: now + (granted.expires_in ?? 0) * 1_000 - RENEWAL_MARGIN_MS };
     return granted.access_token;
   }
 }

@@ -1,7 +1,7 @@
 import type { ChannelDefinition } from './definition.js';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 const MAX_MAIL_LENGTH = 254;
 /**
@@ -26,7 +26,7 @@ export const EMAIL: ChannelDefinition = {
     byCode: false,
     data: (token, _code, seal) => ({ token: seal(token) }),
   },
-  retryWaitsMs: [MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR],
+  retryWaitsMs: [MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS, 4 * HOUR_MS],
   lanes: { main: { name: 'deliver-email', concurrency: 16 } },
   // As wide as the connections to the mail server, so that no mail waits there; a user leaves some of them to the others.
   turns: { most: 8, perReceiver: 4, perUser: 6 },

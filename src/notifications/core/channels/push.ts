@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { ChannelDefinition } from './definition.js';
 
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
 
 const FCM_TOKEN = /^[\w:.-]{20,2048}$/;
 const PUSH_REFERENCE = /^push:[\w-]{43}$/;
@@ -35,7 +35,7 @@ export const PUSH: ChannelDefinition = {
     byCode: true,
     data: (challenge, code) => ({ challenge, code }),
   },
-  retryWaitsMs: [10 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE],
+  retryWaitsMs: [10 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS],
   lanes: { main: { name: 'deliver-push', concurrency: 32 } },
   limits: {
     setting: 'webhookRate',

@@ -1,9 +1,9 @@
 import { HIDDEN, hookOf } from '../hook-forms.js';
 import type { ChannelDefinition } from './definition.js';
 
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
 
 /** Signed POSTs to users' endpoints, and to the hooks of chats and pagers. */
 export const WEBHOOK: ChannelDefinition = {
@@ -31,7 +31,16 @@ export const WEBHOOK: ChannelDefinition = {
     byCode: true,
     data: (challenge, code) => ({ challenge, code }),
   },
-  retryWaitsMs: [5 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR],
+  retryWaitsMs: [
+    5 * SECOND_MS,
+    MINUTE_MS,
+    5 * MINUTE_MS,
+    30 * MINUTE_MS,
+    2 * HOUR_MS,
+    5 * HOUR_MS,
+    10 * HOUR_MS,
+    10 * HOUR_MS,
+  ],
   lanes: {
     main: { name: 'deliver-webhook', concurrency: 100 },
     // Because responses may take 10 s, a few hundred dead endpoints would otherwise occupy all workers.

@@ -3,7 +3,7 @@ import type { Socket } from 'socket.io';
 import type { Caller, Credentials } from '../../../access/index.js';
 import { parseOffset, parseSince, type KeptSession, type ResumeOffset } from '../../core/kept-session.js';
 import type { ResumeTicket } from '../../core/session-identity.js';
-import { KEPT_MS, SessionKeeper } from '../../resume/session-keeper.js';
+import { RESUME_WINDOW_MS, SessionKeeper } from '../../resume/session-keeper.js';
 import { Admission } from '../admission.js';
 
 /** Admitted client with the session that it continues. */
@@ -44,7 +44,7 @@ export class SocketIoEntry {
       const kept = token === undefined ? undefined : await this.keeper.claim(token, caller.userId, socket.id);
       const ticket = {
         token: kept && token !== undefined ? token : this.keeper.newToken(),
-        forMs: KEPT_MS,
+        forMs: RESUME_WINDOW_MS,
         ...(offset === undefined ? {} : { offset: offset.text }),
       };
       return { caller, ticket, ...(kept && { kept }), ...(offset && { offset }) };

@@ -2,8 +2,8 @@
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 5_000;
 /** Time without a refusal after which the pauses of a key start again with the first, ms. */
-const FORGOTTEN_MS = 60_000;
-const MAX_KNOWN = 10_000;
+const RESET_DELAY_MS = 60_000;
+const MAX_KNOWN_KEYS = 10_000;
 
 interface Pause {
   ms: number;
@@ -23,11 +23,11 @@ export class RefusalPauses {
   next(key: string): { ms: number; isFirst: boolean } {
     const now = this.elapsed();
     const known = this.byKey.get(key);
-    const isFirst = known === undefined || now - known.at > FORGOTTEN_MS;
+    const isFirst = known === undefined || now - known.at > RESET_DELAY_MS;
     const ms = isFirst ? FIRST_PAUSE_MS : Math.min(known.ms * 2, MAX_PAUSE_MS);
     this.byKey.delete(key);
     this.byKey.set(key, { ms, at: now });
-    if (this.byKey.size > MAX_KNOWN) this.byKey.delete(this.byKey.keys().next().value ?? key);
+    if (this.byKey.size > MAX_KNOWN_KEYS) this.byKey.delete(this.byKey.keys().next().value ?? key);
     return { ms, isFirst };
   }
 }

@@ -9,10 +9,10 @@ import { commandOf, type ClientCommand } from './client-commands.js';
 import type { SocketIoLink } from './socketio-link.js';
 
 /** Number of refused messages per minute above which a client is disconnected. */
-const REFUSED_PER_MINUTE = 1_000;
+const MAX_REFUSED_PER_MINUTE = 1_000;
 const MINUTE_MS = 60_000;
 /** Maximum number of messages that wait for their limit check. */
-const WAITING_LIMIT = 2_000;
+const MAX_WAITING_MESSAGES = 2_000;
 
 type Callback = (answer: unknown) => void;
 
@@ -22,7 +22,7 @@ type Callback = (answer: unknown) => void;
  */
 export class SocketConnection {
   private static readonly logger = new Logger('SocketIo');
-  private readonly refused = new Budget(REFUSED_PER_MINUTE, MINUTE_MS);
+  private readonly refused = new Budget(MAX_REFUSED_PER_MINUTE, MINUTE_MS);
   private turn: Promise<void> = Promise.resolve();
   private waiting = 0;
 
@@ -36,7 +36,7 @@ export class SocketConnection {
   /** Receives any event of the client, known or not. */
   readonly receive = (name: unknown, ...args: unknown[]): void => {
     if (this.session.ended) return;
-    if (this.waiting >= WAITING_LIMIT) return this.session.close('limit_exceeded');
+    if (this.waiting >= MAX_WAITING_MESSAGES) return this.session.close('limit_exceeded');
     this.waiting++;
     this.turn = this.turn.then(() => this.begin(name, args));
   };

@@ -11,7 +11,7 @@ import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { Wire } from './wire.js';
 
 /** Time for a closing connection to read its last messages, ms. */
-const GOODBYE_MS = 2_000;
+const CLOSE_TIMEOUT_MS = 2_000;
 /**
  * Close reasons after which the client should reconnect: socket.io-client reconnects by itself when the transport ends,
  * but not after a disconnect packet.
@@ -105,6 +105,6 @@ export class SocketIoLink extends BatchedWriter implements ClientLink {
       this.sendMessage('error', { code, message: message ?? text, retryable: comesBack, cursor });
     }
     if (!comesBack) this.socket.disconnect();
-    else if (Wire.of(this.socket.conn).announceEnd(reason, message)) this.outlet.close(GOODBYE_MS);
+    else if (Wire.of(this.socket.conn).announceEnd(reason, message)) this.outlet.close(CLOSE_TIMEOUT_MS);
   }
 }

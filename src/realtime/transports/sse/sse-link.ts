@@ -10,7 +10,7 @@ import { closingOf } from '../closings.js';
 import { beginStream } from './stream-head.js';
 
 /** Time that a client has to read a closed stream to its end, ms. */
-const GOODBYE_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 10_000;
 const MESSAGE: MessageFormat = { build: ({ name, body }) => Buffer.from(sseMessage(name, { ...body })) };
 const BLOCK: FrameFormat = { build: (event) => Buffer.from(sseBlock(event)) };
 
@@ -93,7 +93,7 @@ export class SseLink extends BatchedWriter implements ClientLink {
     this.put(sseMessage(name, body));
     this.response.end();
     // A client that does not read never receives the end of the stream.
-    const cut = setTimeout(() => this.response.destroy(), GOODBYE_MS).unref();
+    const cut = setTimeout(() => this.response.destroy(), CLOSE_TIMEOUT_MS).unref();
     this.response.once('close', () => clearTimeout(cut));
   }
 

@@ -21,12 +21,12 @@ const AUTHENTICATION_CHECKS = 10;
  */
 const SILENT_CHECKS = 30;
 const MINUTE_MS = 60_000;
-const MALFORMED_PER_MINUTE = 20;
-const REFUSED_PER_MINUTE = 100;
+const MAX_MALFORMED_PER_MINUTE = 20;
+const MAX_REFUSED_PER_MINUTE = 100;
 /** Messages, and their bytes, that may wait for the one being answered. From the first mark on the socket is not read. */
-const PAUSE_AT = 32;
+const PAUSE_AT_MESSAGES = 32;
 const PAUSE_AT_BYTES = 64 * 1024;
-const WAITING_LIMIT = 1_024;
+const MAX_WAITING_MESSAGES = 1_024;
 const BYTE_ORDER_MARK = '\uFEFF';
 
 export interface ConnectionOrigin {
@@ -40,8 +40,8 @@ export interface ConnectionOrigin {
 /** Client of the plain WebSocket API: its messages are answered one after the other, in order of arrival. */
 export class WebSocketConnection {
   private static readonly logger = new Logger('PlainWebSocket');
-  private readonly malformed = new Budget(MALFORMED_PER_MINUTE, MINUTE_MS);
-  private readonly refused = new Budget(REFUSED_PER_MINUTE, MINUTE_MS);
+  private readonly malformed = new Budget(MAX_MALFORMED_PER_MINUTE, MINUTE_MS);
+  private readonly refused = new Budget(MAX_REFUSED_PER_MINUTE, MINUTE_MS);
   private readonly waiting: Buffer[] = [];
   private waitingBytes = 0;
   private working = false;
@@ -74,10 +74,10 @@ export class WebSocketConnection {
   receive(data: Buffer, isBinary: boolean): void {
     this.recordInput();
     if (isBinary) return this.close('malformed', 'Binary frames are not supported; send JSON as text.');
-    if (this.waiting.length >= WAITING_LIMIT) return this.close('limit_exceeded', 'Too many messages at once.');
+    if (this.waiting.length >= MAX_WAITING_MESSAGES) return this.close('limit_exceeded', 'Too many messages at once.');
     this.waiting.push(data);
     this.waitingBytes += data.length;
-    if (this.waiting.length >= PAUSE_AT || this.waitingBytes >= PAUSE_AT_BYTES) this.socket.pause();
+    if (this.waiting.length >= PAUSE_AT_MESSAGES || this.waitingBytes >= PAUSE_AT_BYTES) this.socket.pause();
     if (!this.working) void this.work();
   }
 

@@ -22,7 +22,7 @@ import { WebSocketLink } from './websocket-link.js';
 /** Maximum number of fragments of one message: each fragment is stored separately until the last has arrived. */
 const MAX_FRAGMENTS = 1_024;
 /** Largest message of a client, bytes. */
-const MAX_MESSAGE = 64 * 1024;
+const MAX_MESSAGE_BYTES = 64 * 1024;
 /**
  * Time limit of a closing handshake, ms: a client that reads slowly still receives the messages sent before the close
  * frame.
@@ -35,7 +35,7 @@ const SERVER_OPTIONS: ServerOptions & { closeTimeout: number; maxFragments: numb
   noServer: true,
   clientTracking: false,
   perMessageDeflate: false,
-  maxPayload: MAX_MESSAGE,
+  maxPayload: MAX_MESSAGE_BYTES,
   maxFragments: MAX_FRAGMENTS,
   // Off: `ws` processes one frame per turn, so that thousands of frames in one packet do not block the event loop.
   allowSynchronousEvents: false,
