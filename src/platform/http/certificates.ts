@@ -8,9 +8,13 @@ import type { Settings } from '../settings/settings.js';
 /** Time within which several file changes cause one reload, ms: certificate and key are written one after the other. */
 const SETTLE_DELAY_MS = 250;
 
+/** Time for a TLS handshake, ms. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
 interface Certificate extends SecureContextOptions {
   readonly cert: Buffer;
   readonly key: Buffer;
+  readonly handshakeTimeout: number;
 }
 
 /**
@@ -18,7 +22,12 @@ interface Certificate extends SecureContextOptions {
  */
 export function readCertificate({ tlsCert, tlsKey }: Settings): Certificate | undefined {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  const certificate: Certificate = { cert: readFileSync(tlsCert), key: readFileSync(tlsKey), minVersion: 'TLSv1.3' };
+  const certificate: Certificate = {
+    cert: readFileSync(tlsCert),
+    key: readFileSync(tlsKey),
+    minVersion: 'TLSv1.3',
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+  };
   try {
     createSecureContext(certificate);
   } catch (cause) {

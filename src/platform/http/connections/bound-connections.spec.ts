@@ -13,7 +13,7 @@ let most: number;
 let answer: (request: IncomingMessage, response: ServerResponse) => void;
 const sockets: Socket[] = [];
 
-async function start(connections: number): Promise<void> {
+async function start(connections: number, trustProxy = 0): Promise<void> {
   inWork = most = 0;
   answer = (request, response) => void setImmediate(() => response.end(request.url));
   server = createServer((request, response) => {
@@ -22,7 +22,7 @@ async function start(connections: number): Promise<void> {
     response.prependOnceListener('close', () => inWork--);
     answer(request, response);
   });
-  boundConnections(server, parseSettings({ LIMIT_CONNECTIONS: `none=${connections}` }));
+  boundConnections(server, parseSettings({ LIMIT_CONNECTIONS: `none=${connections}`, TRUST_PROXY: `${trustProxy}` }));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 }
 async function stop(): Promise<void> {
@@ -264,5 +264,25 @@ describe('one client address', () => {
     await wire(post);
     await until(() => inWork === 64);
     expect(most).toBe(64);
+  });
+});
+
+describe('the connections of a proxy', () => {
+  it('share the event loop with requests that have shown a key, whatever clients without one send', async () => {
+    await stop();
+    await start(5, 1);
+    let lastAt = 0;
+    answer = (_, response) => {
+      lastAt = performance.now();
+      response.end();
+    };
+    const opened = await Promise.all(Array.from({ length: 400 }, () => wire()));
+    const began = performance.now();
+    opened.forEach(({ socket }, n) =>
+      socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.${n % 250}\r\n\r\n`),
+    );
+    await until(() => opened.every(({ text }) => text !== ''));
+    // 400 refusals of 0.35 ms each, 60 ms of them at once, in 40 % of the time.
+    expect(lastAt - began).toBeGreaterThan(150);
   });
 });

@@ -29,12 +29,17 @@ export function boundConnections(server: Server, { trustProxy, limitConnections 
   // `admitted` refuses such a request in its turn; Node would do so at once, hundreds in one read.
   Object.assign(server, { requireHostHeader: false });
   server.keepAliveTimeout = trustProxy > 0 ? KEEP_ALIVE_BEHIND_PROXIES_MS : KEEP_ALIVE_MS;
-  // Behind a proxy all connections are the proxy's own; it bounds those of clients.
+  // Behind a proxy all connections are the proxy's own; it bounds those of clients. Their requests take turns all the same.
   if (trustProxy === 0) boundPeers(server, limitConnections.none);
   readableAddresses(server);
   bodyDeadlines(server);
   holdExpectedBodies(server);
-  oneRequestAtATime(server, [noteBegun, leaveUnread, admitted], (request) => boundChunks(request, trustProxy === 0));
+  oneRequestAtATime(
+    server,
+    [noteBegun, leaveUnread, admitted],
+    (request) => boundChunks(request, trustProxy === 0),
+    trustProxy,
+  );
 }
 
 /** Whether a request may go on; otherwise it has been answered. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import { DomainError } from '../../errors/domain-error.js';
 import { MAX_SMALL_BODY_BYTES } from '../bodies/body-limit.js';
@@ -7,6 +8,7 @@ import { declaredLength } from '../bodies/read-body.js';
 import { plainAddress } from '../client-address.js';
 import { addressGroup } from './address-group.js';
 import { admitConnection } from './entrance.js';
+import { Handshakes } from './handshakes.js';
 import { afterEachRead, pauseReading } from './socket-reading.js';
 import { READING_COST_MS, ReadingTurns } from './reading-turns.js';
 import { forgetKey, rememberKey, validKeyOf } from './shown-keys.js';
@@ -50,9 +52,12 @@ const visitors = new Map<string, Visitor>();
 /** Addresses from which a valid key came lately. */
 const withKeys = new LRUCache<string, true>({ max: MAX_ADDRESSES_WITH_KEYS, ttl: ADDRESS_WITH_KEY_MS });
 const reading = new ReadingTurns((address) => withKeys.has(address));
+const handshakes = new Handshakes(reading);
 /** Connections bounded at all, and those of them whose request was charged. */
 const bounded = new WeakSet<Socket>();
 const charged = new WeakSet<Socket>();
+/** Addresses of the requests behind a proxy that were charged. */
+const forwarded = new WeakMap<IncomingMessage, string>();
 /** Requests that were admitted with a key, and connections whose end remembers it. */
 const admitted = new WeakSet<IncomingMessage>();
 const remembering = new WeakSet<Socket>();
@@ -63,7 +68,8 @@ const remembering = new WeakSet<Socket>();
  */
 export function boundPeers(server: Server, limit: number): void {
   const peers = new Map<string, Peer>();
-  server.on('connection', (socket: Socket) => arrive(peers, limit, socket));
+  if (server instanceof TlsServer) handshakes.takeOver(server, (socket, begin) => arrive(peers, limit, socket, begin));
+  else server.on('connection', (socket: Socket) => arrive(peers, limit, socket));
   server.on('secureConnection', (socket: Socket) => secure(socket));
   // Upgraded connections are bounded by their transport.
   server.prependListener('upgrade', ({ socket }: IncomingMessage) => forget(visitors.get(nameOf(socket))));
@@ -82,7 +88,8 @@ export function upgradeArrives({ socket }: IncomingMessage): void {
  */
 export function becomesKnown(request: IncomingMessage): void {
   const { socket } = request;
-  const address = addressOf(socket);
+  const address = forwarded.get(request) ?? addressOf(socket);
+  if (forwarded.delete(request)) reading.charge(address, -READING_COST_MS.request);
   admitted.add(request);
   const rememberAgain = rememberKey(request);
   withKeys.set(address, true);
@@ -122,9 +129,19 @@ export function exceedsLimits(request: IncomingMessage): void {
   if (bounded.has(socket)) reading.enter(socket, addressOf(socket));
 }
 
-/** Begins a request: without a key that was valid lately, and on a connection that has not shown one, in its turn. */
-export function beginInTurn(request: IncomingMessage, begin: () => void): void {
+/**
+ * Begins a request: without a key that was valid lately, and on a connection that has not shown one, in its turn. A connection
+ * of a proxy carries the requests of many clients: `client` is the address that it forwards.
+ */
+export function beginInTurn(request: IncomingMessage, client: string | undefined, begin: () => void): void {
   if (validKeyOf(request) !== undefined) return begin();
+  if (client !== undefined) {
+    return reading.runFor(client, () => {
+      reading.charge(client, READING_COST_MS.request);
+      forwarded.set(request, client);
+      begin();
+    });
+  }
   reading.run(request.socket, () => {
     chargeReading(request.socket, 'request');
     begin();
@@ -187,7 +204,7 @@ export function enterRequest(request: IncomingMessage, response: ServerResponse)
   });
 }
 
-function arrive(peers: Map<string, Peer>, limit: number, socket: Socket): void {
+function arrive(peers: Map<string, Peer>, limit: number, socket: Socket, shakeHands?: () => void): void {
   const group = addressOf(socket);
   const peer = peers.get(group) ?? { limit, unknown: new Set<Visitor>(), unread: 0, judging: undefined };
   if (limit > 0 && peer.unknown.size >= CROWD * limit) {
@@ -198,7 +215,10 @@ function arrive(peers: Map<string, Peer>, limit: number, socket: Socket): void {
   const visitor: Visitor = { name: nameOf(socket), peer, socket, work: 0, unread: 0 };
   visitors.set(visitor.name, visitor);
   peer.unknown.add(visitor);
-  admitConnection(group, socket, () => takeTurns(socket));
+  admitConnection(group, socket, () => {
+    takeTurns(socket);
+    if (shakeHands) handshakes.enter({ socket, address: group, begin: shakeHands });
+  });
   socket.once('close', () => {
     reading.leave(visitor.socket);
     forget(visitor);
@@ -210,7 +230,7 @@ function arrive(peers: Map<string, Peer>, limit: number, socket: Socket): void {
 function secure(socket: Socket): void {
   const visitor = visitors.get(nameOf(socket));
   if (visitor === undefined) return;
-  reading.leave(visitor.socket);
+  handshakes.end(visitor.socket);
   visitor.socket = socket;
   takeTurns(socket);
 }

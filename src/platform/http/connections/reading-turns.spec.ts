@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSettings } from '../../settings/settings.js';
 import { boundConnections } from './bound-connections.js';
 import { becomesKnown, exceedsLimits } from './peers.js';
+import { ReadingTurns } from './reading-turns.js';
 
 let server: Server;
 let sockets: Socket[];
@@ -211,5 +212,22 @@ describe('connections without a key', () => {
     for (const other of crowd) other.write(get('/').repeat(20));
     socket.write(`${get('/')}GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n${rest}`);
     expect(await arrived).toBe(rest);
+  });
+});
+
+describe('requests without a key behind a proxy', () => {
+  it('of one client are overtaken by the request of another', async () => {
+    const turns = new ReadingTurns();
+    const begun: string[] = [];
+    const run = (client: string): void =>
+      turns.runFor(client, () => {
+        turns.charge(client, 1);
+        begun.push(client);
+      });
+    for (let n = 0; n < 40; n++) run('192.0.2.1');
+    run('192.0.2.2');
+    while (begun.length < 41) await setTimeout(5);
+    // Nine begin as they arrive, in the turn of the loop that they may fill.
+    expect(begun.indexOf('192.0.2.2')).toBeLessThan(14);
   });
 });

@@ -88,15 +88,34 @@ export class ReadingTurns {
     this.share.charge(ms);
     if (this.ofTurn === undefined) setImmediate(() => (this.ofTurn = undefined));
     this.ofTurn = (this.ofTurn ?? 0) + ms;
-    if (this.ofTurn <= MAX_TURN_MS && this.share.restMs === 0) return;
-    this.holdAll();
+    if (!this.isDue) this.holdAll();
   }
 
-  /** Begins a request of a connection: now, or in a turn of its address. */
+  /** Begins a request or handshake of a connection: now, or in a turn of its address. */
   run(socket: Socket, begin: () => void): void {
     const address = this.addresses.get(socket);
-    if (address === undefined || !this.isRunning) begin();
-    else this.waiting.add(address, begin);
+    if (address === undefined) begin();
+    else this.runFor(address, begin);
+  }
+
+  /** Begins a request for an address: now, or in its turn. */
+  runFor(address: string, begin: () => void): void {
+    if (!this.isRunning && this.isDue) {
+      begin();
+      return;
+    }
+    this.waiting.add(address, begin);
+    this.takeTurns();
+  }
+
+  /** Returns the next item of a rotation of addresses: of one with keys, of the cheapest, or of the next, in turns. */
+  take<T>(rotation: Rotation<T>): T | undefined {
+    return (this.preferred(rotation) ?? rotation.next())?.item;
+  }
+
+  /** Whether another may go on in this turn of the loop. */
+  private get isDue(): boolean {
+    return (this.ofTurn ?? 0) <= MAX_TURN_MS && this.share.restMs === 0;
   }
 
   /** Lets a connection go that has ended, been upgraded or shown a key. */
@@ -129,6 +148,10 @@ export class ReadingTurns {
     if (address === undefined || !this.open.delete(socket)) return;
     pauseReading(socket);
     this.held.add(address, socket);
+    this.takeTurns();
+  }
+
+  private takeTurns(): void {
     if (this.isRunning) return;
     this.isRunning = true;
     this.wait();
@@ -164,10 +187,6 @@ export class ReadingTurns {
     if (socket === undefined) return;
     this.open.add(socket);
     resumeReading(socket);
-  }
-
-  private take<T>(rotation: Rotation<T>): T | undefined {
-    return (this.preferred(rotation) ?? rotation.next())?.item;
   }
 
   private preferred<T>(rotation: Rotation<T>): { item: T } | undefined {

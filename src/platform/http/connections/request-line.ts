@@ -1,5 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { clientAddress } from '../client-address.js';
+import { addressGroup } from './address-group.js';
 import { addressOf, beginInTurn, chargeReading, requestEnds, upgradeArrives } from './peers.js';
 import { RequestTurns } from './request-turns.js';
 import { validKeyOf } from './shown-keys.js';
@@ -31,10 +33,14 @@ export function oneRequestAtATime(
   server: Server,
   steps: readonly Step[],
   arrived: (request: IncomingMessage) => void,
+  trustProxy: number,
 ): void {
   const lines = new WeakMap<Socket, Line>();
   const turns = new RequestTurns();
   const emit = server.emit.bind(server) as (event: string | symbol, ...values: unknown[]) => boolean;
+
+  const clientOf = (request: IncomingMessage): string | undefined =>
+    trustProxy > 0 ? addressGroup(clientAddress(request, trustProxy)) : undefined;
 
   const begin = (line: Line, request: IncomingMessage, response: ServerResponse): void => {
     line.inWork = true;
@@ -48,7 +54,9 @@ export function oneRequestAtATime(
       if (request.socket.destroyed) return;
       if (steps.every((step) => step(request, response))) emit('request', request, response);
     };
-    beginInTurn(request, () => turns.run(validKeyOf(request) ?? addressOf(request.socket), start));
+    const client = clientOf(request);
+    const name = validKeyOf(request) ?? client ?? addressOf(request.socket);
+    beginInTurn(request, client, () => turns.run(name, start));
   };
 
   const arrive = (request: IncomingMessage, response: ServerResponse): void => {
@@ -64,15 +72,19 @@ export function oneRequestAtATime(
   };
 
   /** Upgrades once the requests before it are answered: their answers would be read as frames. */
-  const upgrade = (request: IncomingMessage, change: () => void): void => {
+  const upgrade = (request: IncomingMessage, emitUpgrade: () => void): void => {
     const { socket } = request;
     // Node leaves it without a listener, and a reset before its new owner listens would end the process.
     socket.on('error', () => undefined);
     upgradeArrives(request);
-    const begin = (): void => {
+    const change = (): void => {
+      if (socket.destroyed) return;
       handOver(socket);
-      change();
+      emitUpgrade();
     };
+    // A connection of its own was read in its turn.
+    const client = clientOf(request);
+    const begin = client === undefined ? change : (): void => beginInTurn(request, client, change);
     const line = lines.get(socket);
     if (line?.inWork) line.waiting.push({ begin });
     else begin();
