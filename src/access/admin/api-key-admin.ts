@@ -66,7 +66,7 @@ export class ApiKeyAdmin {
     return pageOf(
       await rows.getMany(),
       limit,
-      (key) => key.position,
+      (key) => String(key.position),
       (key) => this.view(key),
     );
   }

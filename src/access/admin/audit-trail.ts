@@ -22,7 +22,7 @@ export class AuditTrail {
       .orderBy('a.id', 'DESC')
       .take(limit + 1);
     filter(rows, query, this.clock.now());
-    return pageOf(await rows.getMany(), limit, (entry) => entry.id, viewOf);
+    return pageOf(await rows.getMany(), limit, (entry) => String(entry.id), viewOf);
   }
 }
 
@@ -40,5 +40,5 @@ function filter(rows: SelectQueryBuilder<AuditEntryEntity>, query: ListAuditQuer
 }
 
 function viewOf({ id, at, actor, action, subject, outcome, detail, address, requestId }: AuditEntryEntity): AuditView {
-  return { id, at: at.toISOString(), actor, action, subject, outcome, detail, address, requestId };
+  return { id: String(id), at: at.toISOString(), actor, action, subject, outcome, detail, address, requestId };
 }

@@ -4,7 +4,7 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 @Entity('audit_log')
 export class AuditEntryEntity {
   @PrimaryColumn({ type: 'bigint', insert: false })
-  id!: string;
+  id!: number;
 
   @Column({ type: 'timestamptz', insert: false })
   at!: Date;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
+import { runForProcess } from '../../platform/fairness/working-for.js';
 import { RequestContext } from '../../platform/http/request-context.js';
 import type { Caller } from '../caller.js';
 import { withoutSecrets } from '../keys/api-key-text.js';
@@ -39,17 +40,22 @@ export class Audit {
     private readonly context: RequestContext,
   ) {}
 
+  /** Writes an entry for the process: it does not wait behind the statements of the caller that it is about. */
   async record(record: AuditRecord): Promise<void> {
-    await this.entries.insert({
-      actor: clean(record.actor),
-      action: clean(record.action),
-      outcome: record.outcome,
-      subject: record.subject === undefined ? null : clean(record.subject),
-      detail: record.detail === undefined ? null : cleanDetail(record.detail),
-      address: record.address === undefined ? null : clean(record.address),
-      requestId: this.context.correlationId() ?? null,
-    });
+    await runForProcess(() => this.entries.insert(entryOf(record, this.context.correlationId())));
   }
+}
+
+function entryOf(record: AuditRecord, requestId: string | undefined): Partial<AuditEntryEntity> {
+  return {
+    actor: clean(record.actor),
+    action: clean(record.action),
+    outcome: record.outcome,
+    subject: record.subject === undefined ? null : clean(record.subject),
+    detail: record.detail === undefined ? null : cleanDetail(record.detail),
+    address: record.address === undefined ? null : clean(record.address),
+    requestId: requestId ?? null,
+  };
 }
 
 // Removes secrets, and replaces characters that PostgreSQL cannot store (NUL, half surrogates): an attacker must not be able

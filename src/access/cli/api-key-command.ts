@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { Clock } from '../../platform/clock/clock.js';
-import { APP_ROLE, sessionUrl } from '../../platform/database/connection-options.js';
+import { APP_ROLE, sessionUrl, valueTypes } from '../../platform/database/connection-options.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { RequestContext } from '../../platform/http/request-context.js';
 import type { Settings } from '../../platform/settings/settings.js';
@@ -105,7 +105,7 @@ async function connect(settings: Settings): Promise<DataSource> {
     applicationName: 'defi-realtime-apikey',
     entities: [UserEntity, ApiKeyEntity, AuditEntryEntity],
     installExtensions: false,
-    extra: { max: 1, connectionTimeoutMillis: 5_000 },
+    extra: { max: 1, connectionTimeoutMillis: 5_000, types: valueTypes },
   });
   try {
     return await source.initialize();

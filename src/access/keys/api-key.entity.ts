@@ -9,7 +9,7 @@ export class ApiKeyEntity {
 
   /** Order of creation, used for paging. */
   @Column({ type: 'bigint', insert: false, update: false })
-  position!: string;
+  position!: number;
 
   @Column({ name: 'secret_hash', type: 'bytea', update: false })
   secretHash!: Buffer;

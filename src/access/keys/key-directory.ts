@@ -3,6 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { In, Repository } from 'typeorm';
 import { Clock } from '../../platform/clock/clock.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { runForProcess } from '../../platform/fairness/working-for.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 import { ExpiringCache } from './expiring-cache.js';
 import { KeyChanges } from './key-changes.js';
@@ -26,7 +27,8 @@ interface Waiter {
 /**
  * Looks up keys by id, from a cache if possible. All requests for the same key share one look-up. Ids are read in batches,
  * one statement at a time, so a flood of invented keys occupies one connection only, and a valid key in the flood waits for
- * at most two statements as long as the queue is not full.
+ * at most two statements as long as the queue is not full. They are read for the process: a look-up does not wait behind
+ * the statements of the caller that happened to start it.
  */
 @Injectable()
 export class KeyDirectory {
@@ -72,7 +74,7 @@ export class KeyDirectory {
     }
     const waiter = Promise.withResolvers<ApiKeyEntity | undefined>();
     this.waiting.set(id, waiter);
-    if (this.beingRead === undefined) void this.readAll();
+    if (this.beingRead === undefined) void runForProcess(() => this.readAll());
     return waiter.promise;
   }
 

@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, Repository } from 'typeorm';
 import { Clock } from '../../platform/clock/clock.js';
+import { runForProcess } from '../../platform/fairness/working-for.js';
 import { AccessEvents, type EndReason } from '../access-events.js';
 import { Connections } from '../limits/connections.js';
 import { ApiKeyEntity } from './api-key.entity.js';
@@ -30,7 +31,7 @@ export class KeyWatch implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly clock: Clock,
     changes: KeyChanges,
   ) {
-    changes.onChange((id) => void this.check([id]));
+    changes.onChange((id) => void runForProcess(() => this.check([id])));
   }
 
   onApplicationBootstrap(): void {

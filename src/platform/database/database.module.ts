@@ -1,14 +1,12 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { APP_ROLE, sessionUrl } from './connection-options.js';
 import { Database, type DatabaseOptions } from './database.js';
-
-/** Pool size of TypeORM. Only users, keys and the audit are TypeORM entities; no hot path uses them. */
-const ENTITY_POOL_SIZE = 4;
+import { entityOptions } from './entity-options.js';
 
 /**
- * Database access for all modules: `Database` runs plain SQL; TypeORM provides repositories for the entities that modules
- * register.
+ * Database access for all modules, over one pool: repositories of TypeORM for the entities that modules register, and
+ * `Database` for plain SQL. A statement that reads or writes rows of one table goes through a repository. Plain SQL is for
+ * statements that lock, count, claim or do several things at once, and for transactions made of such statements.
  */
 @Global()
 @Module({})
@@ -17,14 +15,9 @@ export class DatabaseModule {
     return {
       module: DatabaseModule,
       imports: [
-        TypeOrmModule.forRoot({
-          type: 'postgres',
-          url: sessionUrl(options.url, `-c role=${APP_ROLE}`),
-          applicationName: 'defi-realtime-entities',
-          autoLoadEntities: true,
-          installExtensions: false,
-          retryAttempts: 0,
-          extra: { max: ENTITY_POOL_SIZE, connectionTimeoutMillis: 5_000 },
+        TypeOrmModule.forRootAsync({
+          inject: [Database],
+          useFactory: (database: Database) => ({ ...entityOptions(database), autoLoadEntities: true, retryAttempts: 0 }),
         }),
       ],
       providers: [{ provide: Database, useFactory: () => new Database(options) }],

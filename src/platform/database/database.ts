@@ -15,6 +15,12 @@ export interface DatabaseOptions {
   isLocal?: boolean;
 }
 
+/** Connection of the pool; `release` returns it, and ends it if it is broken. */
+export interface BorrowedConnection {
+  readonly client: pg.PoolClient;
+  release(broken?: Error | boolean): void;
+}
+
 /** Time after which the server cancels a pooled statement, ms, so that no request waits longer. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 /** Longest wait for a free connection or for the server, ms; after a longer wait the database counts as unavailable. */
@@ -83,11 +89,9 @@ export class Database implements OnApplicationShutdown {
    * rows at once, which held the event loop for 100 ms with 60,000 rows.
    */
   async *pages<T extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): AsyncGenerator<T[]> {
-    const leave = await this.place();
-    let client: pg.PoolClient | undefined;
+    const { client, release } = await this.borrow();
     let broken: Error | undefined;
     try {
-      client = await this.pool.connect();
       await client.query('BEGIN READ ONLY');
       // The planner then optimises for all rows of the cursor; its default optimises for the first tenth.
       await client.query('SET LOCAL cursor_tuple_fraction = 1');
@@ -98,15 +102,42 @@ export class Database implements OnApplicationShutdown {
         if (rows.length < PAGE_ROWS) return;
       }
     } finally {
-      await client?.query('ROLLBACK').catch((failure: Error) => (broken = failure));
-      client?.release(broken);
-      leave();
+      await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
+      release(broken);
     }
   }
 
   /** Commits the changes of `work` when it resolves, rolls back when it rejects. */
-  transaction<T>(work: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
-    return this.inPlace(() => this.placeHeld.run(true, () => this.inTransaction(work)));
+  async transaction<T>(work: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
+    const { client, release } = await this.borrow();
+    let broken: Error | undefined;
+    try {
+      await client.query('BEGIN');
+      const result = await this.placeHeld.run(true, () => work(client));
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
+      throw error;
+    } finally {
+      release(broken);
+    }
+  }
+
+  /** Takes a connection of the pool in the caller's turn. */
+  async borrow(): Promise<BorrowedConnection> {
+    const leave = await this.place();
+    try {
+      const client = await this.pool.connect();
+      const release = (broken?: Error | boolean): void => {
+        client.release(broken);
+        leave();
+      };
+      return { client, release };
+    } catch (error) {
+      leave();
+      throw error;
+    }
   }
 
   private async inPlace<T>(work: () => Promise<T>): Promise<T> {
@@ -115,22 +146,6 @@ export class Database implements OnApplicationShutdown {
       return await work();
     } finally {
       leave();
-    }
-  }
-
-  private async inTransaction<T>(work: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect();
-    let broken: Error | undefined;
-    try {
-      await client.query('BEGIN');
-      const result = await work(client);
-      await client.query('COMMIT');
-      return result;
-    } catch (error) {
-      await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
-      throw error;
-    } finally {
-      client.release(broken);
     }
   }
 

@@ -48,6 +48,11 @@ export function runFor<T>(caller: string, work: () => T): T {
   return storage.run({ correlationId: currentRequest(), caller }, work);
 }
 
+/** Runs work of the process itself that a request starts, such as a look-up that many callers share. */
+export function runForProcess<T>(work: () => T): T {
+  return storage.run({ correlationId: currentRequest(), caller: undefined }, work);
+}
+
 /** Returns the key or address for which the current code runs; undefined if it runs for the process itself. */
 export function currentCaller(): string | undefined {
   return storage.getStore()?.caller;
