@@ -1,5 +1,6 @@
 import { getQueueToken } from '@nestjs/bullmq';
 import { Module, type Type } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
 import { ChannelTroubles } from './channels/channel-troubles.js';
 import { Channels, SENDERS } from './channels/channels.js';
 import { MailTransport } from './channels/email/mail-transport.js';
@@ -23,8 +24,10 @@ import { StorageBudget } from './deliveries/storage-budget.js';
 import { Sweeper } from './deliveries/sweeper.js';
 import { GuardedClient } from './egress/guarded-client.js';
 import { Resolver } from './egress/resolver.js';
+import { PreferencesEntity } from './preferences/preferences.entity.js';
 import { Preferences } from './preferences/preferences.js';
 import { MailLinksController } from './targets/mail-links.controller.js';
+import { TargetEntity } from './targets/target.entity.js';
 import { TargetHealth } from './targets/target-health.js';
 import { TargetList } from './targets/target-list.js';
 import { TargetRules } from './targets/target-rules.js';
@@ -32,6 +35,7 @@ import { TargetWarnings } from './targets/target-warnings.js';
 import { TargetsController } from './targets/targets.controller.js';
 import { Targets } from './targets/targets.js';
 import { WebhookSecrets } from './targets/webhook-secrets.js';
+import { TemplateEntity } from './templates/template.entity.js';
 import { TemplateLibrary } from './templates/template-library.js';
 import { Templates } from './templates/templates.js';
 import { TemplatesController } from './templates/templates.controller.js';
@@ -69,7 +73,10 @@ const TARGET_PARTS = [TargetHealth, TargetList, TargetRules, TargetWarnings, Web
 
 /** Messages to people and their programs: storage, sending, retries, accounting. */
 @Module({
-  imports: [QueueModule.register(...QUEUES)],
+  imports: [
+    QueueModule.register(...QUEUES),
+    TypeOrmModule.forFeature([PreferencesEntity, TargetEntity, TemplateEntity]),
+  ],
   controllers: [DeliveriesController, TargetsController, MailLinksController, TemplatesController],
   providers: [
     { provide: EgressPolicy, inject: [Settings], useFactory: egressPolicy },

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
 import { LRUCache } from 'lru-cache';
+import { Any, In, Repository } from 'typeorm';
 import { channelsWhere } from '../core/channels/catalogue.js';
 import {
   completePreferences,
@@ -12,6 +14,8 @@ import { isTimeOfDay, isZone, quietHoursFault } from '../core/quiet-hours.js';
 import { Deliveries } from '../deliveries/deliveries.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { TargetEntity } from '../targets/target.entity.js';
+import { PreferencesEntity } from './preferences.entity.js';
 
 /** Preferences, and the addresses that links in mails have unsubscribed. */
 type ShownPreferences = UserPreferences & { unsubscribedAddresses: string[] };
@@ -25,6 +29,8 @@ export class Preferences {
   private readonly known = new LRUCache<string, UserPreferences>({ max: 20_000, ttl: PREFERENCES_TTL_MS });
 
   constructor(
+    @InjectRepository(PreferencesEntity) private readonly stored: Repository<PreferencesEntity>,
+    @InjectRepository(TargetEntity) private readonly targets: Repository<TargetEntity>,
     private readonly database: Database,
     private readonly deliveries: Deliveries,
   ) {}
@@ -36,14 +42,8 @@ export class Preferences {
   /** Returns the preferences of several users; the result contains every given user. */
   async ofAll(userIds: readonly string[]): Promise<Map<string, UserPreferences>> {
     const unknown = userIds.filter((userId) => !this.known.has(userId));
-    const rows =
-      unknown.length === 0
-        ? []
-        : await this.database.query<{ user_id: string; preferences: Partial<UserPreferences> }>(
-            'SELECT user_id, preferences FROM notification_preferences WHERE user_id = ANY($1)',
-            [unknown],
-          );
-    const found = new Map(rows.map(({ user_id: userId, preferences }) => [userId, completePreferences(preferences)]));
+    const rows = unknown.length === 0 ? [] : await this.stored.findBy({ userId: Any(unknown) });
+    const found = new Map(rows.map(({ userId, preferences }) => [userId, completePreferences(preferences)]));
     for (const userId of unknown) this.known.set(userId, found.get(userId) ?? DEFAULT_PREFERENCES);
     return new Map(
       userIds.map((userId) => [userId, found.get(userId) ?? this.known.get(userId) ?? DEFAULT_PREFERENCES]),
@@ -52,17 +52,13 @@ export class Preferences {
 
   /** Returns the stored preferences, and the addresses that links in mails have unsubscribed. */
   async shown(userId: string): Promise<ShownPreferences> {
-    const stored = await this.database.one<{ preferences: Partial<UserPreferences> }>(
-      'SELECT preferences FROM notification_preferences WHERE user_id = $1',
-      [userId],
-    );
-    const rows = await this.database.query<{ target: string; unsubscribed: boolean }>(
-      `SELECT target, status = 'disabled' AND status_reason = 'unsubscribed' AS unsubscribed FROM notification_targets
-       WHERE user_id = $1 AND channel = ANY($2) ORDER BY created_at, id`,
-      [userId, channelsWhere(({ hasUnsubscribe }) => hasUnsubscribe)],
-    );
+    const stored = await this.stored.findOneBy({ userId });
+    const rows = await this.targets.find({
+      where: { userId, channel: In(channelsWhere(({ hasUnsubscribe }) => hasUnsubscribe)) },
+      order: { createdAt: 'ASC', id: 'ASC' },
+    });
     const preferences = completePreferences(stored?.preferences ?? {});
-    const gone = rows.filter((row) => row.unsubscribed).map((row) => row.target);
+    const gone = rows.filter(isUnsubscribed).map((row) => row.target);
     const none = gone.length > 0 && gone.length === rows.length;
     return { ...preferences, unsubscribed: preferences.unsubscribed || none, unsubscribedAddresses: gone };
   }
@@ -81,6 +77,7 @@ export class Preferences {
     return this.write(userId, () => mergePreferences(DEFAULT_PREFERENCES, wanted));
   }
 
+  /** Plain SQL: concurrent changes of a user wait for the lock of its row, which may have to be created. */
   private async write(
     userId: string,
     changed: (current: UserPreferences) => UserPreferences,
@@ -106,6 +103,10 @@ export class Preferences {
     this.known.set(userId, preferences);
     return preferences;
   }
+}
+
+function isUnsubscribed({ status, statusReason }: TargetEntity): boolean {
+  return status === 'disabled' && statusReason === 'unsubscribed';
 }
 
 function check({ quietHours, digest }: UserPreferences): void {

@@ -21,7 +21,7 @@ interface Attempt {
 
 /**
  * Consequences of attempts for their targets: circuit breaker (shared by all workers), proofs, dead tokens, refused
- * addresses.
+ * addresses. Plain SQL: it locks rows in one order and changes those of many users at once.
  */
 @Injectable()
 export class TargetHealth {

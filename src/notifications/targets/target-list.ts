@@ -1,9 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { CHANNELS, channelsWhere, type Channel } from '../core/channels/catalogue.js';
+import { InjectRepository } from '@nestjs/typeorm';
+import { Raw, Repository } from 'typeorm';
+import { CHANNELS, channelsWhere } from '../core/channels/catalogue.js';
 import { sha256 } from '../core/ids.js';
 import { PublicLinks } from '../channels/public-links.js';
 import { Database } from '../../platform/database/database.js';
+import { columnsOf } from '../../platform/database/entity-options.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { TargetEntity } from './target.entity.js';
 import { TargetHealth } from './target-health.js';
 import { TargetRules } from './target-rules.js';
 import { Targets } from './targets.js';
@@ -23,6 +27,7 @@ const MAX_CONFIRMATIONS_A_DAY = 5;
 @Injectable()
 export class TargetList {
   constructor(
+    @InjectRepository(TargetEntity) private readonly stored: Repository<TargetEntity>,
     private readonly database: Database,
     private readonly targets: Targets,
     private readonly rules: TargetRules,
@@ -31,15 +36,16 @@ export class TargetList {
   ) {}
 
   async list(userId: string): Promise<TargetView[]> {
-    const rows = await this.database.query<TargetRow>(`${SELECT} WHERE user_id = $1 ORDER BY created_at, id`, [userId]);
-    return rows.map(view);
+    return (await this.stored.find({ where: { userId }, order: { createdAt: 'ASC', id: 'ASC' } })).map(view);
   }
 
   /** Starts the proof of a pending target again, or restores a disabled target by a new proof. */
   async verify(userId: string, id: string): Promise<TargetView> {
+    const columns = columnsOf(this.stored);
+    // Plain SQL: locks the row, and counts the mails to it.
     return this.database.transaction(async (tx) => {
-      const { rows } = await tx.query<TargetRow & { sealed: string | null; recently: boolean; confirmations: number }>(
-        `SELECT *, coalesce(verification_started_at > now() - $3 * interval '1 minute', false) AS recently,
+      const { rows } = await tx.query<TargetEntity & { recently: boolean; confirmations: number }>(
+        `SELECT ${columns}, sealed, coalesce(verification_started_at > now() - $3 * interval '1 minute', false) AS recently,
            (SELECT count(*) FROM deliveries d WHERE d.target_id = t.id AND d.type = 'target.confirm'
               AND d.started_at > now() - interval '1 day') AS confirmations
          FROM notification_targets t WHERE id = $1 AND user_id = $2 FOR UPDATE`,
@@ -71,18 +77,17 @@ export class TargetList {
       }
       await this.targets.startProof(tx, { id, userId, channel: row.channel, target: row.target });
       if (this.rules.normalise(row.channel, row.target).status === 'active') await this.health.activate(tx, id);
-      const [changed] = (await tx.query<TargetRow>(`${SELECT} WHERE id = $1`, [id])).rows;
+      const [changed] = (
+        await tx.query<TargetEntity>(`SELECT ${columns} FROM notification_targets WHERE id = $1`, [id])
+      ).rows;
       return view(changed ?? row);
     });
   }
 
   /** Returns the address that a confirmation link confirms; undefined if the link is no longer valid. */
   async confirmable(token: string): Promise<string | undefined> {
-    const row = await this.database.one<{ target: string }>(
-      'SELECT target FROM notification_targets WHERE token_hash = $1 AND token_expires_at > now()',
-      [sha256(token)],
-    );
-    return row?.target;
+    const tokenExpiresAt = Raw((column) => `${column} > now()`);
+    return (await this.stored.findOneBy({ tokenHash: sha256(token), tokenExpiresAt }))?.target;
   }
 
   /**
@@ -90,6 +95,7 @@ export class TargetList {
    * valid.
    */
   async confirm(token: string): Promise<string | undefined> {
+    // Plain SQL: locks the row before its messages and the user's preferences.
     return this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ id: string; user_id: string; target: string }>(
         `SELECT id, user_id, target FROM notification_targets
@@ -114,6 +120,7 @@ export class TargetList {
    * of attempts is limited.
    */
   async confirmByCode(userId: string, id: string, code: string): Promise<TargetView> {
+    // Plain SQL: one statement counts the attempt and judges it.
     const right = await this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ code_hash: Buffer | null; open: boolean }>(
         `UPDATE notification_targets SET code_tries = code_tries + 1 WHERE id = $1 AND user_id = $2
@@ -131,8 +138,8 @@ export class TargetList {
       const errors = [{ pointer: '/code', code: 'wrong_code', detail }];
       throw new DomainError('invalid_request', `The code ${detail}.`, { field: 'code', errors });
     }
-    const [row] = await this.database.query<TargetRow>(`${SELECT} WHERE id = $1`, [id]);
-    if (row === undefined) throw new DomainError('not_found', 'Target not found.');
+    const row = await this.stored.findOneBy({ id });
+    if (row === null) throw new DomainError('not_found', 'Target not found.');
     return view(row);
   }
 
@@ -142,11 +149,10 @@ export class TargetList {
   async unsubscribe(token: string): Promise<string | undefined> {
     const id = this.links.unsubscribedTarget(token);
     if (id === undefined) return undefined;
-    const row = await this.database.one<{ target: string }>(
-      `UPDATE notification_targets SET status = 'disabled', status_reason = 'unsubscribed', status_since = now(),
-         token_hash = NULL, updated_at = now() WHERE id = $1 RETURNING target`,
-      [id],
-    );
+    const update = this.stored.createQueryBuilder().update().where({ id }).returning(['target']);
+    const change = { status: 'disabled', statusReason: 'unsubscribed', tokenHash: null } as const;
+    const changed = await update.set({ ...change, statusSince: () => 'now()' }).execute();
+    const [row]: Pick<TargetEntity, 'target'>[] = changed.raw;
     return row?.target;
   }
 
@@ -154,33 +160,11 @@ export class TargetList {
   async unsubscribable(token: string): Promise<string | undefined> {
     const id = this.links.unsubscribedTarget(token);
     if (id === undefined) return undefined;
-    const row = await this.database.one<{ target: string }>('SELECT target FROM notification_targets WHERE id = $1', [
-      id,
-    ]);
-    return row?.target;
+    return (await this.stored.findOneBy({ id }))?.target;
   }
 }
 
-interface TargetRow {
-  [column: string]: unknown;
-  id: string;
-  channel: Channel;
-  target: string;
-  status: 'pending' | 'active' | 'disabled';
-  status_reason: string | null;
-  status_detail: string | null;
-  status_since: Date | null;
-  failures: number;
-  breaker_open_until: Date | null;
-  created_at: Date;
-  verified_at: Date | null;
-}
-
-const SELECT = `SELECT id, channel, target, status, status_reason, status_detail, status_since, failures,
-    breaker_open_until, created_at, verified_at
-  FROM notification_targets`;
-
-function view(row: TargetRow): TargetView {
+function view(row: TargetEntity): TargetView {
   const { id, channel, target, status, failures } = row;
   return {
     id,
@@ -188,11 +172,11 @@ function view(row: TargetRow): TargetView {
     target,
     status,
     failures,
-    reason: row.status_reason,
-    detail: row.status_detail,
-    since: row.status_since?.toISOString() ?? null,
-    pausedUntil: row.breaker_open_until?.toISOString() ?? null,
-    createdAt: row.created_at.toISOString(),
-    verifiedAt: row.verified_at?.toISOString() ?? null,
+    reason: row.statusReason,
+    detail: row.statusDetail,
+    since: row.statusSince?.toISOString() ?? null,
+    pausedUntil: row.breakerOpenUntil?.toISOString() ?? null,
+    createdAt: row.createdAt.toISOString(),
+    verifiedAt: row.verifiedAt?.toISOString() ?? null,
   };
 }

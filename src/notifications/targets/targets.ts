@@ -1,6 +1,8 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
 import type { PoolClient } from 'pg';
+import { Any, Repository } from 'typeorm';
 import { confirmContext, targetContext } from '../channels/target-context.js';
 import { CHANNELS, type Channel } from '../core/channels/catalogue.js';
 import type { NormalisedTarget } from '../core/channels/definition.js';
@@ -10,13 +12,11 @@ import { SHOWN_CHARACTERS } from '../core/hook-forms.js';
 import { newId, sha256 } from '../core/ids.js';
 import { Deliveries } from '../deliveries/deliveries.js';
 import { Clock } from '../../platform/clock/clock.js';
-import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { SecretBox } from '../../platform/secrets/secret-box.js';
+import { TargetEntity, type TargetStatus } from './target.entity.js';
 import { TargetRules } from './target-rules.js';
 import { WebhookSecrets } from './webhook-secrets.js';
-
-export type TargetStatus = 'pending' | 'active' | 'disabled';
 
 interface ClaimedTarget {
   target: string;
@@ -30,11 +30,14 @@ const CODE_DIGITS = 8;
 /** Maximum number of targets of one user, over all channels. */
 const MAX_TARGETS = 1_000;
 
-/** Targets of messages, per user: checks and normalises them, and starts the proof that they belong to their user. */
+/**
+ * Targets of messages, per user: checks and normalises them, and starts the proof that they belong to their user. Changes
+ * are plain SQL, as they belong to the transaction of the caller, which locks and counts.
+ */
 @Injectable()
 export class Targets {
   constructor(
-    private readonly database: Database,
+    @InjectRepository(TargetEntity) private readonly stored: Repository<TargetEntity>,
     private readonly rules: TargetRules,
     private readonly deliveries: Deliveries,
     private readonly secrets: WebhookSecrets,
@@ -91,10 +94,7 @@ export class Targets {
 
   /** Returns the status of each known target, by its normalised form. */
   async statuses(userId: string, targets: readonly string[]): Promise<Map<string, TargetStatus>> {
-    const rows = await this.database.query<{ target: string; status: TargetStatus }>(
-      'SELECT target, status FROM notification_targets WHERE user_id = $1 AND target = ANY($2)',
-      [userId, targets],
-    );
+    const rows = await this.stored.findBy({ userId, target: Any(targets) });
     return new Map(rows.map(({ target, status }) => [target, status]));
   }
 

@@ -20,7 +20,7 @@ export function secretContext(targetId: string): string {
 
 /**
  * Signing secrets, one current secret per endpoint. They are stored encrypted, not hashed, because signing needs their
- * value.
+ * value. Plain SQL: secrets are read together with their endpoints, and rotated under the lock of the endpoint.
  */
 @Injectable()
 export class WebhookSecrets {

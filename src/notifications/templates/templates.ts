@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
 import { LRUCache } from 'lru-cache';
+import { Repository } from 'typeorm';
 import { cutText } from '../core/cut-text.js';
 import type { AlertMessage, MessageType, SystemType } from '../core/delivery.js';
 import type { Outcome } from '../core/outcome.js';
-import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { TaskFault, WorkerPool } from '../../platform/workers/worker-pool.js';
 import { workerTask } from '../../platform/workers/worker-task.js';
@@ -11,6 +12,7 @@ import { PublicLinks } from '../channels/public-links.js';
 import { BUILT_IN, EXAMPLE_ALERT, EXAMPLE_LINKS, isSystem, SYSTEM_TEMPLATES } from './built-in.js';
 import type { RenderInput, RenderOutput } from './render-task.js';
 import { shownOf } from './shown.js';
+import { TemplateEntity } from './template.entity.js';
 import { MAX_TEMPLATE_LENGTH, TemplateEngine, type TemplateSource } from './template-engine.js';
 
 /** Rendered message. `html` is empty if the template has none. */
@@ -102,7 +104,7 @@ export class Templates {
   });
 
   constructor(
-    private readonly database: Database,
+    @InjectRepository(TemplateEntity) private readonly own: Repository<TemplateEntity>,
     private readonly workers: WorkerPool,
     private readonly publicLinks: PublicLinks,
   ) {}
@@ -203,11 +205,8 @@ export class Templates {
     const key = `${userId}\0${name}`;
     const known = this.known.get(key);
     if (known !== undefined) return known.source;
-    const own = await this.database.one<TemplateSource & { [column: string]: unknown }>(
-      'SELECT subject, text, html FROM notification_templates WHERE user_id = $1 AND name = $2',
-      [userId, name],
-    );
-    const source = own ?? (Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined);
+    const own = await this.own.findOneBy({ userId, name });
+    const source = own === null ? builtIn(name) : { subject: own.subject, text: own.text, html: own.html };
     this.known.set(key, { source });
     return source;
   }
@@ -240,6 +239,10 @@ function withoutGaps(rendered: RenderedMessage, usual: () => RenderedMessage): R
 /** Whether the text has nothing visible. */
 function isEmpty(text: string): boolean {
   return text.replaceAll(/<[^<>]*>|&nbsp;|[\s\p{Cf}]/gu, '') === '';
+}
+
+function builtIn(name: string): TemplateSource | undefined {
+  return Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined;
 }
 
 function isBuiltIn(source: TemplateSource): boolean {

@@ -17,7 +17,11 @@ export class DatabaseModule {
       imports: [
         TypeOrmModule.forRootAsync({
           inject: [Database],
-          useFactory: (database: Database) => ({ ...entityOptions(database), autoLoadEntities: true, retryAttempts: 0 }),
+          useFactory: (database: Database) => ({
+            ...entityOptions(database),
+            autoLoadEntities: true,
+            retryAttempts: 0,
+          }),
         }),
       ],
       providers: [{ provide: Database, useFactory: () => new Database(options) }],

@@ -1,6 +1,11 @@
+import { globSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database } from '../../../src/platform/database/database.js';
+import { entityOptions } from '../../../src/platform/database/entity-options.js';
 import { migrationSource } from '../../../src/platform/database/migrate-database.js';
+import { runFor } from '../../../src/platform/fairness/working-for.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -94,5 +99,62 @@ describe('Database', () => {
     await expect(inUse).rejects.toThrow(/terminat|connection error/i);
     await test.pool.query(kill);
     expect(await waitFor(() => database.one('SELECT 1 AS one'))).toEqual({ one: 1 });
+  });
+});
+
+describe('entities', () => {
+  let test: TestDatabase;
+  let database: Database;
+  let source: DataSource;
+
+  beforeAll(async () => {
+    test = await createTestDatabase();
+    database = new Database({ url: test.url, poolSize: 4 });
+    const modules = await Promise.all(globSync('src/**/*.entity.ts').map((file) => import(resolve(file))));
+    const entities = modules.flatMap((module) => Object.values<new () => object>(module));
+    source = await new DataSource({ ...entityOptions(database), entities }).initialize();
+  });
+
+  afterAll(async () => {
+    await source.destroy();
+    await database.onApplicationShutdown();
+    await test.drop();
+  });
+
+  it('have the columns, types, nullability and primary keys of the migrated tables', async () => {
+    expect(source.entityMetadatas.length).toBeGreaterThan(5);
+    for (const { tableName, columns } of source.entityMetadatas) {
+      const stored = await database.query(
+        `SELECT column_name AS name, is_nullable = 'YES' AS "isNullable",
+           CASE data_type WHEN 'ARRAY' THEN substr(udt_name, 2) || '[]' ELSE data_type END AS type,
+           EXISTS (SELECT FROM pg_index WHERE indrelid = table_name::regclass AND indisprimary AND ordinal_position = ANY (indkey)) AS "isPrimary"
+         FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1 ORDER BY 1`,
+        [tableName],
+      );
+      const declared = columns.map((column) => ({
+        name: column.databaseName,
+        isNullable: column.isNullable,
+        type: `${source.driver.normalizeType(column)}${column.isArray ? '[]' : ''}`,
+        isPrimary: column.isPrimary,
+      }));
+      expect(
+        declared.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+        tableName,
+      ).toEqual(stored);
+    }
+  });
+
+  it('are read over the connections of `Database`, each caller in its turn', async () => {
+    const held = await runFor('many', () => database.borrow());
+    const order: string[] = [];
+    const second = runFor('many', () => source.query('SELECT 1')).then(() => order.push('many'));
+    await runFor('other', () => source.query('SELECT 1')).then(() => order.push('other'));
+    held.release();
+    await second;
+    expect(order).toEqual(['other', 'many']);
+    expect(await source.query('SELECT current_user AS role, 9007199254740991::bigint AS n')).toEqual([
+      { role: 'rta_app', n: Number.MAX_SAFE_INTEGER },
+    ]);
+    expect(database.pool.totalCount).toBeLessThanOrEqual(4);
   });
 });
