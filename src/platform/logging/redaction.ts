@@ -37,9 +37,9 @@ function decoded(text: string): string {
   }
 }
 
+const SECRET_NAMES = ['authorization', 'apiKey', 'secret', 'password', 'token', 'cookie'];
+/** Values of a statement that failed, in errors of TypeORM: addresses, texts and hashes of users. */
+const STATEMENT_VALUES = 'parameters';
+
 /** Names of log fields whose values are always redacted. */
-export const SECRET_FIELDS = ['authorization', 'apiKey', 'secret', 'password', 'token', 'cookie'].flatMap((name) => [
-  name,
-  `*.${name}`,
-  `*.*.${name}`,
-]);
+export const SECRET_FIELDS = [...SECRET_NAMES, STATEMENT_VALUES].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);

@@ -106,11 +106,11 @@ describe('the key directory', () => {
     const found = await Promise.all(Array.from({ length: 500 }, () => directory.find(id)));
     expect(new Set(found).size).toBe(1);
     expect(found[0]?.id).toBe(id);
-    let isRead = false;
+    const progress = { isDone: false };
     const lookups = Array.from({ length: 5_000 }, (_, n) => directory.find(`ghost${n}`));
-    const all = Promise.all(lookups).finally(() => (isRead = true));
+    const all = Promise.all(lookups).finally(() => (progress.isDone = true));
     const reading: number[] = [];
-    while (!isRead) {
+    while (!progress.isDone) {
       const { rows } = await app.db.pool.query(
         `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'
            AND application_name = 'defi-realtime' AND query LIKE '%FROM "api_keys"%'`,

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Logger } from '@nestjs/common';
 import { Logger as PinoLogger } from 'nestjs-pino';
+import { QueryFailedError } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DomainError } from '../../../src/platform/errors/domain-error.js';
 import { HttpErrorFilter } from '../../../src/platform/errors/http-error.filter.js';
@@ -24,6 +25,7 @@ class Talkative {
   async work(@Query('later') later: string): Promise<string> {
     await new Promise((resolve) => setTimeout(resolve, 1));
     this.logger.log({ later, apiKey: SECRET, nested: { password: 'hunter2' } }, 'deep inside');
+    this.logger.warn({ err: new QueryFailedError('SELECT $1', ['hunter3'], new Error('no table')) }, 'not read');
     return 'done';
   }
 
@@ -88,11 +90,12 @@ describe('the log', () => {
     expect(answered).toMatchObject({ correlationId: 'trace-1', req: { method: 'GET', address: '127.0.0.1' } });
   });
 
-  it('contains no key, password or token', async () => {
+  it('contains no key, password or token, and no values of a statement that failed', async () => {
     await fetch(`${url}/work?later=${SECRET}&apiKey=plain-text`);
     await fetch(`${url}/fail`, { headers: { authorization: `Bearer ${SECRET}` } });
     expect((await said('request failed')).length).toBeGreaterThan(0);
-    expect(lines.join('')).not.toMatch(/verySecret|hunter2|plain-text/);
+    expect((await said('not read'))[0]).toMatchObject({ err: { query: 'SELECT $1', parameters: '***' } });
+    expect(lines.join('')).not.toMatch(/verySecret|hunter2|hunter3|plain-text/);
   });
 
   it('contains the reason of a failure that the response hides', async () => {
