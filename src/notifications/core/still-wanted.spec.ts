@@ -33,14 +33,13 @@ const ask = (changes: Partial<WantedQuestion>, now = NOON) => stillWanted({ ...b
 const preferring = (changes: Partial<UserPreferences>): UserPreferences => ({ ...DEFAULT_PREFERENCES, ...changes });
 
 describe('the check directly before sending a message', () => {
-  it('requires at least one rule that is active, not snoozed and still has the target', () => {
+  it('requires at least one rule that is active and still has the target', () => {
     const cases: [(RuleNow | undefined)[] | null, string | undefined][] = [
       [null, undefined],
       [[rule], undefined],
       [[undefined], 'deleted'],
       [[undefined, rule], undefined],
       [[{ ...rule, isActive: false }], 'disabled'],
-      [[{ ...rule, snoozedUntil: NOON + 1 }], 'snoozed'],
       [[{ ...rule, snoozedUntil: NOON }], undefined],
       [[{ ...rule, actions: [] }], 'retargeted'],
       [[{ ...rule, actions: [{ type: 'webhook', target: 'ann@example.com' }] }], 'retargeted'],
@@ -50,6 +49,17 @@ describe('the check directly before sending a message', () => {
       const expected = reason === undefined ? { action: 'send' } : { action: 'finish', state: 'suppressed', reason };
       expect(ask({ rules })).toMatchObject(expected);
     }
+  });
+
+  it('holds a message until the first snooze of its rules ends, unless another rule wants it', () => {
+    const snoozed = (until: number): RuleNow => ({ ...rule, snoozedUntil: until });
+    const cases: [(RuleNow | undefined)[], object][] = [
+      [[snoozed(NOON + 1)], { action: 'defer', until: NOON + 1, reason: 'snoozed' }],
+      [[undefined, snoozed(NOON + 9), snoozed(NOON + 2)], { action: 'defer', until: NOON + 2, reason: 'snoozed' }],
+      [[snoozed(NOON + 1), rule], { action: 'send' }],
+      [[{ ...snoozed(NOON + 1), isActive: false }], { action: 'finish', reason: 'disabled' }],
+    ];
+    for (const [rules, expected] of cases) expect(ask({ rules })).toMatchObject(expected);
   });
 
   it('sends a test message for an inactive rule, but not for a deleted rule', () => {

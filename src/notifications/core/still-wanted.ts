@@ -46,6 +46,9 @@ export type Wanted =
   | { action: 'finish'; state: 'suppressed' | 'superseded'; reason: string }
   | { action: 'defer'; until: number; reason: string; digest: boolean };
 
+/** Reason of messages that wait for the end of their rule's snooze. */
+export const SNOOZED = 'snoozed';
+
 /**
  * Time after which a waiting message checks the previous one again, ms. The result of the previous message makes it due
  * earlier; the interval is long, so that thousands of waiting messages do not occupy the workers.
@@ -71,7 +74,8 @@ export function stillWanted(question: WantedQuestion, now: number): Wanted {
   const { type, channel, priority, preferences, digest } = question;
   const alert = type.startsWith('alert.');
   if (!alert && type !== 'test') return { action: 'send', digest };
-  const { unwanted, wanting } = question.asked ? { wanting: [] } : byRules(question, now);
+  const { unwanted, snoozedUntil, wanting } = question.asked ? { wanting: [] } : byRules(question, now);
+  if (snoozedUntil !== undefined) return { action: 'defer', until: snoozedUntil, reason: SNOOZED, digest };
   if (unwanted !== undefined) return { action: 'finish', state: 'suppressed', reason: unwanted };
   if (!alert) return question.before === 'open' ? inOrder(question, 'after_test', now) : { action: 'send', digest };
   const time = sendTime(preferences, priority, new Date(now), channel);
@@ -98,14 +102,20 @@ function inOrder({ beforeNext, digest }: WantedQuestion, reason: string, now: nu
 }
 
 /**
- * Returns the rules that want the message, or a reason if none does. A message of several rules is sent while at least
- * one of them wants it.
+ * Returns the rules that want the message; if none does, the end of the first snooze for which the message waits, or else a
+ * reason. A message of several rules is sent while at least one of them wants it. A message that a snooze holds back is
+ * not ended: its state may be the one that its user was never notified of.
  */
-function byRules(question: WantedQuestion, now: number): { wanting: readonly RuleNow[]; unwanted?: string } {
+function byRules(
+  question: WantedQuestion,
+  now: number,
+): { wanting: readonly RuleNow[]; snoozedUntil?: number; unwanted?: string } {
   const judged = (question.rules ?? []).map((rule) => ({ rule, reason: reasonAgainst(rule, question, now) }));
   const wanting = judged.flatMap(({ rule, reason }) => (rule === undefined || reason !== undefined ? [] : [rule]));
-  const unwanted = wanting.length > 0 ? undefined : judged[0]?.reason;
-  return unwanted === undefined ? { wanting } : { wanting, unwanted };
+  const [first] = judged;
+  if (wanting.length > 0 || first?.reason === undefined) return { wanting };
+  const ends = judged.flatMap(({ rule, reason }) => (reason === SNOOZED ? (rule?.snoozedUntil ?? []) : []));
+  return ends.length > 0 ? { wanting, snoozedUntil: Math.min(...ends) } : { wanting, unwanted: first.reason };
 }
 
 /** Returns the reason why a rule does not want the message; undefined if it does. */
@@ -120,7 +130,7 @@ export function reasonAgainst(
   // A test was requested by hand, so the rule's state does not matter.
   if (type === 'test') return undefined;
   if (!rule.isActive) return 'disabled';
-  return rule.snoozedUntil !== null && rule.snoozedUntil > now ? 'snoozed' : undefined;
+  return rule.snoozedUntil !== null && rule.snoozedUntil > now ? SNOOZED : undefined;
 }
 
 /** Whether two spellings denote the same target. */

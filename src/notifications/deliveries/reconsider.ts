@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { stillWanted } from '../core/still-wanted.js';
+import { SNOOZED, stillWanted } from '../core/still-wanted.js';
 import { candidate, putOff, type Decision } from './candidates.js';
 import type { CandidateRow } from './delivery-row.js';
 import { askWishes } from './wishes.js';
@@ -8,7 +8,7 @@ import { askWishes } from './wishes.js';
 const MAX_RECONSIDERED = 1_000;
 
 /**
- * Ends waiting deliveries that are no longer wanted; returns their ids. Skips deliveries that are being claimed, because
+ * Ends waiting deliveries that are no longer wanted, and puts off those of a snoozed rule; returns the ended ones. Skips deliveries that are being claimed, because
  * the claim checks them itself.
  */
 export async function reconsider(
@@ -19,16 +19,18 @@ export async function reconsider(
   const byRule = 'ruleId' in changed;
   const key = byRule ? changed.ruleId : changed.userId;
   if (byRule) await tx.query(NOT_ASKED, [key]);
+  await tx.query(byRule ? RELEASE_OF_RULE : RELEASE_OF_USER, [key]);
   const { rows } = await tx.query<CandidateRow>(byRule ? OF_RULE : OF_USER, [key, MAX_RECONSIDERED]);
   const wishes = await askWishes(tx, rows, { userRate: 0, hostRate: 0 });
-  const ended = rows.flatMap((row): Decision[] => {
-    const admission = stillWanted(wishes.question(row), now);
-    return admission.action === 'finish' ? [{ row, admission }] : [];
+  const decided = rows.flatMap((row): Decision[] => {
+    const wanted = stillWanted(wishes.question(row), now);
+    if (wanted.action === 'finish') return [{ row, admission: wanted }];
+    const isSnoozed = wanted.action === 'defer' && wanted.reason === SNOOZED;
+    return isSnoozed ? [{ row, admission: { ...wanted, extends: true } }] : [];
   });
-  const finished = await putOff(tx, ended);
+  const ended = await putOff(tx, decided);
   await tx.query(REQUEUE, [rows.map(({ id }) => id)]);
-  await tx.query(byRule ? RELEASE_OF_RULE : RELEASE_OF_USER, [key]);
-  return finished;
+  return ended;
 }
 
 const WAITING = `d.state IN ('pending', 'retrying')`;
@@ -56,13 +58,13 @@ const REQUEUE = `
     AND reason IS DISTINCT FROM 'target_unverified'`;
 
 /**
- * Returns the SQL that makes deliveries due that wait for a time from preferences or quiet hours: their claim then
+ * Returns the SQL that makes deliveries due that wait for a time from preferences, quiet hours or a snooze: their claim then
  * computes the time again.
  */
 const release = (which: string): string => `
   UPDATE deliveries d SET next_attempt_at = now(), due_at = now() FROM (SELECT id FROM deliveries d
     WHERE ${which} AND ${WAITING} AND type LIKE 'alert.%' AND next_attempt_at > now()
-      AND reason IN ('quiet_hours', 'digest') FOR UPDATE SKIP LOCKED) held
+      AND reason IN ('quiet_hours', 'digest', '${SNOOZED}') FOR UPDATE SKIP LOCKED) held
   WHERE d.id = held.id`;
 const RELEASE_OF_RULE = release('d.rule_ids @> ARRAY[$1::uuid]');
 const RELEASE_OF_USER = release('d.user_id = $1');

@@ -78,7 +78,6 @@ describe('a completed change of a rule', () => {
   it.each([
     ['deleted', (rule: Rule) => rule('DELETE')],
     ['disabled', (rule: Rule) => rule('PATCH', '', { isActive: false })],
-    ['snoozed', (rule: Rule) => rule('POST', '/snooze', { minutes: 5 })],
     ['retargeted', (rule: Rule) => rule('PATCH', '', { actions: [] })],
   ] as const)('suppresses waiting messages with the reason `%s`', async (reason, change) => {
     const { send, message, rule } = await ruleWithHook();
@@ -96,6 +95,26 @@ describe('a completed change of a rule', () => {
     const [late = ''] = await fixture.record([message()]);
     expect(await claim(late)).toBe('done');
     expect(await fixture.row(late)).toMatchObject({ state: 'suppressed', reason });
+  });
+
+  it('holds waiting messages of a snoozed rule until the snooze ends, so that its user gets the state', async () => {
+    const { send, message, rule } = await ruleWithHook();
+    receiver.answer = () => ({ status: 500 });
+    const retrying = await send();
+    await fixture.until(retrying, 'retrying');
+    receiver.answer = () => undefined;
+    expect((await rule('POST', '/snooze', { minutes: 3_000 })).status).toBe(200);
+    const [late = ''] = await fixture.record([message()]);
+    expect(await claim(late)).toBe('done');
+    for (const id of [retrying, late]) {
+      const { reason, next_attempt_at: next, expires_at: expires } = await fixture.row(id);
+      expect(reason).toBe('snoozed');
+      expect(next.getTime()).toBeGreaterThan(Date.now() + 2_999 * 60_000);
+      expect(expires.getTime()).toBeGreaterThan(next.getTime());
+    }
+    expect((await rule('POST', '/snooze', { until: null })).status).toBe(200);
+    for (const id of [retrying, late]) await fixture.until(id, 'delivered');
+    expect([arrivals(retrying), arrivals(late)]).toEqual([2, 1]);
   });
 
   it('agrees with a concurrent claim on whether a message is sent', async () => {
@@ -228,7 +247,7 @@ describe('a message that is slow to render', () => {
       const begun = performance.now();
       expect((await rule('POST', '/snooze', { minutes: 5 })).status).toBe(200);
       expect(performance.now() - begun).toBeLessThan(2_500);
-      expect(await fixture.until(id, 'suppressed')).toMatchObject({ reason: 'snoozed', attempts: 0 });
+      expect(await fixture.untilHeld(id, 'snoozed')).toMatchObject({ attempts: 0 });
       expect(arrivals(id)).toBe(0);
     } finally {
       slow.mockRestore();
