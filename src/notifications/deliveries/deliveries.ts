@@ -202,8 +202,8 @@ function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
     suppressed: delivery.suppressed ?? null,
     held_by: type.startsWith('alert.') && starts > now ? (delivery.digest ? 'digest' : 'quiet_hours') : null,
     rule_ids: known.length === 0 ? null : known,
-    next_attempt_at: new Date(starts),
-    due_at: new Date(delivery.notBefore === undefined ? now + ANNOUNCEMENT_TIMEOUT_MS : starts),
+    // Absent: at once, by the clock of the database, which finds what is due. The clock of this process may be wrong.
+    next_attempt_at: delivery.notBefore === undefined ? null : new Date(starts),
     expires_at: new Date(expires ?? delivery.expiresAt.getTime()),
   };
 }
@@ -228,7 +228,7 @@ const INSERT = `
     FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (id uuid, user_id text, channel text, target text,
       target_key text, type text, data jsonb, template text, format text, priority text, digest boolean,
       collapse_key text, standalone boolean, transition_id text, idempotency_key text, refused_key text,
-      suppressed text, held_by text, rule_ids jsonb, next_attempt_at timestamptz, due_at timestamptz,
+      suppressed text, held_by text, rule_ids jsonb, next_attempt_at timestamptz,
       expires_at timestamptz)) WITH ORDINALITY AS n
     LEFT JOIN notification_targets t
       ON t.user_id = n.user_id AND t.channel = n.channel AND t.target_key = n.target_key::bytea
@@ -250,8 +250,9 @@ const INSERT = `
     CASE WHEN n.rule_ids IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(n.rule_ids)::uuid) END,
     CASE WHEN f.reason IS NULL THEN 'pending' ELSE 'suppressed' END,
     coalesce(f.reason, CASE WHEN held THEN 'target_unverified' END, n.held_by),
-    n.next_attempt_at, CASE WHEN held THEN n.expires_at ELSE n.due_at END, n.expires_at,
-    CASE WHEN f.reason IS NOT NULL THEN now() END
+    coalesce(n.next_attempt_at, now()),
+    CASE WHEN held THEN n.expires_at ELSE coalesce(n.next_attempt_at, now() + interval '${ANNOUNCEMENT_TIMEOUT_MS} ms') END,
+    n.expires_at, CASE WHEN f.reason IS NOT NULL THEN now() END
   FROM given n LEFT JOIN waiting w ON w.target_id = n.target_id
   CROSS JOIN LATERAL (SELECT coalesce(n.suppressed, CASE WHEN n.target_id IS NULL THEN 'unknown_target'
     WHEN n.status <> 'disabled' OR n.type = 'endpoint.disabled' THEN NULL

@@ -71,7 +71,7 @@ export class DeliveryResults {
         JSON.stringify(attempts),
         this.budget.limit,
       ]);
-      const { rows: changed } = await tx.query<Finished>(STORE, [JSON.stringify(rows)]);
+      const { rows: changed } = await tx.query<Finished>(STORE, [JSON.stringify(rows), new Date(now)]);
       await tx.query(WAKE, [changed.map(({ id }) => id)]);
       await this.health.note(tx, results, now);
       await this.budget.add(tx, bytesOf(stored));
@@ -200,8 +200,8 @@ const INSERT_ATTEMPTS = `
 const STORE = `
   UPDATE deliveries d SET state = CASE WHEN newer.id IS NOT NULL THEN 'superseded' ELSE r.state END,
     reason = coalesce(newer.id::text, r.reason),
-    next_attempt_at = coalesce(r.next_attempt_at, d.next_attempt_at),
-    due_at = coalesce(r.next_attempt_at, d.due_at),
+    next_attempt_at = coalesce(now() + (r.next_attempt_at - $2::timestamptz), d.next_attempt_at),
+    due_at = coalesce(now() + (r.next_attempt_at - $2::timestamptz), d.due_at),
     finished_at = CASE WHEN r.state <> 'retrying' OR newer.id IS NOT NULL THEN clock_timestamp() END
   FROM jsonb_to_recordset($1::jsonb) AS r(id uuid, attempt integer, state text, reason text,
       next_attempt_at timestamptz)

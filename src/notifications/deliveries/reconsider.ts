@@ -8,8 +8,8 @@ import { askWishes } from './wishes.js';
 const MAX_RECONSIDERED = 1_000;
 
 /**
- * Ends waiting deliveries that are no longer wanted, and puts off those of a snoozed rule; returns the ended ones. Skips deliveries that are being claimed, because
- * the claim checks them itself.
+ * Ends waiting deliveries that are no longer wanted, and puts off those of a snoozed rule; returns the ended ones. Skips
+ * deliveries that are being claimed, because the claim checks them itself.
  */
 export async function reconsider(
   tx: PoolClient,

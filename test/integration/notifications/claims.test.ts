@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Channels } from '../../../src/notifications/channels/channels.js';
 import { answerOutcome, failureOutcome } from '../../../src/notifications/channels/http-outcome.js';
 import { targetContext } from '../../../src/notifications/channels/target-context.js';
@@ -89,6 +89,24 @@ describe('a claim of a delivery', () => {
     // The digest that grew is a different mail, so a mailbox must not regard it as a repetition of the mail with three
     // messages.
     expect(readFileSync(join(directory, 'mail', `${ids[0]}.eml`), 'utf8')).not.toContain(messageIds[0]);
+  });
+});
+
+describe('a process whose clock is ahead of that of the database', () => {
+  it('sends a message at once, and retries it after the usual time', async () => {
+    const target = await fixture.claim('email', 'ahead@example.com');
+    const ahead = vi.spyOn(fixture.app.nest.get(Clock), 'now').mockImplementation(() => Date.now() + 1_800_000);
+    try {
+      const [id = ''] = await fixture.record([{ channel: 'email', target }]);
+      const delivery = await claim(id);
+      if (typeof delivery === 'string') throw new Error(delivery);
+      await fixture.app.nest.get(DeliveryResults).record({ delivery, outcome: { result: 'failed' }, durationMs: 1 });
+      const { state, next_attempt_at: next } = await fixture.row(id);
+      expect(state).toBe('retrying');
+      expect(next.getTime() - Date.now()).toBeLessThan(75_000);
+    } finally {
+      ahead.mockRestore();
+    }
   });
 });
 
