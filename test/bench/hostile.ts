@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { ATTACKS, Bystander } from '../support/attacks/index.js';
 import { fillVictimHistory } from '../support/attacks/victim-history.js';
-import type { BenchApp } from './support/bench-app.js';
+import { createKey, type BenchApp } from './support/bench-app.js';
 import { nextMessage, type BenchContext, type Figures } from './support/bench-context.js';
 import type { AttackOrder } from './support/hostile-attacker.js';
 import { percentile, round } from './support/percentiles.js';
@@ -30,10 +30,10 @@ export async function run(context: BenchContext): Promise<Figures> {
   await client.connect();
   await fillVictimHistory(client);
   await client.end();
-  const freeKeys = await Promise.all(Array.from({ length: 5 }, () => key(app, 'mallory', 'reader', 'free')));
+  const freeKeys = await Promise.all(Array.from({ length: 5 }, () => createKey(app, 'mallory', 'reader', 'free')));
   const bystander = new Bystander(app.url, {
-    writer: await key(app, 'bystander', 'writer', 'enterprise'),
-    reader: await key(app, 'bystander', 'reader', 'enterprise'),
+    writer: await createKey(app, 'bystander', 'writer', 'enterprise'),
+    reader: await createKey(app, 'bystander', 'reader', 'enterprise'),
   });
   context.atEnd(() => bystander.close());
   await bystander.connect();
@@ -80,15 +80,6 @@ export async function run(context: BenchContext): Promise<Figures> {
   );
   context.table(rows);
   return figures;
-}
-
-async function key(app: BenchApp, userId: string, role: string, tier: string): Promise<string> {
-  const answer = await fetch(`${app.url}/v1/admin/api-keys`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ userId, role, tier }),
-  });
-  return ((await answer.json()) as { key: string }).key;
 }
 
 /** Longest turn since the previous call; null if the build does not measure it. */

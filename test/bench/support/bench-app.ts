@@ -73,6 +73,16 @@ export async function startBenchApp(options: BenchAppOptions): Promise<BenchApp>
   }
 }
 
+/** Creates a key. */
+export async function createKey(app: BenchApp, userId: string, role: string, tier: string): Promise<string> {
+  const answer = await fetch(`${app.url}/v1/admin/api-keys`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ userId, role, tier }),
+  });
+  return ((await answer.json()) as { key: string }).key;
+}
+
 async function serverVersion(url: string): Promise<string> {
   const client = new Client({ connectionString: url });
   await client.connect();

@@ -8,12 +8,12 @@ import { newQuestion, repeatedQuestions } from './query-questions.js';
 
 export interface ClientsTask {
   readonly port: number;
-  readonly apiKey: string;
   readonly series: readonly Series[];
 }
 export interface ClientsRound {
   readonly type: 'ask';
-  readonly clients: number;
+  readonly apiKeys: readonly string[];
+  readonly clientsPerKey: number;
   readonly seconds: number;
   /** Number of the round's first new query; no other round uses the numbers from here on. */
   readonly firstNew: number;
@@ -46,19 +46,21 @@ class Round {
   private errors = 0;
   private problem: string | undefined;
   private asked = 0;
-  private readonly asker: QueryAsker;
+  private readonly askers: readonly QueryAsker[];
   private readonly startedAt = performance.now();
 
   constructor(
     private readonly task: ClientsTask,
     private readonly round: ClientsRound,
   ) {
-    this.asker = new QueryAsker(task.port, task.apiKey, round.clients);
+    this.askers = round.apiKeys.map((apiKey) => new QueryAsker(task.port, apiKey, round.clientsPerKey));
   }
 
   async run(): Promise<ClientsReport> {
-    await Promise.all(Array.from({ length: this.round.clients }, () => this.client()));
-    this.asker.close();
+    const { clientsPerKey } = this.round;
+    const clients = this.askers.flatMap((asker) => Array.from({ length: clientsPerKey }, () => this.client(asker)));
+    await Promise.all(clients);
+    for (const asker of this.askers) asker.close();
     return {
       type: 'asked',
       ms: Float64Array.from(this.ms).sort(),
@@ -70,9 +72,9 @@ class Round {
     };
   }
 
-  private async client(): Promise<void> {
+  private async client(asker: QueryAsker): Promise<void> {
     while (performance.now() - this.startedAt < this.round.seconds * 1_000) {
-      const { status, text, ms } = await this.asker
+      const { status, text, ms } = await asker
         .ask(this.question())
         .catch((error: unknown) => ({ status: 0, text: String(error), ms: 0 }));
       if (status === 200) {
