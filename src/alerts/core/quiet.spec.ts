@@ -125,6 +125,18 @@ describe('the throttle of a rule', () => {
     expect(summary?.heldBack.map(({ token }) => token)).toEqual(['b', 'c', 'a']);
   });
 
+  it('does not count from a message that a clock ahead of time made, once the clock is set back', () => {
+    for (const throttleMinutes of [0, 5]) {
+      const run = new Run(rule({ throttleMinutes, mode: 'while_true' }));
+      run.row(90, 7_190);
+      expect(run.row(110, 7_200)).toHaveLength(1);
+      run.row(90, 7_201);
+      expect(run.row(110, 20)).toEqual(['first_fire']);
+      run.row(90, 21);
+      expect(run.row(110, 22)).toEqual([throttleMinutes === 0 ? 'first_fire' : 'first_fire (throttled)']);
+    }
+  });
+
   it('lists every suppressed change, but nothing for a value that stays above the threshold', () => {
     const moves = new Run(rule({ conditions: [{ ...fall, token: 'a' }], mode: 'while_true', throttleMinutes: 5 }));
     const prices = [100, 80, 40, 41, 20, 10];

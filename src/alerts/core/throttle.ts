@@ -34,7 +34,16 @@ export class Throttles {
    * which would otherwise never be sent.
    */
   isThrottled(row: number, at: number): boolean {
-    return at < this.throttledUntil(row) || this.suppressed(row) > 0;
+    return this.isRunning(row, at) || this.suppressed(row) > 0;
+  }
+
+  /**
+   * Whether a throttle or pause is running. One that began after `at` is not: the clock was set back, and the rule would be
+   * silent until the clock has caught up.
+   */
+  isRunning(row: number, at: number): boolean {
+    const left = this.throttledUntil(row) - at;
+    return left > 0 && left <= (this.rules.throttleMs(this.rule(row)) || this.limits.windowMs);
   }
 
   /** Whether the throttle belongs to the instance instead of to its rule. */

@@ -212,7 +212,7 @@ export class TransitionJudge {
     const rule = table.rule.get(row);
     const { at } = moment;
     if (this.rules.silentUntil(rule) <= at && this.throttles.calmAt(row) <= at) this.notifyPresent(row, rule, moment);
-    if (this.throttles.hasOwn(row) && this.throttles.suppressed(row) > 0 && this.throttles.throttledUntil(row) <= at) {
+    if (this.throttles.hasOwn(row) && this.throttles.suppressed(row) > 0 && !this.throttles.isRunning(row, at)) {
       if (this.rules.isSnoozed(rule, at)) this.throttles.forget(row, at);
       else this.summarise(row, rule, moment);
     }
@@ -224,7 +224,7 @@ export class TransitionJudge {
     if (table.phase(row) === 'firing') {
       this.believe(row);
       if (!this.waiting.isUnnotified(row) || !this.isCredible(row, rule, moment)) return;
-      if (moment.at < this.throttles.throttledUntil(row)) {
+      if (this.throttles.isRunning(row, moment.at)) {
         // The summary names the instance together with the others that the throttle of its rule holds back.
         if (this.throttles.sharesThrottle(row) && !this.throttles.isNamed(row)) this.holdBack(row, rule, moment);
       } else if (this.throttles.suppressed(row) === 0)
