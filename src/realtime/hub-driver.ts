@@ -42,7 +42,7 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
         this.hub.sessions.get(connectionId)?.close('connection_limit');
       }),
     );
-    this.timer = setInterval(() => this.beat(), TICK_INTERVAL_MS);
+    this.timer = setInterval(() => this.tick(), TICK_INTERVAL_MS);
   }
 
   beforeApplicationShutdown(): void {
@@ -55,8 +55,8 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
     for (const end of this.ends) end();
   }
 
-  private beat(): void {
+  private tick(): void {
     this.hub.stale = this.feed.state === 'unavailable';
-    this.hub.beat();
+    this.hub.tick();
   }
 }

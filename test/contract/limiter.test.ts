@@ -85,7 +85,10 @@ describe.each(Object.keys(places))('limits counted in %s', (where) => {
   });
 
   it('count requests and return the time until the end of the minute', async () => {
-    const [first, second] = [await parts.counters.hit('requests', key), await parts.counters.hit('requests', key)];
+    const [first, second] = [
+      await parts.counters.countUse('requests', key),
+      await parts.counters.countUse('requests', key),
+    ];
     expect([first.used, second.used]).toEqual([1, 2]);
     expect(second.resetMs).toBeGreaterThan(0);
     expect(second.resetMs).toBeLessThanOrEqual(60_000);

@@ -76,7 +76,7 @@ export async function startSocketIoServer(
         else if (known || row.kept) sessions.set(row.token, { ...row, kept: row.kept ?? known?.kept });
       }
     },
-    beat: async () => {},
+    recordAlive: async () => {},
     sweep: async () => {},
     claim: async (_: string, token: string, userId: string, owner: string) => {
       const known = sessions.get(token);

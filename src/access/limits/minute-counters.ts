@@ -72,11 +72,11 @@ export class MinuteCounters {
   }
 
   /** Counts one use. */
-  hit(what: Counted, who: string): Promise<Count> {
+  countUse(what: Counted, who: string): Promise<Count> {
     return this.count(what, who, 1);
   }
 
-  /** Subtracts one use that `hit` counted in this minute. */
+  /** Subtracts one use that `countUse` counted in this minute. */
   async giveBack(what: Counted, who: string): Promise<void> {
     await this.counters()[what].reward(who, 1);
   }

@@ -39,7 +39,7 @@ export class RequestLimits {
   /** Counts one request of a key; throws `rate_limited` beyond the limit. */
   async countRequest(caller: Caller, response: ServerResponse): Promise<void> {
     const limit = caller.limits.apiRequests;
-    if (limit > 0) this.enforce(limit, await this.counters.hit('requests', caller.keyId), response);
+    if (limit > 0) this.enforce(limit, await this.counters.countUse('requests', caller.keyId), response);
   }
 
   /**
@@ -47,17 +47,17 @@ export class RequestLimits {
    */
   async countKeyless(address: string, response: ServerResponse): Promise<void> {
     const limit = this.settings.limitApiRequests.none;
-    if (limit > 0) this.enforce(limit, await this.counters.hit('refusals', addressGroup(address)), response);
+    if (limit > 0) this.enforce(limit, await this.counters.countUse('refusals', addressGroup(address)), response);
   }
 
   /** Counts one request to a route that needs no key: `pages` (documents and the console) or `probes` (health, metrics). */
   async countPublic(what: keyof typeof MAX_PUBLIC_REQUESTS, address: string, response: ServerResponse): Promise<void> {
-    this.enforce(MAX_PUBLIC_REQUESTS[what], await this.counters.hit(what, addressGroup(address)), response);
+    this.enforce(MAX_PUBLIC_REQUESTS[what], await this.counters.countUse(what, addressGroup(address)), response);
   }
 
   /** Counts one audited request (`@Rare`) of a user. */
   async countRare({ userId }: Caller): Promise<void> {
-    const { used, resetMs } = await this.counters.hit('rare', userId);
+    const { used, resetMs } = await this.counters.countUse('rare', userId);
     if (used > MAX_RARE_REQUESTS) {
       throw new DomainError(
         'rate_limited',

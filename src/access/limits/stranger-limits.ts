@@ -50,7 +50,7 @@ export class StrangerLimits {
   /** Counts one message of a connection without a key; returns false beyond the limit. */
   async message(address: string): Promise<boolean> {
     const limit = this.settings.limitMessages.none;
-    return limit === 0 || (await this.counters.hit('stranger_messages', addressGroup(address))).used <= limit;
+    return limit === 0 || (await this.counters.countUse('stranger_messages', addressGroup(address))).used <= limit;
   }
 
   /**
@@ -59,7 +59,7 @@ export class StrangerLimits {
    */
   private async mayConnect(group: string): Promise<boolean> {
     const limit = this.settings.limitConnectsPerAddress.none;
-    if (limit === 0 || (await this.counters.hit('stranger_connects', group)).used <= limit) return true;
+    if (limit === 0 || (await this.counters.countUse('stranger_connects', group)).used <= limit) return true;
     await this.counters.giveBack('stranger_connects', group);
     return false;
   }

@@ -36,13 +36,13 @@ export class UsageLimits {
   /** Counts one subscribe, unsubscribe or change of filters of a connection. */
   async subscriptionChange(caller: Caller, connectionId: string): Promise<boolean> {
     const limit = caller.limits.subscriptionChanges;
-    return limit === 0 || (await this.counters.hit('subscription_changes', connectionId)).used <= limit;
+    return limit === 0 || (await this.counters.countUse('subscription_changes', connectionId)).used <= limit;
   }
 
   /** Counts one new connection of a key from an address. `StrangerLimits` counts connections without a valid key. */
   async connect(address: string, caller: Caller): Promise<boolean> {
     const limit = caller.limits.connectsPerAddress;
-    return limit === 0 || (await this.counters.hit('connects', addressGroup(address))).used <= limit;
+    return limit === 0 || (await this.counters.countUse('connects', addressGroup(address))).used <= limit;
   }
 
   /**

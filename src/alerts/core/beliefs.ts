@@ -6,7 +6,7 @@ import type { Farewell, SavedInstance } from './saved-state.js';
 import type { Series } from './series.js';
 import type { Moment } from './transition-judge.js';
 import type { TransitionList } from './transition-list.js';
-import { kindOf } from './watched.js';
+import { kindOf } from './watched-number.js';
 
 /** Number that represents an instance: that of the first condition that holds, otherwise of the rule's first condition. */
 interface Lead {

@@ -1,7 +1,7 @@
 import type { DeadBand } from './compile-rule.js';
 import { eventSpec, type RuleEventType } from '../../events/core/index.js';
 import { isAbsent, isComparison, RULE_LIMITS, type Condition, type NumberCondition, type RuleFinding } from './rule.js';
-import { Variable } from './watched.js';
+import { Variable } from './watched-number.js';
 
 export interface LocatedCondition {
   readonly condition: Condition;

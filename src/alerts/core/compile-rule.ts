@@ -24,7 +24,7 @@ import {
   type Measure,
   type WatchedEvent,
   type WatchedNumber,
-} from './watched.js';
+} from './watched-number.js';
 
 /** Condition in the form that the index uses. */
 export type CompiledLeaf =

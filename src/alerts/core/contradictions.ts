@@ -1,7 +1,7 @@
 import { Comparison, type Test } from './comparison.js';
 import type { CompiledLeaf, CompiledRule } from './compile-rule.js';
 import { alternatives } from './program.js';
-import { LEVEL, numberKey, type WatchedEvent, type WatchedNumber } from './watched.js';
+import { LEVEL, numberKey, type WatchedEvent, type WatchedNumber } from './watched-number.js';
 
 /** Positions of two conditions that cannot hold together; both are the same if one condition can never hold by itself. */
 interface Conflict {

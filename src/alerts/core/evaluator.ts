@@ -17,7 +17,7 @@ import { TransitionJudge, type Moment } from './transition-judge.js';
 import { TransitionList } from './transition-list.js';
 import type { Transition } from './transition.js';
 import { Waiting } from './waiting.js';
-import { ABSENCE, TOTAL } from './watched.js';
+import { ABSENCE, TOTAL } from './watched-number.js';
 
 export interface EvaluatorOptions {
   /** Ratio of the dead band of a key (`change_thresholds`); `subject` `*` is the metric's default. */

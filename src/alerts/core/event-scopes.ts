@@ -1,6 +1,6 @@
 import { isRealChain } from '../../events/core/index.js';
 import type { MarketRow } from './market-row.js';
-import { instanceKey, Variable, type WatchedEvent } from './watched.js';
+import { instanceKey, Variable, type WatchedEvent } from './watched-number.js';
 
 /** Conditions that are waiting for the same events. */
 export class EventScope {

@@ -4,7 +4,7 @@ import type { Scope } from './scope.js';
 import type { Series } from './series.js';
 import type { SeriesBook } from './series-book.js';
 import { ThresholdList } from './threshold-list.js';
-import { instanceKey } from './watched.js';
+import { instanceKey } from './watched-number.js';
 
 /** Member of a family for which other parts of a filter (`Gate`) are met than before. */
 interface Regated {

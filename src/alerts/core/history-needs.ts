@@ -1,7 +1,7 @@
 import { compileRule, type CompiledRule } from './compile-rule.js';
 import type { HistoryNeed } from './market-row.js';
 import type { RuleDefinition } from './rule.js';
-import { ANY, TOTAL, type WatchedNumber } from './watched.js';
+import { ANY, TOTAL, type WatchedNumber } from './watched-number.js';
 
 /** Stored series that a rule reads; a null member matches all. */
 export type HistoryFamily = Omit<HistoryNeed, 'seconds'>;

@@ -1,7 +1,7 @@
 import { InstanceTable } from './instance-table.js';
 import type { RuleTable } from './rule-table.js';
 import type { SavedInstance } from './saved-state.js';
-import { variablesOfKey } from './watched.js';
+import { variablesOfKey } from './watched-number.js';
 
 const NONE: ReadonlyMap<string, number> = new Map();
 

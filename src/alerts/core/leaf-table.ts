@@ -5,7 +5,7 @@ import { comparedNumber, passesField } from './field-test.js';
 import type { FieldTest } from './rule.js';
 import type { RuleTable } from './rule-table.js';
 import { Scope } from './scope.js';
-import { PREVIOUS } from './watched.js';
+import { PREVIOUS } from './watched-number.js';
 
 const COMPARISON_BITS = 3;
 const POSITION_BITS = 4;

@@ -8,7 +8,7 @@ import type { Series } from './series.js';
 import { SeriesBook } from './series-book.js';
 import { stretchesOf } from './stretches.js';
 import { ValueHistory } from './value-history.js';
-import { ABSENCE, numberKey, seriesKey, TOTAL, variablesOf, type WatchedNumber } from './watched.js';
+import { ABSENCE, numberKey, seriesKey, TOTAL, variablesOf, type WatchedNumber } from './watched-number.js';
 
 /**
  * Observation of a value: its time (Unix ms), whether the publication was too late, and category and tags in the same

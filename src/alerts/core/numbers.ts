@@ -1,6 +1,6 @@
 import { Records, RowNumbers } from './column.js';
 import type { Series } from './series.js';
-import { ABSENCE, LEVEL, PREVIOUS } from './watched.js';
+import { ABSENCE, LEVEL, PREVIOUS } from './watched-number.js';
 
 /** Published values of every series, one row per series. Missing numbers are NaN. */
 export class SeriesNumbers {

@@ -2,7 +2,7 @@ import type { SubjectFilter } from './rule.js';
 import type { Series } from './series.js';
 import type { ThresholdList } from './threshold-list.js';
 import { EQUALITY_TOLERANCE } from './tolerance.js';
-import { TOTAL } from './watched.js';
+import { TOTAL } from './watched-number.js';
 
 /** Parts of a wildcard's filter that a protocol or token meets, as bits. */
 export const Gate = {

@@ -8,7 +8,7 @@ import type { RuleDefinition } from './rule.js';
 import type { RuleTable } from './rule-table.js';
 import type { Scope } from './scope.js';
 import { Unseen } from './unseen.js';
-import { ABSENCE } from './watched.js';
+import { ABSENCE } from './watched-number.js';
 
 /** Adds rules to the tables and their conditions to the scopes, and removes them again. */
 export class RuleRegister {

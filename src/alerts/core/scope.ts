@@ -4,7 +4,7 @@ import { Gate } from './profiles.js';
 import type { Quantity } from './quantity.js';
 import type { Series } from './series.js';
 import { ThresholdList } from './threshold-list.js';
-import { ANY, instanceKey, TOTAL, variablesOf, type WatchedNumber } from './watched.js';
+import { ANY, instanceKey, TOTAL, variablesOf, type WatchedNumber } from './watched-number.js';
 
 const NONE: never[] = [];
 

@@ -1,7 +1,7 @@
 import { SeriesNumbers } from './numbers.js';
 import { Series } from './series.js';
 import { TvlTotal } from './tvl-total.js';
-import { ANY, type Measure, type WatchedNumber } from './watched.js';
+import { ANY, type Measure, type WatchedNumber } from './watched-number.js';
 
 /** Series of one protocol by chain; the series of its total is under `TOTAL`. */
 interface Protocol {

@@ -2,7 +2,7 @@ import { DueHeap } from './due-heap.js';
 import type { SeriesNumbers } from './numbers.js';
 import type { Quantity } from './quantity.js';
 import { ValueHistory } from './value-history.js';
-import type { Measure } from './watched.js';
+import type { Measure } from './watched-number.js';
 
 const MINUTE_MS = 60_000;
 

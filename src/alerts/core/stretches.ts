@@ -1,7 +1,7 @@
 import type { HistoryPoint } from './market-row.js';
 import type { Series } from './series.js';
 import { TvlTotal } from './tvl-total.js';
-import { TOTAL, type Measure } from './watched.js';
+import { TOTAL, type Measure } from './watched-number.js';
 
 /** Value and its time of observation, Unix ms. */
 interface Sample {

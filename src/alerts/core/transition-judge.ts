@@ -6,7 +6,7 @@ import type { RuleTable } from './rule-table.js';
 import { firstHolding, type TransitionList } from './transition-list.js';
 import type { HeldBack, TransitionReason } from './transition.js';
 import type { Waiting } from './waiting.js';
-import { ABSENCE } from './watched.js';
+import { ABSENCE } from './watched-number.js';
 
 /** Log row that is being processed. */
 export interface Moment {

@@ -1,6 +1,6 @@
 import type { LeafTable } from './leaf-table.js';
 import { Comparison } from './comparison.js';
-import { ABSENCE } from './watched.js';
+import { ABSENCE } from './watched-number.js';
 
 /**
  * Conditions on the absence of a subject that was never observed: for these, the time since the creation of the rule

@@ -19,7 +19,7 @@ export class LogRows {
    * Calls `more` when rows have arrived and `anew` when the log has begun a new epoch, until the returned function is
    * called.
    */
-  watch(more: () => void, anew: () => void): () => void {
+  subscribe(more: () => void, anew: () => void): () => void {
     const ends = [this.feed.subscribe(more), this.feed.onEpochChange(anew)];
     return () => ends.forEach((end) => end());
   }

@@ -93,7 +93,7 @@ export class ShardRunner {
 
   private async run(): Promise<void> {
     const ring = (): void => this.doorbell.ring();
-    const unwatch = this.parts.rows.watch(ring, () => {
+    const unwatch = this.parts.rows.subscribe(ring, () => {
       this.outdated = true;
       ring();
     });

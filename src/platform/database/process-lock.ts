@@ -37,7 +37,7 @@ export class ProcessLock {
     private readonly company: Company,
     private client: pg.Client,
   ) {
-    this.watch(client);
+    this.retakeOnEnd(client);
   }
 
   /** Acquires the lock. Throws an error for the operator if another process still holds it after `LOCK_TIMEOUT_MS`. */
@@ -57,7 +57,7 @@ export class ProcessLock {
     await this.client.end();
   }
 
-  private watch(client: pg.Client): void {
+  private retakeOnEnd(client: pg.Client): void {
     client.once('end', () => {
       if (!this.released) this.retaking = this.retake();
     });
@@ -69,7 +69,7 @@ export class ProcessLock {
       const client = await tryLock(this.url, this.company).catch(() => undefined);
       if (client) {
         this.client = client;
-        this.watch(client);
+        this.retakeOnEnd(client);
         this.logger.log('database lock acquired again');
         return;
       }

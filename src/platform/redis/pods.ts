@@ -93,9 +93,9 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
    */
   async onModuleInit(): Promise<void> {
     if (!this.redis.configured) return;
-    this.unwatch = this.redis.onState((state) => void (state === 'up' && this.beat()));
-    await this.beat();
-    this.timer = setInterval(() => void this.beat(), HEARTBEAT_INTERVAL_MS);
+    this.unwatch = this.redis.onState((state) => void (state === 'up' && this.sendHeartbeat()));
+    await this.sendHeartbeat();
+    this.timer = setInterval(() => void this.sendHeartbeat(), HEARTBEAT_INTERVAL_MS);
   }
 
   /** Deregisters this process, so that the others need not wait 5 s until it counts as ended. */
@@ -116,7 +116,7 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
     this.unwatch?.();
   }
 
-  private async beat(): Promise<void> {
+  private async sendHeartbeat(): Promise<void> {
     if (this.redis.state !== 'up' || this.leaving) return;
     try {
       const answer = await this.redis

@@ -42,7 +42,7 @@ export class RedisConnections implements OnApplicationShutdown {
   private current: RedisState = 'off';
   private lastError = 'closed';
   private refused: string | undefined;
-  private watch: NodeJS.Timeout | undefined;
+  private checkTimer: NodeJS.Timeout | undefined;
   private kindKnown = false;
   private closed = false;
   /** Gauge of the state; undefined if no Redis is configured. */
@@ -123,7 +123,7 @@ export class RedisConnections implements OnApplicationShutdown {
 
   onApplicationShutdown(): void {
     this.closed = true;
-    clearInterval(this.watch);
+    clearInterval(this.checkTimer);
     disconnect(this.clients);
   }
 
@@ -137,8 +137,8 @@ export class RedisConnections implements OnApplicationShutdown {
     this.kindKnown = cluster !== undefined;
     this.use(cluster === true ? this.clusterClients(url) : singleClients(url));
     await this.firstAnswer();
-    this.watch = setInterval(() => void this.look(url), CHECK_INTERVAL_MS);
-    this.watch.unref();
+    this.checkTimer = setInterval(() => void this.check(url), CHECK_INTERVAL_MS);
+    this.checkTimer.unref();
   }
 
   private clusterClients(url: string): RedisClients {
@@ -207,7 +207,7 @@ export class RedisConnections implements OnApplicationShutdown {
    * Detects states that raise no event: a server that hangs or refuses writes, and one that was unavailable at the start and
    * is a cluster.
    */
-  private async look(url: string): Promise<void> {
+  private async check(url: string): Promise<void> {
     const { commands, subscriber } = this.both();
     await Promise.all([this.revive(commands), this.revive(subscriber)]);
     if (this.kindKnown || this.closed) return;

@@ -44,7 +44,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
   /** Queries for which a run is due or a result must be sent. */
   private readonly pending = new Set<LiveQuery>();
   private readonly ends: (() => void)[] = [];
-  private beat: NodeJS.Timeout | undefined;
+  private workTimer: NodeJS.Timeout | undefined;
   private readonly turns = new LiveTurns();
   private readonly budget = new LiveBudget();
   /** Queries of current rows, by dataset; they also show changes that are too small to be events. */
@@ -71,7 +71,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
 
   beforeApplicationShutdown(): void {
     for (const end of this.ends) end();
-    clearInterval(this.beat);
+    clearInterval(this.workTimer);
     clearInterval(this.rowTimer);
     this.executor.stop();
     this.pending.clear();
@@ -172,7 +172,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
 
   private await(live: LiveQuery): void {
     this.pending.add(live);
-    this.beat ??= setInterval(() => this.work(), WORK_INTERVAL_MS);
+    this.workTimer ??= setInterval(() => this.work(), WORK_INTERVAL_MS);
   }
 
   /** Sends available results and starts due queries, fairly among keys. */
@@ -186,8 +186,8 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     }
     for (const live of this.turns.choose(due)) void this.refresh(live, now);
     if (this.pending.size > 0) return;
-    clearInterval(this.beat);
-    this.beat = undefined;
+    clearInterval(this.workTimer);
+    this.workTimer = undefined;
   }
 
   private async refresh(live: LiveQuery, now: number): Promise<void> {

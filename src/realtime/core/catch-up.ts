@@ -54,7 +54,7 @@ export class CatchUp {
   private readonly epoch: string;
   private readonly deadline: number;
   private position: number;
-  private sent = 0;
+  private sentCount = 0;
   private readonly slices = new SlicedWork();
   /** Cursor of the session until the catch-up has ended. */
   readonly cursor: string;
@@ -85,13 +85,13 @@ export class CatchUp {
       if (snapshotOf.length > 0) result.snapshot = await this.sendSnapshot();
       await this.whenLive(() => {
         this.session.goLive();
-        if (this.session.mode === 'latest') this.sent = this.session.flushLatest();
+        if (this.session.mode === 'latest') this.sentCount = this.session.flushLatest();
       });
       if (result.recovered === undefined) return result;
-      this.host.observer.replayed(result.recovered ? 'recovered' : (result.reason ?? 'failed'), this.sent);
-      return { ...result, replayed: this.sent };
+      this.host.observer.replayed(result.recovered ? 'recovered' : (result.reason ?? 'failed'), this.sentCount);
+      return { ...result, replayed: this.sentCount };
     } catch (error) {
-      this.host.observer.replayed('failed', this.sent);
+      this.host.observer.replayed('failed', this.sentCount);
       await this.abandon();
       throw new DomainError('unavailable', 'The event log cannot be read now; subscribe again in a moment.', {
         retryAfterMs: 1_000,
@@ -185,11 +185,11 @@ export class CatchUp {
         if (!isDelivered(event)) continue;
         const names = namesOf(event);
         if (names.length === 0) continue;
-        if (bounded && this.sent >= limits.replayEvents) return 'replay_limit';
+        if (bounded && this.sentCount >= limits.replayEvents) return 'replay_limit';
         const encoded = this.host.encode(event);
         if (!encoded) continue;
         this.session.deliver(encoded, names);
-        this.sent++;
+        this.sentCount++;
       }
       if (bounded && this.host.elapsed() > this.deadline) return 'replay_limit';
       if (await this.linkHasRoom()) continue;
@@ -248,7 +248,7 @@ export class CatchUp {
       await this.slices.nextSlice();
       const items = values.slice((part - 1) * snapshotPart, part * snapshotPart).map(snapshotItem);
       this.session.link.sendMessage('snapshot', { subscriptionId: id, items, cursor: summary.cursor, part, parts });
-      this.session.sent();
+      this.session.noteMessageSent();
     }
   }
 

@@ -12,7 +12,7 @@ import { Session } from './session.js';
 import type { SessionHost, SessionKeeper } from './session-host.js';
 import type { SessionIdentity } from './session-identity.js';
 import { SessionRegistry, type Audience } from './session-registry.js';
-import { SlowConsumerLadder } from './slow-consumer-ladder.js';
+import { SlowConsumers } from './slow-consumers.js';
 import { SharedReads } from './shared-reads.js';
 import type { PublishedValues } from './snapshot.js';
 import { SILENT_OBSERVER, type RealtimeObserver, type RecentEvents, type StoredEvents } from './sources.js';
@@ -49,7 +49,7 @@ export class RealtimeHub implements SessionHost {
 
   private readonly index = new FilterIndex();
   private readonly wheel: HeartbeatWheel;
-  private readonly ladder: SlowConsumerLadder;
+  private readonly slowConsumers: SlowConsumers;
   private readonly latest = new Set<Session>();
   /** Sessions that receive the current event; the array is reused for all events. */
   private readonly touched: Session[] = [];
@@ -72,7 +72,7 @@ export class RealtimeHub implements SessionHost {
     this.currentEpoch = parts.recent.epoch;
     this.currentPosition = parts.recent.position;
     this.wheel = new HeartbeatWheel(this.limits.heartbeatMs, this.elapsed());
-    this.ladder = new SlowConsumerLadder(this.limits, this.observer);
+    this.slowConsumers = new SlowConsumers(this.limits, this.observer);
   }
 
   get epoch(): string {
@@ -130,10 +130,10 @@ export class RealtimeHub implements SessionHost {
   }
 
   /** Performs the timed work of all connections that is due at `elapsed`; called several times a second. */
-  beat(elapsed: number = this.elapsed()): void {
+  tick(elapsed: number = this.elapsed()): void {
     for (const session of this.wheel.due(elapsed)) this.attend(session);
     for (const session of this.latest) session.flushIfDue(elapsed);
-    this.ladder.climb(elapsed);
+    this.slowConsumers.checkBacklogs(elapsed);
     for (const session of this.sessions.expired(this.now())) session.close('expired');
   }
 
@@ -185,8 +185,8 @@ export class RealtimeHub implements SessionHost {
     this.index.remove(subscription);
   }
 
-  watch(session: Session): void {
-    this.ladder.watch(session);
+  trackBacklog(session: Session): void {
+    this.slowConsumers.track(session);
   }
 
   modeChanged(session: Session): void {
@@ -195,7 +195,7 @@ export class RealtimeHub implements SessionHost {
   }
 
   callerChanged(session: Session): void {
-    this.sessions.watchEnd(session);
+    this.sessions.trackExpiry(session);
   }
 
   forget(session: Session): void {
@@ -207,7 +207,7 @@ export class RealtimeHub implements SessionHost {
   private route(event: DeliveredEvent): number {
     for (const group of this.index.match(event)) {
       for (const subscription of group.members) {
-        if (subscription.session.hit(subscription, event)) this.touched.push(subscription.session);
+        if (subscription.session.markMatch(subscription, event)) this.touched.push(subscription.session);
       }
     }
     return this.deliverTouched(event);
@@ -217,7 +217,7 @@ export class RealtimeHub implements SessionHost {
   private routeOwned(event: DeliveredEvent, owner: string): number {
     for (const session of this.sessions.mayReceive(owner)) {
       for (const subscription of session.subscriptions.values()) {
-        if (session.reaches(subscription, event) && session.hit(subscription, event)) this.touched.push(session);
+        if (session.reaches(subscription, event) && session.markMatch(subscription, event)) this.touched.push(session);
       }
     }
     return this.deliverTouched(event);

@@ -171,5 +171,5 @@ function send(session: Session, message: SharedMessage<LiveQueryBody>): void {
   const isAhead = cursor.slice(0, cursor.indexOf('-')) === sent.slice(0, sent.indexOf('-')) && cursor > sent;
   if (isAhead) session.link.sendMessage(message.name, { ...message.body, cursor: sent });
   else session.link.sendShared(message);
-  session.sent();
+  session.noteMessageSent();
 }

@@ -36,8 +36,8 @@ export interface SessionHost {
   /** Includes the subscription in routing from now on. */
   register(subscription: Subscription): void;
   unregister(subscription: Subscription): void;
-  /** Marks a session after its link was written to: the next beat checks the link's backlog. */
-  watch(session: Session): void;
+  /** Marks a session after its link was written to: the next tick checks the link's backlog. */
+  trackBacklog(session: Session): void;
   modeChanged(session: Session): void;
   /** Applies a change of the session's caller: different rights or a different expiry. */
   callerChanged(session: Session): void;

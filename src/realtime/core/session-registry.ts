@@ -48,11 +48,11 @@ export class SessionRegistry {
     this.byId.set(session.id, session);
     enter(this.byUser, caller.userId, session);
     enter(this.byKey, caller.keyId, session);
-    this.watchEnd(session);
+    this.trackExpiry(session);
   }
 
   /** Adds the session to those that expire, or removes it: the expiry of the caller's token may have changed. */
-  watchEnd(session: Session): void {
+  trackExpiry(session: Session): void {
     if (session.identity.caller.endsAt === undefined) this.expiring.delete(session);
     else this.expiring.add(session);
   }

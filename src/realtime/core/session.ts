@@ -31,7 +31,7 @@ export class Session {
   /** Time since which the link is above the soft mark, ms; 0: not slow. */
   slowSince = 0;
   /** Whether the session is already on the hub's list of links to check. */
-  watched = false;
+  isBacklogTracked = false;
 
   /** Client, rights and expiry; rights and expiry may change while the client is connected. */
   identity: SessionIdentity;
@@ -47,8 +47,8 @@ export class Session {
   // Matches of the event that is being routed. The first match has its own field, so that a single match allocates
   // nothing.
   private markedSeq = -1;
-  private firstHit: Subscription | undefined;
-  private moreHits: Subscription[] | undefined;
+  private firstMatch: Subscription | undefined;
+  private moreMatches: Subscription[] | undefined;
 
   constructor(
     readonly id: string,
@@ -178,23 +178,23 @@ export class Session {
    * Marks that `event` matches one of the session's subscriptions. Returns true for the first match of an event; the
    * caller then adds the session to the receivers.
    */
-  hit(subscription: Subscription, event: LogEvent): boolean {
+  markMatch(subscription: Subscription, event: LogEvent): boolean {
     if (this.catchUp !== undefined || subscription.coveredFrom >= event.seq) return false;
     if (this.markedSeq === event.seq) {
-      (this.moreHits ??= []).push(subscription);
+      (this.moreMatches ??= []).push(subscription);
       return false;
     }
     this.markedSeq = event.seq;
-    this.firstHit = subscription;
-    this.moreHits = undefined;
+    this.firstMatch = subscription;
+    this.moreMatches = undefined;
     return true;
   }
 
   /** Sends the event that was just marked, once, under all names that matched. */
   deliverMarked(encoded: EncodedEvent): void {
-    const { firstHit, moreHits } = this;
-    if (!firstHit) return;
-    this.deliver(encoded, moreHits ? namesOf([firstHit, ...moreHits]) : firstHit.names);
+    const { firstMatch, moreMatches } = this;
+    if (!firstMatch) return;
+    this.deliver(encoded, moreMatches ? namesOf([firstMatch, ...moreMatches]) : firstMatch.names);
   }
 
   /** Sends one event at once, or adds it to the buffer of `latest`. */
@@ -204,16 +204,16 @@ export class Session {
       return;
     }
     this.link.sendEvent(encoded, names);
-    if (!this.watched) this.host.watch(this);
+    if (!this.isBacklogTracked) this.host.trackBacklog(this);
   }
 
   /** Returns the names of the session's subscriptions that a missed or live event reaches; empty: none. */
   namesFor(event: LogEvent, among: Iterable<Subscription> = this.book.byId.values()): readonly string[] {
-    const hits: Subscription[] = [];
+    const found: Subscription[] = [];
     for (const subscription of among) {
-      if (subscription.coveredFrom < event.seq && this.reaches(subscription, event)) hits.push(subscription);
+      if (subscription.coveredFrom < event.seq && this.reaches(subscription, event)) found.push(subscription);
     }
-    return hits.length === 1 && hits[0] ? hits[0].names : namesOf(hits);
+    return found.length === 1 && found[0] ? found[0].names : namesOf(found);
   }
 
   /** Whether the subscription matches the event and its client may see it. Rows with an owner reach that user only. */
@@ -224,8 +224,8 @@ export class Session {
   }
 
   /** Records that a message other than an event was written to the link. */
-  sent(): void {
-    if (!this.watched) this.host.watch(this);
+  noteMessageSent(): void {
+    if (!this.isBacklogTracked) this.host.trackBacklog(this);
   }
 
   /** Whether the unsent bytes exceed a mark, by default the soft one. */
@@ -256,7 +256,7 @@ export class Session {
       const encoded = this.host.encode(event);
       if (encoded) this.link.sendEvent(encoded, names, merged);
     });
-    if (sent > 0) this.host.watch(this);
+    if (sent > 0) this.host.trackBacklog(this);
     return sent;
   }
 

@@ -106,8 +106,8 @@ export interface SubscriptionInfo extends SpelledFilter {
 }
 
 /** Returns the names in order of subscription, each once. */
-export function namesOf(hits: Subscription[]): readonly string[] {
-  if (hits.length === 0) return [];
-  const ordered = hits.sort((a, b) => a.order - b.order);
+export function namesOf(matching: Subscription[]): readonly string[] {
+  if (matching.length === 0) return [];
+  const ordered = matching.sort((a, b) => a.order - b.order);
   return [...new Set(ordered.flatMap((subscription) => subscription.names))];
 }

@@ -12,7 +12,7 @@ function storeThatFails(failures: number): { store: SessionStore; done: string[]
     done.push(what);
   };
   const store = {
-    beat: (pod: string) => call(`beat ${pod}`),
+    recordAlive: (pod: string) => call(`alive ${pod}`),
     write: (_: string, rows: readonly SessionRow[]) => call(`write ${rows.map(({ token }) => token).join()}`),
     sweep: async () => {},
   };
@@ -29,6 +29,6 @@ describe('the released connections of a stopping process', () => {
     keeper.release('second', 'user', 'connection');
     await keeper.beforeApplicationShutdown();
     expect(done.filter((what) => what.startsWith('write'))).toEqual(['write first,second']);
-    expect(done.indexOf('beat pod-1')).toBe(0);
+    expect(done.indexOf('alive pod-1')).toBe(0);
   });
 });

@@ -59,9 +59,9 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
   }
 
   onApplicationBootstrap(): void {
-    void this.beat();
+    void this.tryRecordAlive();
     this.timers.push(
-      setInterval(() => void this.beat(), STORE_INTERVAL_MS).unref(),
+      setInterval(() => void this.tryRecordAlive(), STORE_INTERVAL_MS).unref(),
       setInterval(() => void this.store.sweep().catch(() => undefined), SWEEP_INTERVAL_MS).unref(),
       setInterval(() => this.isFailing && void this.write(), RETRY_INTERVAL_MS).unref(),
     );
@@ -169,7 +169,7 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     while (this.dirty.size > 0) {
       const rows = this.takeBatch();
       try {
-        if (!this.isNoted) await this.noteProcess();
+        if (!this.isNoted) await this.recordAlive();
         await this.store.write(this.pods.id, rows, RESUME_WINDOW_MS + RESUME_GRACE_MS);
         this.isFailing = false;
       } catch (error) {
@@ -193,12 +193,12 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     return rows;
   }
 
-  private async beat(): Promise<void> {
-    await this.noteProcess().catch(() => undefined);
+  private async tryRecordAlive(): Promise<void> {
+    await this.recordAlive().catch(() => undefined);
   }
 
-  private async noteProcess(): Promise<void> {
-    await this.store.beat(this.pods.id);
+  private async recordAlive(): Promise<void> {
+    await this.store.recordAlive(this.pods.id);
     this.isNoted = true;
   }
 }

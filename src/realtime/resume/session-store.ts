@@ -67,7 +67,7 @@ export class SessionStore {
   }
 
   /** Records that the process is alive. */
-  async beat(pod: string): Promise<void> {
+  async recordAlive(pod: string): Promise<void> {
     await this.database.query(
       'INSERT INTO realtime_pods (pod) VALUES ($1) ON CONFLICT (pod) DO UPDATE SET seen_at = now()',
       [pod],

@@ -66,7 +66,7 @@ export async function startHubServer(env: Readonly<Record<string, string>> = {})
     elapsed: () => clock.elapsed(),
   });
   const port = await listen(hub, clock, env);
-  setInterval(() => hub.beat(), BEAT_INTERVAL_MS);
+  setInterval(() => hub.tick(), BEAT_INTERVAL_MS);
   return {
     port,
     hub,

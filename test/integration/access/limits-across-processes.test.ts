@@ -39,7 +39,7 @@ describe('limits shared by several processes', () => {
     const caller = limitedCaller(randomUUID(), { messages: 1_000 });
     const calls = async () =>
       Number(/cmdstat_evalsha:calls=(\d+)/.exec(String(await redis.call('INFO', 'commandstats')))?.[1] ?? 0);
-    await one!.counters.hit('requests', 'warm');
+    await one!.counters.countUse('requests', 'warm');
     const before = await calls();
     await granted(5_000, () => one!.limits.message(caller));
     const cost = (await calls()) - before;
@@ -51,7 +51,7 @@ describe('limits shared by several processes', () => {
     const all = await processes(3);
     const caller = limitedCaller(randomUUID(), { connectsPerAddress: 5 });
     expect(await granted(9, (n) => turn(all, n).limits.connect('198.51.100.1', caller))).toBe(5);
-    for (const { counters } of all) await counters.hit('requests', caller.keyId);
+    for (const { counters } of all) await counters.countUse('requests', caller.keyId);
     expect((await all[0]!.limits.used(caller)).apiRequests).toBe(3);
   });
 

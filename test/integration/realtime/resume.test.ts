@@ -165,11 +165,11 @@ describe('resuming a subscription', () => {
     log.append({}, {}, {});
     const { link, session } = open();
     const since = formatCursor(EPOCH, 1);
-    log.pause = async () => hub.beat(Date.now() + 60_000);
+    log.pause = async () => hub.tick(Date.now() + 60_000);
     await session.subscribe([{ type: 'tvl_changes', filter: {} }], { since });
     expect(link.named('heartbeat').length).toBeGreaterThan(0);
     expect(new Set(link.named('heartbeat').map(({ cursor }) => cursor))).toEqual(new Set([since]));
-    hub.beat(Date.now() + 120_000);
+    hub.tick(Date.now() + 120_000);
     expect(link.named('heartbeat').at(-1)).toMatchObject({ cursor: formatCursor(EPOCH, 3) });
   });
 

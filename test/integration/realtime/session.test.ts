@@ -36,7 +36,7 @@ function start(parts: Partial<HubParts> = {}) {
     return { link, session, subscribe };
   };
   const pass = (ms: number) => {
-    for (let step = 0; step < ms; step += 100) hub.beat((clock.now += 100));
+    for (let step = 0; step < ms; step += 100) hub.tick((clock.now += 100));
   };
   return { hub, log, clock, reports, open, pass };
 }
@@ -406,9 +406,9 @@ describe('connections', () => {
     ]);
     log.append({}, {});
     pass(45_000);
-    const beats = link.named('heartbeat');
-    expect(beats).toHaveLength(3);
-    expect(beats[0]).toEqual({ cursor: formatCursor(EPOCH, 3), timestamp: expect.stringMatching(/^\d{4}-.*Z$/) });
+    const heartbeats = link.named('heartbeat');
+    expect(heartbeats).toHaveLength(3);
+    expect(heartbeats[0]).toEqual({ cursor: formatCursor(EPOCH, 3), timestamp: expect.stringMatching(/^\d{4}-.*Z$/) });
     hub.stale = true;
     pass(15_000);
     expect(link.named('heartbeat')[3]).toMatchObject({ stale: true });
@@ -525,9 +525,9 @@ describe('connections', () => {
     await subscribe({ type: 'tvl_changes', mode: 'latest', intervalMs: 1_000 });
     log.append({}, {});
     clock.now += step;
-    hub.beat((clock.elapsed += 900));
+    hub.tick((clock.elapsed += 900));
     expect(link.seqs).toEqual([]);
-    hub.beat((clock.elapsed += 200));
+    hub.tick((clock.elapsed += 200));
     expect(link.seqs).toEqual([2]);
     expect(link.closed).toBeUndefined();
   });

@@ -65,7 +65,7 @@ it('a client that reads nothing is switched to `latest`, then closed; other clie
     await waitFor(() => cursors.length === server.log.position);
     await nextTurn();
     mostWaiting = Math.max(mostWaiting, slow.session.link.bufferedBytes());
-    server.hub.beat((now += 100));
+    server.hub.tick((now += 100));
   };
   while (slow.session.mode === 'all') await round();
   const atSwitch = server.log.position;
@@ -76,7 +76,7 @@ it('a client that reads nothing is switched to `latest`, then closed; other clie
   expect(slow.session.link.bufferedBytes()).toBeLessThan(waitingAtSwitch + name.length);
   expect(mostWaiting).toBeLessThan(SOFT_MARK + 2 * PER_BEAT * 60_000);
 
-  server.hub.beat(now + 10_000);
+  server.hub.tick(now + 10_000);
   expect(slow.session.ended).toBe(true);
   slow.socket.resume();
   await waitFor(() => slow.socket.readyState === WebSocket.CLOSED);
@@ -100,7 +100,7 @@ it('a client that sends requests without reading the answers is closed', async (
     for (let count = 0; count < 10; count++) socket.send('42/v1/realtime,2["subscriptions"]');
     await nextTurn();
     await nextTurn();
-    server.hub.beat((now += 100));
+    server.hub.tick((now += 100));
   }
   expect(session.ended).toBe(true);
 });

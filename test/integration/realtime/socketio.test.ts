@@ -435,7 +435,7 @@ describe('slow readers', () => {
         server.log.append(...Array.from({ length: 500 }, () => ({ name: 'x'.repeat(2_000) })));
         sent += 500;
         await sleep(5);
-        server.hub.beat((now += 500));
+        server.hub.tick((now += 500));
         return server.hub.sessions.size === 1;
       },
       { timeoutMs: 20_000 },

@@ -3,7 +3,7 @@ import type { UsageLimits } from '../../../access/index.js';
 import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
 import type { LoopGuard } from '../../../platform/loop/loop-guard.js';
 import type { Session } from '../../core/session.js';
-import { untilRead } from '../../core/unread.js';
+import { waitUntilRead } from '../../core/wait-until-read.js';
 import { Budget } from '../websocket/budget.js';
 import { commandOf, type ClientCommand } from './client-commands.js';
 import type { SocketIoLink } from './socketio-link.js';
@@ -42,7 +42,7 @@ export class SocketConnection {
   };
 
   private async begin(name: unknown, args: unknown[]): Promise<void> {
-    await untilRead(this.session);
+    await waitUntilRead(this.session);
     this.waiting--;
     if (this.session.ended) return;
     this.session.touch();
@@ -81,7 +81,7 @@ export class SocketConnection {
       if (callback) this.link.acknowledge(callback, { ok: true, ...answer });
       else this.link.sendMessage(command.answeredBy, answer);
       this.session.confirmReplays();
-      this.session.sent();
+      this.session.noteMessageSent();
     } catch (error) {
       this.refuse(asDomainError(error), callback);
     }
@@ -94,7 +94,7 @@ export class SocketConnection {
     }
     if (callback) this.link.acknowledge(callback, { ok: false, error: error.toSocket() });
     else this.link.sendMessage('error', { ...error.toSocket() });
-    this.session.sent();
+    this.session.noteMessageSent();
     if (error.code === 'rate_limited' && this.refused.isExceededBy(performance.now()))
       this.session.close('limit_exceeded');
   }

@@ -145,7 +145,7 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     try {
       const answer = await session.resume(kept, offset);
       link.sendMessage('resumed', { ...answer });
-      session.sent();
+      session.noteMessageSent();
     } catch (error) {
       const { code, message } = asDomainError(error);
       if (code === 'internal_error') this.logger.error({ err: error }, 'session could not be resumed');

@@ -6,7 +6,7 @@ import type { CloseReason } from '../../core/link.js';
 import { messageId, parseMessage, type ClientMessage, type MessageId } from '../../core/parse-websocket.js';
 import { expiresInMs } from '../../core/session-identity.js';
 import type { Session } from '../../core/session.js';
-import { untilRead } from '../../core/unread.js';
+import { waitUntilRead } from '../../core/wait-until-read.js';
 import { Budget } from './budget.js';
 import { runCommand } from './commands.js';
 import type { ConnectionParts } from './connection-parts.js';
@@ -146,8 +146,8 @@ export class WebSocketConnection {
    * further ones.
    */
   private afterAnswer(session: Session): Promise<void> {
-    session.sent();
-    return untilRead(session);
+    session.noteMessageSent();
+    return waitUntilRead(session);
   }
 
   private async answer(data: Buffer): Promise<void> {

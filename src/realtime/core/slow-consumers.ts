@@ -5,28 +5,28 @@ import type { RealtimeObserver } from './sources.js';
 /**
  * Handles connections that read more slowly than they are written to: they are switched to `latest` and notified, then closed
  * with their cursor. Only links that were written to are checked, and only between batches: a burst that the network takes
- * within one beat is not slowness.
+ * within one tick is not slowness.
  */
-export class SlowConsumerLadder {
-  private watched: Session[] = [];
+export class SlowConsumers {
+  private tracked: Session[] = [];
 
   constructor(
     private readonly limits: RealtimeLimits,
     private readonly observer: RealtimeObserver,
   ) {}
 
-  watch(session: Session): void {
-    if (session.watched) return;
-    session.watched = true;
-    this.watched.push(session);
+  track(session: Session): void {
+    if (session.isBacklogTracked) return;
+    session.isBacklogTracked = true;
+    this.tracked.push(session);
   }
 
-  climb(now: number): void {
-    const looked = this.watched;
-    this.watched = [];
-    for (const session of looked) {
-      session.watched = false;
-      if (!session.ended && this.isStillSlow(session, now)) this.watch(session);
+  checkBacklogs(now: number): void {
+    const checked = this.tracked;
+    this.tracked = [];
+    for (const session of checked) {
+      session.isBacklogTracked = false;
+      if (!session.ended && this.isStillSlow(session, now)) this.track(session);
     }
   }
 
