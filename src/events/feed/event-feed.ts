@@ -5,6 +5,7 @@ import { Broker } from '../broker/broker.js';
 import { EventLog, type LogBounds } from '../capture/event-log.js';
 import { formatCursor } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
+import { DeliveryLine } from './delivery-line.js';
 import { Ring } from './ring.js';
 
 /** Number of latest events kept in memory; each needs about 600 bytes. */
@@ -33,6 +34,7 @@ type FeedState = 'broker' | 'log' | 'unavailable';
 export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(EventFeed.name);
   private readonly ring = new Ring(RING_SIZE, RING_CHARACTERS);
+  private readonly line = new DeliveryLine((part) => this.deliver(part));
   private readonly listeners = new Set<(batch: readonly LogEvent[]) => void>();
   private readonly epochListeners = new Set<(epoch: string) => void>();
   private currentEpoch = '';
@@ -134,6 +136,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     this.stopped = true;
     this.unsubscribe?.();
     clearTimeout(this.timer);
+    this.line.clear();
     await this.catchingUp;
   }
 
@@ -148,14 +151,18 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
 
   private receive(batch: readonly LogEvent[], through = 0): void {
     if (this.stopped) return;
-    const fresh = batch.filter((event) => event.seq > this.seq || event.epoch !== this.currentEpoch);
-    const contiguous = fresh.every(
-      (event, index) => event.epoch === this.currentEpoch && event.seq === this.seq + 1 + index,
-    );
+    const { seq, epoch } = this.end;
+    const fresh = batch.filter((event) => event.seq > seq || event.epoch !== epoch);
+    const contiguous = fresh.every((event, index) => event.epoch === epoch && event.seq === seq + 1 + index);
     this.lastBatchAt = performance.now();
     this.currentState = 'broker';
-    if (contiguous) this.deliver(fresh);
-    if (!contiguous || this.seq < through) void this.catchUp();
+    const taken = contiguous && this.line.add(fresh);
+    if (!taken || this.end.seq < through) void this.catchUp();
+  }
+
+  /** Position behind the events that wait for their delivery. */
+  private get end(): { seq: number; epoch: string } {
+    return this.line.last ?? { seq: this.seq, epoch: this.currentEpoch };
   }
 
   /** Reads missing rows from the log. Only one run at a time; a call during a run adds one more round. */
@@ -169,6 +176,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     try {
       while (this.again && !this.stopped) {
         this.again = false;
+        await this.line.emptied();
         const bounds = await this.log.bounds();
         await this.adopt(bounds);
         while (this.seq < bounds.headSeq && !this.stopped) await this.readOn(bounds);
@@ -187,14 +195,16 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
         'missed events are no longer in the event log; continuing with the oldest event kept',
       );
       this.ring.clear();
+      this.line.clear();
       this.seq = bounds.firstSeq - 1;
     }
     const from = this.seq;
     const events = await this.log.read(from, READ_LIMIT);
-    // The broker may have delivered some of these rows during the read.
-    const fresh = events.filter((event) => event.seq > this.seq);
     if (events.length === 0 && this.seq === from) throw new Error(`The event log has no row after ${from}.`);
-    this.deliver(fresh);
+    // The broker may have delivered some of these rows during the read.
+    const { seq } = this.end;
+    this.line.add(events.filter((event) => event.seq > seq));
+    await this.line.emptied();
   }
 
   /**
@@ -211,6 +221,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     }
     // Rows before the start of the new epoch belong to the previous one; missing ones are delivered first.
     if (this.seq < bounds.epochStartSeq) return;
+    this.line.clear();
     this.seq = bounds.epochStartSeq;
     this.changeEpoch(bounds.epoch);
   }

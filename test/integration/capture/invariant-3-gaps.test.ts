@@ -121,6 +121,27 @@ describe('invariant 3: the event feed of a pod', () => {
     expect(sizes.length).toBeGreaterThanOrEqual(10);
   });
 
+  it('delivers thousands of small events in parts, between which the process handles other input', async () => {
+    const delivered: number[] = [];
+    const parts: number[] = [];
+    const unsubscribe = pod.feed.subscribe((batch) => {
+      const end = performance.now() + batch.length * 0.02; // as if each event reached a hundred connections
+      while (performance.now() < end);
+      delivered.push(...batch.map(({ seq }) => seq));
+      parts.push(batch.length);
+    });
+    let turns = 0;
+    const turn = setInterval(() => (turns += 1), 1);
+    const from = pod.feed.position;
+    await db.pool.query(`INSERT INTO change_outbox (type) SELECT 'governance' FROM generate_series(1, 5000) n`);
+    await waitFor(() => pod.feed.position >= from + 5_000, { what: 'the events' });
+    clearInterval(turn);
+    unsubscribe();
+    expect(delivered).toEqual(delivered.map((_, index) => from + 1 + index));
+    expect(Math.max(...parts)).toBeLessThanOrEqual(256);
+    expect(turns).toBeGreaterThan(8);
+  });
+
   it('delivers every event once and in order while the broker drops, repeats and delays batches', async () => {
     const fate = fc.constantFrom<Fate>('pass', 'drop', 'twice', 'late', 'halves');
     let written = 0;
