@@ -1,6 +1,5 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
+import { Database } from '../../platform/database/database.js';
 import { Recurring } from '../../platform/process/recurring.js';
 import { Settings } from '../../platform/settings/settings.js';
 
@@ -25,7 +24,7 @@ export class AccessRetention implements OnApplicationBootstrap, BeforeApplicatio
   );
 
   constructor(
-    @InjectDataSource() private readonly source: DataSource,
+    private readonly database: Database,
     private readonly settings: Settings,
   ) {}
 
@@ -42,7 +41,7 @@ export class AccessRetention implements OnApplicationBootstrap, BeforeApplicatio
   }
 
   private async endBatch(statement: (typeof ENDS)[number]): Promise<number> {
-    const [row] = await this.source.query<{ rows: number }[]>(statement, [this.settings.auditDays]);
+    const row = await this.database.one<{ rows: number }>(statement, [this.settings.auditDays]);
     return row?.rows ?? 0;
   }
 }
