@@ -6,7 +6,7 @@ import { BODY_SIZE, type TakenBody } from '../../platform/http/bodies/body-limit
 import { BodyReader } from '../../platform/http/bodies/body-reader.js';
 import { clientAddress } from '../../platform/http/client-address.js';
 import { addressGroup } from '../../platform/http/connections/address-group.js';
-import { becomesKnown, exceedsLimits } from '../../platform/http/connections/peers.js';
+import { becomesKnown, exceedsLimits } from '../../platform/http/connections/known-callers.js';
 import { COSTLY_ROUTE } from '../../platform/http/costly.js';
 import { workFor } from '../../platform/fairness/working-for.js';
 import { refusePrecondition } from '../../platform/http/precondition.js';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSettings } from '../../settings/settings.js';
 import { boundConnections } from './bound-connections.js';
 import { chargeChunks } from './entrance.js';
-import { becomesKnown, sessionBecomesKnown } from './peers.js';
+import { becomesKnown, sessionBecomesKnown } from './known-callers.js';
 
 let server: Server;
 let inWork: number;

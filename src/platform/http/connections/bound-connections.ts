@@ -4,6 +4,7 @@ import { bodyDeadlines } from '../bodies/body-deadline.js';
 import { holdExpectedBodies } from '../bodies/expected-bodies.js';
 import { answerProblem } from '../../errors/answer-problem.js';
 import { DomainError } from '../../errors/domain-error.js';
+import { admitsSession } from './known-callers.js';
 import { boundPeers, enterRequest } from './peers.js';
 import { readableAddresses } from './readable-addresses.js';
 import { oneRequestAtATime } from './request-line.js';
@@ -45,7 +46,7 @@ export function boundConnections(server: Server, { trustProxy, limitConnections 
 /** Whether a request may go on; otherwise it has been answered. */
 function admitted(request: IncomingMessage, response: ServerResponse): boolean {
   try {
-    enterRequest(request, response);
+    if (!admitsSession(request)) enterRequest(request, response);
     refuseUnserved(request);
     if (ENGINE_PATH.test(request.url ?? '') && !ENGINE_METHODS.includes(request.method)) {
       response.setHeader('Allow', ENGINE_METHODS.join(', '));

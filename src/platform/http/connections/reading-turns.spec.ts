@@ -4,7 +4,7 @@ import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSettings } from '../../settings/settings.js';
 import { boundConnections } from './bound-connections.js';
-import { becomesKnown, exceedsLimits } from './peers.js';
+import { becomesKnown, exceedsLimits } from './known-callers.js';
 import { ReadingTurns } from './reading-turns.js';
 
 let server: Server;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { threadCpuMs } from '../../loop/thread-cpu.js';
 import { chargeChunks } from './entrance.js';
-import { addressOf, chargeReading, isCrowded } from './peers.js';
+import { addressOf, chargeReading, isCrowded } from './address-turns.js';
 import { stopBody } from './socket-reading.js';
 
 /** Chunks that a body may have whatever their size, and least mean size of the chunks beyond these, bytes. */

@@ -6,7 +6,7 @@ import { StrangerLimits, type StrangerPlace } from '../../../access/index.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { DomainError } from '../../../platform/errors/domain-error.js';
 import { clientAddress } from '../../../platform/http/client-address.js';
-import { sessionBecomesKnown } from '../../../platform/http/connections/peers.js';
+import { sessionBecomesKnown } from '../../../platform/http/connections/known-callers.js';
 import { Metrics } from '../../../platform/metrics/metrics.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { Admission } from '../admission.js';

@@ -6,7 +6,7 @@ import { secretFromRequest, type Caller } from '../../../access/index.js';
 import { asDomainError } from '../../../platform/errors/domain-error.js';
 import { BodyReader } from '../../../platform/http/bodies/body-reader.js';
 import { clientAddress } from '../../../platform/http/client-address.js';
-import { becomesKnown } from '../../../platform/http/connections/peers.js';
+import { becomesKnown } from '../../../platform/http/connections/known-callers.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
 import { parseStreamBody, parseStreamQuery, type StreamRequest } from '../../core/parse-sse.js';

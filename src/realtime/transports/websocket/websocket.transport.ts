@@ -8,7 +8,7 @@ import { secretFromRequest, type Caller } from '../../../access/index.js';
 import { parseCursor } from '../../../events/index.js';
 import { asDomainError, DomainError } from '../../../platform/errors/domain-error.js';
 import { clientAddress } from '../../../platform/http/client-address.js';
-import { becomesKnown as connectionBecomesKnown } from '../../../platform/http/connections/peers.js';
+import { becomesKnown as connectionBecomesKnown } from '../../../platform/http/connections/known-callers.js';
 import { endWithProblem } from '../../../platform/http/connections/raw-problem.js';
 import { draining, tooManyConnects } from '../admission.js';
 import { queryOf, userAgentOf } from '../request-parts.js';
