@@ -79,7 +79,7 @@ function minuteOf(time: string): number {
 }
 
 /** Returns the time of a clock change between two moments of one day; undefined if there is none. */
-function clockChange(zone: IANAZone, from: number, to: number): number | undefined {
+export function clockChange(zone: IANAZone, from: number, to: number): number | undefined {
   const offset = zone.offset(from);
   if (zone.offset(to) === offset) return undefined;
   let [before, after] = [from, to];

@@ -18,6 +18,22 @@ describe('digest mails', () => {
     expect(shown(digestTime(daily, local('2026-03-28T09:00')))).toBe('2026-03-29T08:00:00+02:00');
     expect(shown(digestTime(daily, local('2026-03-28T07:59')))).toBe('2026-03-28T08:00:00+01:00');
   });
+
+  it.each([
+    // Half an hour back at 02:00: 01:30 comes twice, and the full hour after 01:00 is 02:00.
+    ['hour', '', 'Australia/Lord_Howe', '2026-04-05T01:10:00+11:00', '2026-04-05T02:00:00+10:30'],
+    ['hour', '', 'Australia/Lord_Howe', '2026-10-04T01:50:00+10:30', '2026-10-04T03:00:00+11:00'],
+    ['hour', '', 'Australia/Lord_Howe', '2026-10-04T02:40:00+11:00', '2026-10-04T03:00:00+11:00'],
+    ['hour', '', 'Asia/Kathmandu', '2026-04-05T01:10:00+05:45', '2026-04-05T02:00:00+05:45'],
+    ['day', '02:15', 'Australia/Lord_Howe', '2026-10-03T12:00:00+10:30', '2026-10-04T02:30:00+11:00'],
+    // Two hours are skipped at 01:00.
+    ['day', '02:20', 'Antarctica/Troll', '2026-03-28T12:00:00+00:00', '2026-03-29T03:00:00+02:00'],
+    // The last hour of 28 March is skipped.
+    ['day', '20:30', 'America/Scoresbysund', '2026-03-27T23:20:00-02:00', '2026-03-28T20:30:00-02:00'],
+  ] as const)('every %s %s in %s, decided at %s, are sent at %s', (every, at, timezone, decided, sent) => {
+    const digest = { every, timezone, ...(at === '' ? {} : { at }) };
+    expect(shown(digestTime(digest, new Date(decided)), timezone)).toBe(sent);
+  });
 });
 
 describe('the send time of a message', () => {

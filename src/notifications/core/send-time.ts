@@ -1,8 +1,8 @@
-import { DateTime } from 'luxon';
+import { DateTime, IANAZone } from 'luxon';
 import { CHANNELS, type Channel } from './channels/catalogue.js';
 import type { NewDelivery, Priority } from './delivery.js';
 import { DIGEST_TIME, type Digest, type UserPreferences } from './preferences.js';
-import { afterQuietHours } from './quiet-hours.js';
+import { afterQuietHours, clockChange } from './quiet-hours.js';
 
 /** Time of sending, as members of a new delivery; without members: immediately. */
 type SendTime = Pick<NewDelivery, 'notBefore' | 'digest' | 'suppressed'>;
@@ -27,13 +27,21 @@ export function sendTime(preferences: UserPreferences, priority: Priority, at: D
 /** Returns the next full hour, or the next time of the daily digest, after `at`. */
 export function digestTime({ every, at: time = DIGEST_TIME, timezone }: Digest, at: Date): Date {
   const now = DateTime.fromJSDate(at, { zone: timezone });
-  if (every === 'hour') return now.startOf('hour').plus({ hours: 1 }).toJSDate();
+  if (every === 'hour') {
+    const next = now.startOf('minute').plus({ minutes: 60 - now.minute });
+    // A clock change by half an hour, as on Lord Howe Island, moves the full hour.
+    return next.plus({ minutes: (60 - next.minute) % 60 }).toJSDate();
+  }
   const today = atTime(now, time);
-  return (today > now ? today : atTime(now.plus({ days: 1 }), time)).toJSDate();
+  // Midnight first: a day later the present time may be skipped, which would give the day after.
+  return (today > now ? today : atTime(now.startOf('day').plus({ days: 1 }), time)).toJSDate();
 }
 
+/** Longest time that a clock change skips (Troll in Antarctica: two hours), with some room, ms. */
+const LONGEST_CHANGE_MS = 3 * 3_600_000;
+
 /**
- * Returns a local time on the day of `day`. If a clock change skips the time, the result is the end of the skipped hour;
+ * Returns a local time on the day of `day`. If a clock change skips the time, the result is the end of the skipped time;
  * if the time occurs twice, it is the first.
  */
 function atTime(day: DateTime, time: string): DateTime {
@@ -41,6 +49,9 @@ function atTime(day: DateTime, time: string): DateTime {
   const found = day.set({ hour, minute, second: 0, millisecond: 0 });
   const wanted = hour * 60 + minute;
   const shown = found.hour * 60 + found.minute;
-  if (shown !== wanted) return found.startOf('hour');
+  if (shown !== wanted) {
+    const change = clockChange(IANAZone.create(day.zoneName ?? 'utc'), +found - LONGEST_CHANGE_MS, +found);
+    return change === undefined ? found : DateTime.fromMillis(change, { zone: day.zone });
+  }
   return found.getPossibleOffsets()[0] ?? found;
 }
