@@ -234,8 +234,14 @@ test('alerts held back in quiet hours are all sent when quiet hours end', async 
     ['falling-b', -0.9],
     ['falling-c', -0.5],
   ]);
-  const preview = await owner.post('/v1/alerts/templates/preview', { ruleId: moves, text: '{{ message }}' });
-  expect(preview.body).toMatchObject({ text: expect.stringContaining('rose 7.41 %'), warnings: [] });
+  const preview = await owner.post('/v1/alerts/templates/preview', {
+    ruleId: moves,
+    text: '{{ message }} {{ links.rule }}',
+  });
+  expect(preview.body).toMatchObject({
+    text: expect.stringMatching(new RegExp(`rose 7\\.41 %.*/v1/alerts/rules/${moves}$`)),
+    warnings: [],
+  });
 });
 
 test('a test alert is marked as a test; its snooze link snoozes the rule after a confirmation', async () => {

@@ -163,7 +163,9 @@ export class Templates {
     if (base === undefined) throw new DomainError('not_found', `Template ${template} not found.`);
     const own = subject !== undefined || text !== undefined || html !== undefined;
     const source = own ? { subject: subject ?? base.subject, text: text ?? base.text, html: html ?? '' } : base;
-    const { unknown = [], ...rendered } = await this.tried(userId, source, { ...alert, ...data });
+    // As they are sent; the recipient of a preview has no link to unsubscribe.
+    const links = { ...EXAMPLE_LINKS, ...(request.alert && this.linksOf(userId, request.alert)) };
+    const { unknown = [], ...rendered } = await this.tried(userId, source, { ...alert, ...data }, links);
     const warnings = unknown.map((name) => ({ code: 'unknown_variable', detail: `unknown variable ${name}` }));
     if (isEmpty(rendered.text) && isEmpty(rendered.html)) {
       warnings.push({ code: 'empty', detail: 'renders nothing; the default text would be sent' });
@@ -179,10 +181,15 @@ export class Templates {
     await this.tried(userId, source, EXAMPLE_ALERT);
   }
 
-  private async tried(userId: string, source: TemplateSource, alert: AlertMessage): Promise<RenderOutput> {
+  private async tried(
+    userId: string,
+    source: TemplateSource,
+    alert: AlertMessage,
+    links = EXAMPLE_LINKS,
+  ): Promise<RenderOutput> {
     // Members that other alerts have are not reported as unknown, even if this alert lacks them.
     const absent = { protocol: null, chain: null, token: null };
-    const values = { ...absent, ...alert, links: EXAMPLE_LINKS, shown: shownOf(alert) };
+    const values = { ...absent, ...alert, links, shown: shownOf(alert) };
     try {
       return await this.workers.run(RENDER, { source, values, checks: true }, { key: userId });
     } catch (error) {
