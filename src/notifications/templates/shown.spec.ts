@@ -94,6 +94,14 @@ Unsubscribe: ${EXAMPLE_LINKS['unsubscribe']}`);
     expect(html).toContain('<li>Rule 0: Price of token0 is $0</li>');
   });
 
+  it('names subject and value of each listed alert, however long the name of its rule is', () => {
+    const name = '👨‍👩‍👧‍👦'.repeat(23);
+    const sentence = `Price of ethereum:0x${'a'.repeat(40)} is $150, above $100`;
+    const { lines } = shownOf({ ...FALL, explanation: { alerts: [{ name, message: `${name}: ${sentence}` }] } });
+    expect(lines[0]).toMatch(/^👨.*…: /u);
+    expect(lines[0]).toContain(sentence);
+  });
+
   it('can be built from older alert data without a time or a list', () => {
     expect(shownOf({})).toMatchObject({ title: 'Alert: ', value: '', change: '', lines: [], more: 0, time: '' });
     expect(shownOf({ ...FALL, explanation: { omitted: true } })).toMatchObject({ value: '−12 %', change: '' });

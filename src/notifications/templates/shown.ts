@@ -30,6 +30,8 @@ interface Shown {
 /** Maximum length of lists in texts for chats, UTF-16 code units. */
 const MAX_LIST_LENGTH = 2_000;
 const MAX_LINE_LENGTH = 300;
+/** Maximum length of a rule's name in a list, UTF-16 code units. */
+const MAX_LISTED_NAME_LENGTH = 100;
 const STATES: Readonly<Record<string, string>> = { resolved: 'Resolved', summary: 'Summary', test: 'Test' };
 const NOTHING = {
   name: '',
@@ -85,7 +87,7 @@ interface StatedCondition {
 
 interface Explained {
   conditions?: readonly StatedCondition[];
-  alerts?: readonly { message?: string }[];
+  alerts?: readonly { name?: string; message?: string }[];
   subjects?: readonly { text?: string }[];
   count?: number;
 }
@@ -104,12 +106,14 @@ function changeOf({ value, metric, explanation }: Pick<AlertMessage, 'value' | '
   return `${from} → ${to}`;
 }
 
+/** Returns the text of a listed alert with at most the beginning of its rule's name, so that subject and value have room. */
+function withShortName({ name = '', message = '' }: { name?: string; message?: string }): string {
+  return message.startsWith(name) ? `${cutText(name, MAX_LISTED_NAME_LENGTH)}${message.slice(name.length)}` : message;
+}
+
 function listOf(explanation: object, room: number): { lines: string[]; more: number } {
   const { alerts, subjects, count }: Explained = explanation;
-  const texts = [
-    ...(alerts ?? []).map(({ message = '' }) => message),
-    ...(subjects ?? []).map(({ text = '' }) => text),
-  ];
+  const texts = [...(alerts ?? []).map(withShortName), ...(subjects ?? []).map(({ text = '' }) => text)];
   const { items } = listed(
     texts.map((text) => cutText(text, MAX_LINE_LENGTH)),
     room,
