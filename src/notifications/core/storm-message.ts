@@ -51,6 +51,11 @@ export function withoutRules(data: object, unwanted: ReadonlySet<string>): objec
   return { ...data, ...stormTexts(explanation), ruleId, explanation };
 }
 
+/** Returns the number of alerts of a message: those of a storm, else one. */
+export function alertsIn(data: object): number {
+  return isStorm(data) ? data.explanation.count : 1;
+}
+
 function isStorm(data: object): data is StormMessage {
   const explanation: unknown = 'explanation' in data ? data.explanation : undefined;
   const lists = typeof explanation === 'object' && explanation !== null && 'alerts' in explanation;

@@ -8,8 +8,9 @@ const MAX_TITLES_LENGTH = 120;
 /**
  * Returns several messages as one mail. The texts of the messages are already rendered, so only the text around them is
  * escaped.
+ * @param count number of alerts of the messages; a storm has many
  */
-export function digestMail(messages: readonly LinkedMessage[], unsubscribe: string): RenderedMessage {
+export function digestMail(messages: readonly LinkedMessage[], count: number, unsubscribe: string): RenderedMessage {
   const texts = messages.map(({ subject, text, links }) => {
     const addresses = namedLinks(links).map(({ name, address }) => `\n${name}: ${address}`);
     return `${subject}\n${'-'.repeat(Math.min(subject.length, 60))}\n${text}${addresses.join('')}`;
@@ -22,9 +23,9 @@ export function digestMail(messages: readonly LinkedMessage[], unsubscribe: stri
   const titles = messages.map(({ subject }) => subject);
   const fallback = messages.find((message) => message.fallback !== undefined)?.fallback;
   return {
-    subject: `${messages.length} alerts: ${listedLine(titles, MAX_TITLES_LENGTH)}`,
+    subject: `${count} alerts: ${listedLine(titles, MAX_TITLES_LENGTH)}`,
     text: `${texts.join('\n\n\n')}\n\nUnsubscribe: ${unsubscribe}`,
-    html: `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${messages.length} alerts</title></head>
+    html: `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${count} alerts</title></head>
 <body style="margin:0;padding:24px;font:16px/1.5 system-ui,sans-serif;color:#1c1f24">${parts.join('\n')}
 <p style="font-size:13px"><a href="${escapeHtml(unsubscribe)}">Unsubscribe</a></p></body></html>`,
     ...(fallback === undefined ? {} : { fallback }),

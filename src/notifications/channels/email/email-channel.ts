@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { sha256 } from '../../core/ids.js';
 import type { Outcome } from '../../core/outcome.js';
 import { safeReason } from '../../core/safe-reason.js';
+import { alertsIn } from '../../core/storm-message.js';
 import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
 import { HandOverLate } from '../../deliveries/hand-over.js';
 import { noted, Templates, type LinkedMessage, type RenderedMessage } from '../../templates/templates.js';
@@ -71,7 +72,9 @@ export class EmailChannel extends NotificationChannel {
     const alone = all.length === 1;
     const rendered = await Promise.all(all.map((each) => this.render(each, alone ? unsubscribe : '', alone)));
     const [only] = rendered;
-    const { subject, text, html, fallback } = alone && only !== undefined ? only : digestMail(rendered, unsubscribe);
+    const count = all.reduce((sum, { data }) => sum + alertsIn(data), 0);
+    const { subject, text, html, fallback } =
+      alone && only !== undefined ? only : digestMail(rendered, count, unsubscribe);
     return { subject, text, html, ...(fallback === undefined ? {} : { fallback }) };
   }
 
