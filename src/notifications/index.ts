@@ -7,7 +7,7 @@ export { Retention } from './deliveries/retention.js';
 export { StorageBudget, type UserBytes } from './deliveries/storage-budget.js';
 export { NotificationsModule } from './notifications.module.js';
 export { LaneProcessorsModule } from './lane-processors.module.js';
-export { Preferences } from './preferences/preferences.js';
+export { PreferenceStore } from './preferences/preference-store.js';
 export type { TargetStatus } from './targets/target.entity.js';
 export { Targets } from './targets/targets.js';
 export { Templates, type PreviewedMessage } from './templates/templates.js';

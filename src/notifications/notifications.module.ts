@@ -2,7 +2,7 @@ import { getQueueToken } from '@nestjs/bullmq';
 import { Module, type Type } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ChannelTroubles } from './channels/channel-troubles.js';
-import { Channels, SENDERS } from './channels/channels.js';
+import { ChannelSenders, SENDERS } from './channels/channel-senders.js';
 import { MailTransport } from './channels/email/mail-transport.js';
 import { PublicLinks } from './channels/public-links.js';
 import { Fcm } from './channels/push/fcm.js';
@@ -25,7 +25,7 @@ import { Sweeper } from './deliveries/sweeper.js';
 import { GuardedClient } from './egress/guarded-client.js';
 import { Resolver } from './egress/resolver.js';
 import { PreferencesEntity } from './preferences/preferences.entity.js';
-import { Preferences } from './preferences/preferences.js';
+import { PreferenceStore } from './preferences/preference-store.js';
 import { MailLinksController } from './targets/mail-links.controller.js';
 import { TargetEntity } from './targets/target.entity.js';
 import { TargetHealth } from './targets/target-health.js';
@@ -49,7 +49,7 @@ function egressPolicy({ egressAllow, publicUrl }: Settings): EgressPolicy {
 
 const QUEUES = LANES.map(({ name }) => name);
 const CHANNEL_PARTS = [
-  Channels,
+  ChannelSenders,
   ChannelTroubles,
   MailTransport,
   PublicLinks,
@@ -89,7 +89,7 @@ const TARGET_PARTS = [TargetHealth, TargetList, TargetRules, TargetWarnings, Web
     },
     Deliveries,
     Targets,
-    Preferences,
+    PreferenceStore,
     Templates,
     TemplateLibrary,
     Sweeper,
@@ -97,6 +97,6 @@ const TARGET_PARTS = [TargetHealth, TargetList, TargetRules, TargetWarnings, Web
     ...DELIVERY_PARTS,
     ...TARGET_PARTS,
   ],
-  exports: [Deliveries, DeliveryWorker, PublicLinks, StorageBudget, Targets, Preferences, Templates],
+  exports: [Deliveries, DeliveryWorker, PublicLinks, StorageBudget, Targets, PreferenceStore, Templates],
 })
 export class NotificationsModule {}

@@ -3,7 +3,7 @@ import { CachedRunner } from './cache/cached-runner.js';
 import { Freshness } from './cache/freshness.js';
 import { ResultCache } from './cache/result-cache.js';
 import { VersionStamps } from './cache/version-stamps.js';
-import { Admission } from './execution/admission.js';
+import { QueryAdmission } from './execution/query-admission.js';
 import { Arrivals } from './execution/arrivals.js';
 import { QueryPool } from './execution/query-pool.js';
 import { QueryRunner } from './execution/query-runner.js';
@@ -19,7 +19,7 @@ import { QueryService } from './query.service.js';
     QueryService,
     QueryRunner,
     QueryPool,
-    Admission,
+    QueryAdmission,
     Arrivals,
     StoredFactsReader,
     PresentNames,

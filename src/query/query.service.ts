@@ -7,7 +7,7 @@ import { Metrics } from '../platform/metrics/metrics.js';
 import type { QueryMeta, QueryPage, QueryPlan, QuerySpan } from './query.dto.js';
 import type { Query } from './core/ast.js';
 import { groupPage } from './core/group-pages.js';
-import { PageCursors, type PagePosition } from './core/page-cursor.js';
+import { QueryCursors, type PagePosition } from './core/query-cursors.js';
 import { ResultRows } from './core/result-rows.js';
 import type { Span } from './core/plan.js';
 import { isoTime } from './core/time.js';
@@ -32,7 +32,7 @@ export interface AnsweredQuery {
 @Injectable()
 export class QueryService implements OnModuleInit {
   private readonly durations: Histogram<'cache'>;
-  private cursors = new PageCursors('');
+  private cursors = new QueryCursors('');
 
   constructor(
     private readonly feed: EventFeed,
@@ -52,7 +52,7 @@ export class QueryService implements OnModuleInit {
   }
 
   async onModuleInit(): Promise<void> {
-    this.cursors = new PageCursors(await this.runner.cursorKey());
+    this.cursors = new QueryCursors(await this.runner.cursorKey());
   }
 
   async answer(query: Query, caller: Caller, signal: AbortSignal): Promise<AnsweredQuery> {

@@ -5,7 +5,7 @@ import { Readiness } from '../platform/health/readiness.js';
 import { Settings } from '../platform/settings/settings.js';
 import { HubDrain } from './core/hub-drain.js';
 import { RealtimeHub } from './core/hub.js';
-import { Admission } from './transports/admission.js';
+import { ConnectionAdmission } from './transports/connection-admission.js';
 import { WebSocketTransport } from './transports/websocket/websocket.transport.js';
 
 /** Interval at which due connections are closed, ms. */
@@ -29,7 +29,7 @@ export class Drain {
 
   constructor(
     private readonly hub: RealtimeHub,
-    private readonly admission: Admission,
+    private readonly admission: ConnectionAdmission,
     private readonly websockets: WebSocketTransport,
     private readonly readiness: Readiness,
     private readonly settings: Settings,

@@ -8,7 +8,7 @@ import { AccessEvents, type EndReason } from '../access/index.js';
 import { EventFeed } from '../events/index.js';
 import { RealtimeHub } from './core/hub.js';
 import type { CloseReason } from './core/link.js';
-import { Admission } from './transports/admission.js';
+import { ConnectionAdmission } from './transports/connection-admission.js';
 
 /** Interval at which the hub checks its connections, ms: the shortest interval of `latest`. */
 const TICK_INTERVAL_MS = 100;
@@ -29,7 +29,7 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly hub: RealtimeHub,
     private readonly feed: EventFeed,
     private readonly accessEvents: AccessEvents,
-    private readonly admission: Admission,
+    private readonly admission: ConnectionAdmission,
   ) {}
 
   onApplicationBootstrap(): void {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { formatCursor } from '../../src/events/index.js';
-import { Admission } from '../../src/query/execution/admission.js';
+import { QueryAdmission } from '../../src/query/execution/query-admission.js';
 import { StoredFactsReader } from '../../src/query/execution/stored-facts.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
@@ -122,7 +122,7 @@ const FAULTS: Record<string, object | (() => Promise<unknown>)> = {
     }
   },
   busy: async () => {
-    const admission = app.nest.get(Admission, { strict: false });
+    const admission = app.nest.get(QueryAdmission, { strict: false });
     const leave = new AbortController();
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));

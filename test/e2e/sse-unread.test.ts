@@ -1,7 +1,7 @@
 import { connect as connectTcp } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RealtimeHub } from '../../src/realtime/core/hub.js';
-import { Admission } from '../../src/realtime/transports/admission.js';
+import { ConnectionAdmission } from '../../src/realtime/transports/connection-admission.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -18,7 +18,7 @@ it('an event stream without a reading client is closed and frees its connection 
   await app.db.pool.query(
     `INSERT INTO token_prices (token, price) SELECT 'stall-' || g, 1 FROM generate_series(1, 2000) g`,
   );
-  const admission = app.nest.get(Admission);
+  const admission = app.nest.get(ConnectionAdmission);
   const inside = admission.inside;
   const socket = connectTcp(app.port, '127.0.0.1');
   socket.write(`GET /v1/stream?channels=events:prices&apiKey=${key} HTTP/1.1\r\nHost: x\r\n\r\n`);

@@ -3,7 +3,7 @@ import { EventSource } from 'eventsource';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DomainError, type ErrorCode } from '../../src/platform/errors/domain-error.js';
 import { Settings } from '../../src/platform/settings/settings.js';
-import { Admission } from '../../src/realtime/transports/admission.js';
+import { ConnectionAdmission } from '../../src/realtime/transports/connection-admission.js';
 import { admin } from '../support/admin-call.js';
 import { createTestApp, type TestApp } from '../support/create-test-app.js';
 import { StreamClient } from '../support/event-stream.js';
@@ -296,7 +296,9 @@ function longLists(): string {
 
 describe('reconnecting to an event stream', () => {
   const refuseOnce = (code: ErrorCode, retryAfterMs?: number) =>
-    vi.spyOn(app.nest.get(Admission), 'enter').mockRejectedValueOnce(new DomainError(code, 'Later.', { retryAfterMs }));
+    vi
+      .spyOn(app.nest.get(ConnectionAdmission), 'enter')
+      .mockRejectedValueOnce(new DomainError(code, 'Later.', { retryAfterMs }));
 
   it.each([
     ['unavailable', 1_000],

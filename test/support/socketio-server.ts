@@ -14,7 +14,7 @@ import { PodChannel } from '../../src/platform/redis/pod-channel.js';
 import type { Pods } from '../../src/platform/redis/pods.js';
 import { SessionKeeper } from '../../src/realtime/resume/session-keeper.js';
 import type { SessionRow, SessionStore } from '../../src/realtime/resume/session-store.js';
-import { Admission } from '../../src/realtime/transports/admission.js';
+import { ConnectionAdmission } from '../../src/realtime/transports/connection-admission.js';
 import { DOOR_PROVIDERS } from '../../src/realtime/transports/door-providers.js';
 import { SocketIoAdapter } from '../../src/realtime/transports/socketio/socketio.adapter.js';
 import { WriteBatches } from '../../src/realtime/transports/write-batches.js';
@@ -136,7 +136,7 @@ export async function startSocketIoServer(
     log,
     allowance,
     faults,
-    drain: () => app.get(Admission).drain(),
+    drain: () => app.get(ConnectionAdmission).drain(),
     refuseWith: (error, times) => void Object.assign(refusals, { left: times, error }),
     connect: (options = {}, namespace = '/v1/realtime') => {
       const socket = io(`${url}${namespace}`, { auth: { apiKey: KEY }, forceNew: true, ...options });

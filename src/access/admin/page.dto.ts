@@ -1,7 +1,7 @@
 import { Transform } from 'class-transformer';
 import { IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
 import { ApiProperty } from '@nestjs/swagger';
-import { numberOf } from './query-values.js';
+import { numberOf } from './query-number.js';
 
 /** Query parameters of every list of this module. */
 export class PageQuery {

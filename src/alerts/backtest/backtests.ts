@@ -6,7 +6,7 @@ import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { WorkerPool } from '../../platform/workers/worker-pool.js';
 import { workerTask } from '../../platform/workers/worker-task.js';
-import { Preferences } from '../../notifications/index.js';
+import { PreferenceStore } from '../../notifications/index.js';
 import { isAbsent, isComparison, type Condition, type DeadBand, type Rule, type RuleFinding } from '../core/index.js';
 import { DeadBands } from '../evaluation/dead-bands.js';
 import { leavesOf } from '../messages/alert-message.js';
@@ -36,7 +36,7 @@ export class Backtests {
   constructor(
     private readonly database: Database,
     private readonly workers: WorkerPool,
-    private readonly preferences: Preferences,
+    private readonly preferences: PreferenceStore,
     private readonly deadBands: DeadBands,
     private readonly unseen: UnseenSubjects,
     private readonly clock: Clock,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { appendEvents } from '../../events/index.js';
-import { DEFAULT_PREFERENCES, Deliveries, Preferences, type UserPreferences } from '../../notifications/index.js';
+import { DEFAULT_PREFERENCES, Deliveries, PreferenceStore, type UserPreferences } from '../../notifications/index.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import type { Condition, Transition, Where } from '../core/index.js';
@@ -31,7 +31,7 @@ export class TransitionWriter {
   constructor(
     private readonly database: Database,
     private readonly deliveries: Deliveries,
-    private readonly preferences: Preferences,
+    private readonly preferences: PreferenceStore,
     private readonly clock: Clock,
     private readonly metrics: AlertMetrics,
     private readonly history: AlertHistoryWriter,

@@ -18,7 +18,7 @@ import {
 import { flapKey, leavesOf } from './alert-message.js';
 import { incidentParts } from './incidents.js';
 import { summaryParts } from './parts.js';
-import { flapNotice } from './flapping.js';
+import { flapNotice } from './flap-notice.js';
 
 /** Age up to which a message is still sent, ms. */
 const MAX_MESSAGE_AGE_MS = 86_400_000;

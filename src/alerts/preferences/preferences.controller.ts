@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Patch, Put } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
-import { Preferences } from '../../notifications/index.js';
+import { PreferenceStore } from '../../notifications/index.js';
 import { ChangePreferencesBody, PreferencesBody, PreferencesView } from './preferences.dto.js';
 
 @ApiTags('alerts')
@@ -9,7 +9,7 @@ import { ChangePreferencesBody, PreferencesBody, PreferencesView } from './prefe
 @Roles('reader')
 @Controller('v1/alerts/preferences')
 export class PreferencesController {
-  constructor(private readonly preferences: Preferences) {}
+  constructor(private readonly preferences: PreferenceStore) {}
 
   /** Returns the user's notification preferences: channels, quiet hours and digest. */
   @Get()

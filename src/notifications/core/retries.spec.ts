@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { admit, type Candidate } from './admission.js';
+import { admit, type Candidate } from './delivery-admission.js';
 import { afterAttempt, breakerState, HEALTHY, PROBE_LEASE_MS } from './breaker.js';
 import { parseRetryAfter, retryWait } from './retry-schedule.js';
 import { verdict } from './verdict.js';

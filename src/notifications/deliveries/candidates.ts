@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import type { Admission, Candidate, DeliveryLimits } from '../core/admission.js';
+import type { DeliveryAdmission, Candidate, DeliveryLimits } from '../core/delivery-admission.js';
 import { CHANNEL_NAMES, CHANNELS, channelsWhere } from '../core/channels/catalogue.js';
 import type { CandidateRow } from './delivery-row.js';
 import { FIRING, isEnd, UNFINISHED, WAKE } from './order.js';
@@ -10,10 +10,10 @@ type TargetLimits = Pick<DeliveryLimits, 'webhookRate' | 'mailDaily'>;
 /** Waiting delivery and the decision about it. */
 export interface Decision {
   row: CandidateRow;
-  admission: Admission;
+  admission: DeliveryAdmission;
 }
 
-export function leavesInDigest(admission: Admission): boolean {
+export function leavesInDigest(admission: DeliveryAdmission): boolean {
   return admission.action === 'send' && admission.digest;
 }
 
@@ -45,7 +45,7 @@ interface RowChange {
   finished: boolean;
 }
 
-function change(row: CandidateRow, admission: Admission): RowChange | undefined {
+function change(row: CandidateRow, admission: DeliveryAdmission): RowChange | undefined {
   const { id, channel } = row;
   if (admission.action === 'finish') {
     const { state, reason } = admission;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { PROBE_LEASE_MS } from '../core/breaker.js';
-import { admit, type DeliveryLimits } from '../core/admission.js';
+import { admit, type DeliveryLimits } from '../core/delivery-admission.js';
 import { stillWanted } from '../core/still-wanted.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';

@@ -3,9 +3,9 @@ import type { Channel } from '../core/channels/catalogue.js';
 import type { Lane } from '../core/channels/definition.js';
 import { safeReason } from '../core/safe-reason.js';
 import type { Outcome } from '../core/outcome.js';
-import type { Claimant } from '../core/shares.js';
+import type { Claimant } from '../core/message-shares.js';
 import { NotificationChannel } from '../channels/notification-channel.js';
-import { Channels } from '../channels/channels.js';
+import { ChannelSenders } from '../channels/channel-senders.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { DeliveryClaims } from './delivery-claims.js';
 import type { ClaimedDelivery } from './delivery-row.js';
@@ -30,7 +30,7 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
   constructor(
     private readonly claims: DeliveryClaims,
     private readonly results: DeliveryResults,
-    private readonly channels: Channels,
+    private readonly channels: ChannelSenders,
     private readonly holds: Holds,
     private readonly clock: Clock,
   ) {}

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { shares, type Claimant } from '../core/shares.js';
+import { messageShares, type Claimant } from '../core/message-shares.js';
 import { Database } from '../../platform/database/database.js';
 import type { JobData } from './lanes.js';
 import type { Receiver } from './receiver-lanes.js';
@@ -28,7 +28,7 @@ export class DueTargets {
   async take(most: number, room: (target: DueTarget) => Claimant): Promise<DueDelivery[]> {
     const targets = await this.list();
     if (targets.length === 0) return [];
-    const given = shares(targets.map(room), most);
+    const given = messageShares(targets.map(room), most);
     if (given.size === 0) return [];
     const known = new Map(targets.map((target) => [target.receiver, target]));
     const rows = await this.database.query<{ id: string; receiver: string }>(TAKE, [

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { CHANNEL_NAMES, CHANNELS, type Channel } from '../core/channels/catalogue.js';
 import { Turnstile, type Turn } from '../core/turnstile.js';
-import type { Claimant } from '../core/shares.js';
+import type { Claimant } from '../core/message-shares.js';
 import type { Lane } from '../core/channels/definition.js';
 
 /** Duration of a receiver's last message from which the receiver counts as slow, ms. */

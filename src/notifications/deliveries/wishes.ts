@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import type { DeliveryLimits } from '../core/admission.js';
+import type { DeliveryLimits } from '../core/delivery-admission.js';
 import {
   completePreferences,
   DEFAULT_PREFERENCES,

@@ -4,7 +4,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import type { Query } from '../core/ast.js';
 import { dependenciesOf } from '../core/dependencies.js';
 import type { KeyValue } from '../core/keyset.js';
-import { canonicalQuery, hashOf, type PagePosition } from '../core/page-cursor.js';
+import { canonicalQuery, hashOf, type PagePosition } from '../core/query-cursors.js';
 import { queryDeadline, QueryRunner, type QueryResult } from '../execution/query-runner.js';
 import { ResultCache, type CacheState } from './result-cache.js';
 import { SingleFlight } from './single-flight.js';

@@ -18,7 +18,7 @@ import {
   type Statement,
 } from '../core/statements.js';
 import { timeWindows } from '../core/time-windows.js';
-import { Admission } from './admission.js';
+import { QueryAdmission } from './query-admission.js';
 import { QueryPool, type RunOptions } from './query-pool.js';
 import { StoredFactsReader } from './stored-facts.js';
 
@@ -76,7 +76,7 @@ export interface Explanation {
 export class QueryRunner {
   constructor(
     private readonly pool: QueryPool,
-    private readonly admission: Admission,
+    private readonly admission: QueryAdmission,
     private readonly facts: StoredFactsReader,
     private readonly clock: Clock,
   ) {}

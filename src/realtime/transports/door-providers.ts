@@ -1,4 +1,4 @@
-import { Admission } from './admission.js';
+import { ConnectionAdmission } from './connection-admission.js';
 import { Bans } from './bans.js';
 import { DatabaseProbe } from './database-probe.js';
 import { ReturningKeys } from './returning-keys.js';
@@ -11,7 +11,7 @@ export const DOOR_PROVIDERS = [
   ReturningKeys,
   Bans,
   DatabaseProbe,
-  Admission,
+  ConnectionAdmission,
   Doorstep,
   SocketIoEntry,
   SocketIoGateway,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Channels } from '../../../src/notifications/channels/channels.js';
+import { ChannelSenders } from '../../../src/notifications/channels/channel-senders.js';
 import { answerOutcome, failureOutcome } from '../../../src/notifications/channels/http-outcome.js';
 import { targetContext } from '../../../src/notifications/channels/target-context.js';
 import type { Outcome } from '../../../src/notifications/core/outcome.js';
@@ -68,7 +68,7 @@ describe('a claim of a delivery', () => {
       const claimed = await claim(asked);
       if (typeof claimed === 'string') throw new Error(`${asked}: ${claimed}`);
       await fixture.app.nest
-        .get(Channels)
+        .get(ChannelSenders)
         .of('email')
         .send(claimed, () => undefined);
       const mail = readFileSync(join(directory, 'mail', `${asked}.eml`), 'utf8');
@@ -83,7 +83,7 @@ describe('a claim of a delivery', () => {
     const fewer = await claim(ids[0] ?? '');
     if (typeof fewer === 'string') throw new Error(fewer);
     await fixture.app.nest
-      .get(Channels)
+      .get(ChannelSenders)
       .of('email')
       .send(fewer, () => undefined);
     // The digest that grew is a different mail, so a mailbox must not regard it as a repetition of the mail with three

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Claimant } from '../../../src/notifications/core/shares.js';
+import type { Claimant } from '../../../src/notifications/core/message-shares.js';
 import { DueTargets } from '../../../src/notifications/deliveries/due-targets.js';
 import { Lanes } from '../../../src/notifications/deliveries/lanes.js';
 import type { Database } from '../../../src/platform/database/database.js';

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Preferences } from '../../../src/notifications/index.js';
+import { PreferenceStore } from '../../../src/notifications/index.js';
 import { MailTransport } from '../../../src/notifications/channels/email/mail-transport.js';
 import { RestCaller } from '../../support/rest-caller.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -379,7 +379,7 @@ describe('notification preferences', () => {
     const notBefore = new Date(Date.now() + 3_600_000);
     const [waiting = ''] = await fixture.record([{ ...message, notBefore }]);
     const [others = ''] = await fixture.record([{ ...message, channel: 'webhook', target: 'x', notBefore }]);
-    const preferences = fixture.app.nest.get(Preferences);
+    const preferences = fixture.app.nest.get(PreferenceStore);
     await preferences.change('umi', { unsubscribed: true });
     expect(await fixture.row(waiting)).toMatchObject({ state: 'suppressed', reason: 'unsubscribed' });
     expect(await fixture.row(others)).toMatchObject({ reason: 'unknown_target' });
@@ -389,7 +389,7 @@ describe('notification preferences', () => {
   });
 
   it('are merged on change, have defaults, and refuse invalid times and timezones', async () => {
-    const preferences = fixture.app.nest.get(Preferences);
+    const preferences = fixture.app.nest.get(PreferenceStore);
     expect(await preferences.of('nobody')).toMatchObject({ quietHours: null, unsubscribed: false });
     const quietHours = { start: '22:00', end: '07:00', timezone: 'Europe/Berlin', allowCritical: true };
     await preferences.change('ann', { quietHours });

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Admission } from '../../../src/query/execution/admission.js';
+import { QueryAdmission } from '../../../src/query/execution/query-admission.js';
 import { QueryPool } from '../../../src/query/execution/query-pool.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -143,7 +143,7 @@ describe('query connections', () => {
   });
 
   it('drop a waiting request when the client closes its HTTP connection', async () => {
-    const admission = app.nest.get(Admission, { strict: false });
+    const admission = app.nest.get(QueryAdmission, { strict: false });
     const held = Array.from({ length: 2 }, () => hold(admission));
     const asking = request(`${app.url}/v1/query/advanced`, {
       method: 'POST',
@@ -162,7 +162,7 @@ describe('query connections', () => {
 const costOf = (heavy: boolean) => ({ rows: heavy ? 1_000_000 : 2_000, heavy });
 
 /** Occupies one of the places until it is released. */
-function hold(admission: Admission, heavy = false): () => void {
+function hold(admission: QueryAdmission, heavy = false): () => void {
   let release = (): void => undefined;
   const done = new Promise<void>((resolve) => {
     release = resolve;
@@ -178,7 +178,7 @@ describe('costly requests of one key', () => {
 
   it('wait beyond eight at a time, without delaying other keys or cheap requests', async () => {
     const other = await app.key();
-    const held = Array.from({ length: 2 }, () => hold(app.nest.get(Admission, { strict: false })));
+    const held = Array.from({ length: 2 }, () => hold(app.nest.get(QueryAdmission, { strict: false })));
     const crowd = Array.from({ length: 40 }, (_, n) =>
       fetch(`${app.url}/v1/query/advanced`, {
         method: 'POST',
@@ -200,7 +200,7 @@ describe('costly requests of one key', () => {
 
 describe('query admission', () => {
   it('refuses a query at once if its turn comes too late, with a retry time', async () => {
-    const admission = app.nest.get(Admission, { strict: false });
+    const admission = app.nest.get(QueryAdmission, { strict: false });
     const held = Array.from({ length: 2 }, () => hold(admission));
     try {
       // Every waiting query delays the next one's turn, until that would be too late.
@@ -219,7 +219,7 @@ describe('query admission', () => {
   });
 
   it('keeps a place for light queries beside heavy queries', async () => {
-    const admission = app.nest.get(Admission, { strict: false });
+    const admission = app.nest.get(QueryAdmission, { strict: false });
     const heavy = hold(admission, true);
     const order: string[] = [];
     const run = (name: string, isHeavy: boolean) =>
@@ -232,7 +232,7 @@ describe('query admission', () => {
   });
 
   it('returns 503 with `retry-after` over HTTP when the queue is too long', async () => {
-    const admission = app.nest.get(Admission, { strict: false });
+    const admission = app.nest.get(QueryAdmission, { strict: false });
     const held = Array.from({ length: 2 }, () => hold(admission));
     // Each has a separate key, because one key's queries do not delay those of others. None reads more than the tested
     // query.

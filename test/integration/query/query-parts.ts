@@ -7,9 +7,9 @@ import { parseSettings } from '../../../src/platform/settings/settings.js';
 import type { StoredSizes } from '../../../src/query/core/cost.js';
 import { groupPage } from '../../../src/query/core/group-pages.js';
 import type { KeyValue } from '../../../src/query/core/keyset.js';
-import { PageCursors } from '../../../src/query/core/page-cursor.js';
+import { QueryCursors } from '../../../src/query/core/query-cursors.js';
 import { parseQuery } from '../../../src/query/core/parse-query.js';
-import { Admission } from '../../../src/query/execution/admission.js';
+import { QueryAdmission } from '../../../src/query/execution/query-admission.js';
 import type { Arrivals } from '../../../src/query/execution/arrivals.js';
 import { QueryPool } from '../../../src/query/execution/query-pool.js';
 import { queryDeadline, QueryRunner, type QueryResult } from '../../../src/query/execution/query-runner.js';
@@ -63,8 +63,8 @@ export async function queryParts(sizes: Partial<StoredSizes> = {}): Promise<Quer
   const pool = new QueryPool(database, settings);
   const quiet = { flow: false } as Arrivals;
   const facts = new PretendedFacts(sizes, database, clock);
-  const runner = new QueryRunner(pool, new Admission(pool, quiet, metrics), facts, clock);
-  const cursors = new PageCursors('a secret that only tests use');
+  const runner = new QueryRunner(pool, new QueryAdmission(pool, quiet, metrics), facts, clock);
+  const cursors = new QueryCursors('a secret that only tests use');
   const ask = (body: object, owner: string, cursor?: string) => {
     const query = parseQuery({ ...body, ...(cursor && { cursor }) });
     const place = cursors.decode(query);

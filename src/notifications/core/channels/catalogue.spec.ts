@@ -19,7 +19,7 @@ function filesThatName(form: RegExp): string[] {
 it('a notification channel name appears only in its definition, channel lists and a migration', () => {
   expect(filesThatName(NAMED).sort()).toEqual([
     'migrations/1790000007000-notifications.ts',
-    'src/notifications/channels/channels.ts',
+    'src/notifications/channels/channel-senders.ts',
     'src/notifications/core/channels/catalogue.ts',
     'src/notifications/core/channels/push.ts',
   ]);

@@ -4,7 +4,7 @@ import { PUSH } from './push.js';
 import { WEBHOOK } from './webhook.js';
 
 /**
- * Channels of messages. A new channel needs a definition here, a sender class in `channels/channels.ts` and a migration.
+ * Channels of messages. A new channel needs a definition here, a sender class in `channels/channel-senders.ts` and a migration.
  */
 export const CHANNELS = {
   email: EMAIL,

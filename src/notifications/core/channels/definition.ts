@@ -70,7 +70,7 @@ interface ChannelLimits {
   };
 }
 
-/** Properties of a channel: the only place that describes it, except for its sender class in `channels/channels.ts`. */
+/** Properties of a channel: the only place that describes it, except for its sender class in `channels/channel-senders.ts`. */
 export interface ChannelDefinition {
   /** Returns the normal form of a target, or the reason why the target can never be used. */
   readonly normalise: (text: string, question: TargetQuestion) => NormalisedTarget | { fault: string };

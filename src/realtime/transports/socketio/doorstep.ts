@@ -9,7 +9,7 @@ import { clientAddress } from '../../../platform/http/client-address.js';
 import { sessionBecomesKnown } from '../../../platform/http/connections/known-callers.js';
 import { Metrics } from '../../../platform/metrics/metrics.js';
 import { Settings } from '../../../platform/settings/settings.js';
-import { Admission } from '../admission.js';
+import { ConnectionAdmission } from '../connection-admission.js';
 import { guardDoor, type Doorkeeper } from './engine-door.js';
 import { RefusalPauses } from './refusal-pauses.js';
 import { Wire } from './wire.js';
@@ -36,7 +36,7 @@ export class Doorstep implements Doorkeeper {
   private readonly recognised = new WeakSet<Connection>();
 
   constructor(
-    private readonly admission: Admission,
+    private readonly admission: ConnectionAdmission,
     private readonly strangers: StrangerLimits,
     private readonly settings: Settings,
     clock: Clock,

@@ -4,7 +4,7 @@ import type { Caller, Credentials } from '../../../access/index.js';
 import { parseOffset, parseSince, type KeptSession, type ResumeOffset } from '../../core/kept-session.js';
 import type { ResumeTicket } from '../../core/session-identity.js';
 import { RESUME_WINDOW_MS, SessionKeeper } from '../../resume/session-keeper.js';
-import { Admission } from '../admission.js';
+import { ConnectionAdmission } from '../connection-admission.js';
 
 /** Admitted client with the session that it continues. */
 export interface Entry {
@@ -24,7 +24,7 @@ interface Return {
 @Injectable()
 export class SocketIoEntry {
   constructor(
-    private readonly admission: Admission,
+    private readonly admission: ConnectionAdmission,
     private readonly keeper: SessionKeeper,
   ) {}
 

@@ -12,7 +12,7 @@ import { RealtimeHub } from '../../core/hub.js';
 import { parseStreamBody, parseStreamQuery, type StreamRequest } from '../../core/parse-sse.js';
 import type { Session, SubscribeAnswer } from '../../core/session.js';
 import { assertMaySubscribe } from '../../core/subscription-rights.js';
-import { Admission } from '../admission.js';
+import { ConnectionAdmission } from '../connection-admission.js';
 import { queryOf, userAgentOf } from '../request-parts.js';
 import { WriteBatches } from '../write-batches.js';
 import { SseLink } from './sse-link.js';
@@ -25,7 +25,7 @@ export class StreamService implements BeforeApplicationShutdown {
 
   constructor(
     private readonly hub: RealtimeHub,
-    private readonly admission: Admission,
+    private readonly admission: ConnectionAdmission,
     private readonly batches: WriteBatches,
     private readonly settings: Settings,
     private readonly bodies: BodyReader,

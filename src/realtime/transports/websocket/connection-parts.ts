@@ -4,14 +4,14 @@ import { Clock } from '../../../platform/clock/clock.js';
 import { LoopGuard } from '../../../platform/loop/loop-guard.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
-import { Admission } from '../admission.js';
+import { ConnectionAdmission } from '../connection-admission.js';
 
 /** Parts that all plain WebSocket connections share. */
 @Injectable()
 export class ConnectionParts {
   constructor(
     readonly hub: RealtimeHub,
-    readonly admission: Admission,
+    readonly admission: ConnectionAdmission,
     readonly limits: UsageLimits,
     readonly strangers: StrangerLimits,
     readonly clock: Clock,

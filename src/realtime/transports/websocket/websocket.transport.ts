@@ -10,7 +10,7 @@ import { asDomainError, DomainError } from '../../../platform/errors/domain-erro
 import { clientAddress } from '../../../platform/http/client-address.js';
 import { becomesKnown as connectionBecomesKnown } from '../../../platform/http/connections/known-callers.js';
 import { endWithProblem } from '../../../platform/http/connections/raw-problem.js';
-import { draining, tooManyConnects } from '../admission.js';
+import { draining, tooManyConnects } from '../connection-admission.js';
 import { queryOf, userAgentOf } from '../request-parts.js';
 import { beforeUnreadable, PlainOutlet, provePlainFrames, type FrameProof } from '../socket-internals.js';
 import { WriteBatches } from '../write-batches.js';

@@ -41,7 +41,7 @@ function sorted(value: unknown): unknown {
 }
 
 /** Cursors of query pages. They are signed, so that only positions from answers are accepted, and bound to their query. */
-export class PageCursors {
+export class QueryCursors {
   constructor(private readonly secret: string) {}
 
   encode(query: Query, { position, range }: PagePosition): string {

@@ -79,7 +79,7 @@ class Pace {
  * spare connections.
  */
 @Injectable()
-export class Admission {
+export class QueryAdmission {
   private readonly running: Record<Class, number> = { light: 0, heavy: 0 };
   private readonly queues: Record<Class, Queue> = { light: new Queue(), heavy: new Queue() };
   private readonly runningOf = new Map<string, number>();

@@ -22,7 +22,7 @@ interface Arrival {
 
 /** Admission of clients of every transport: decides which clients may connect, and how many connections they may open. */
 @Injectable()
-export class Admission {
+export class ConnectionAdmission {
   private hasBegunToDrain = false;
   private present = 0;
   /** Addresses of the admitted connections. */

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Admission } from './admission.js';
+import { QueryAdmission } from './query-admission.js';
 import type { Arrivals } from './arrivals.js';
 import type { QueryPool } from './query-pool.js';
 
@@ -15,7 +15,7 @@ afterEach(() => {
 });
 
 const admissionOf = (size: number, flow = false) =>
-  new Admission({ size, besideArrivals: 1 } as QueryPool, { flow } as Arrivals, { registry: new Registry() });
+  new QueryAdmission({ size, besideArrivals: 1 } as QueryPool, { flow } as Arrivals, { registry: new Registry() });
 const here = () => new AbortController().signal;
 const lasting = (ms: number) => (): Promise<string> =>
   new Promise((resolve) => {

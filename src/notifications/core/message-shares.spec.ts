@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { shares, type Claimant } from './shares.js';
+import { messageShares, type Claimant } from './message-shares.js';
 
 const claimant = (receiver: string, group: string, room = 1_000, groupRoom = 1_000): Claimant => ({
   receiver,
@@ -11,13 +11,16 @@ const claimant = (receiver: string, group: string, room = 1_000, groupRoom = 1_0
 
 it('a group with many receivers gets no more than one with a single receiver', () => {
   const loud = Array.from({ length: 50 }, (_, n) => claimant(`loud ${n}`, 'loud'));
-  const given = shares([...loud, claimant('hook', 'quiet')], 1_000);
+  const given = messageShares([...loud, claimant('hook', 'quiet')], 1_000);
   expect(given.get('hook')).toBe(500);
   expect(loud.map(({ receiver }) => given.get(receiver))).toEqual(loud.map(() => 10));
 });
 
 it('a receiver without room leaves the share of its group to the others', () => {
-  const given = shares([claimant('full', 'u', 0), claimant('hook', 'u', 30, 40), claimant('other', 'u', 30, 40)], 100);
+  const given = messageShares(
+    [claimant('full', 'u', 0), claimant('hook', 'u', 30, 40), claimant('other', 'u', 30, 40)],
+    100,
+  );
   expect([...given]).toEqual([
     ['hook', 30],
     ['other', 10],
@@ -31,7 +34,7 @@ it('a share exceeds neither the room of its receiver nor that of its group, and 
     .map((rows) => rows.map(({ group, room: own }, n) => claimant(`r${n}`, group, own, 20)));
   fc.assert(
     fc.property(claimants, fc.integer({ min: 1, max: 100 }), (all, most) => {
-      const given = shares(all, most);
+      const given = messageShares(all, most);
       for (const each of all) expect(given.get(each.receiver) ?? 0).toBeLessThanOrEqual(each.room);
       for (const members of Map.groupBy(all, ({ group }) => group).values()) {
         const sum = members.reduce((total, { receiver }) => total + (given.get(receiver) ?? 0), 0);

@@ -31,7 +31,7 @@ export interface DeliveryLimits {
   mailDaily: number;
 }
 
-export type Admission =
+export type DeliveryAdmission =
   | { action: 'send'; digest: boolean }
   | { action: 'probe' }
   | { action: 'finish'; state: 'expired' | 'suppressed' | 'superseded'; reason: string }
@@ -41,7 +41,12 @@ export type Admission =
 const MINUTE_MS = 60_000;
 const PROOFS: readonly string[] = ['endpoint.verify', 'target.confirm'];
 
-export function admit(candidate: Candidate, limits: DeliveryLimits, lane: 'main' | 'slow', now: number): Admission {
+export function admit(
+  candidate: Candidate,
+  limits: DeliveryLimits,
+  lane: 'main' | 'slow',
+  now: number,
+): DeliveryAdmission {
   const { type, target, expiresAt, wanted } = candidate;
   if (target === undefined) return { action: 'finish', state: 'suppressed', reason: 'unknown_target' };
   if (target.status === 'disabled') {
@@ -66,7 +71,7 @@ export function admit(candidate: Candidate, limits: DeliveryLimits, lane: 'main'
   return overRate({ ...candidate, digest: wanted.digest }, limits, now) ?? wanted;
 }
 
-function overRate(candidate: Candidate, limits: DeliveryLimits, now: number): Admission | undefined {
+function overRate(candidate: Candidate, limits: DeliveryLimits, now: number): DeliveryAdmission | undefined {
   const { channel, recent, digest, ofUser, toHost } = candidate;
   const until = now + MINUTE_MS / 4;
   const over = (used: number, limit: number): boolean => limit > 0 && used >= limit;

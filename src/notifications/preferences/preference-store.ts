@@ -25,7 +25,7 @@ const PREFERENCES_TTL_MS = 2_000;
 
 /** Notification preferences of users: channels, quiet hours and digest. */
 @Injectable()
-export class Preferences {
+export class PreferenceStore {
   private readonly known = new LRUCache<string, UserPreferences>({ max: 20_000, ttl: PREFERENCES_TTL_MS });
 
   constructor(

@@ -13,7 +13,7 @@ export interface Claimant {
  * Divides `most` messages among groups, and the share of a group among its receivers, earlier ones first. Returns the number
  * for each receiver that gets some. A group or receiver never gets more than it has room for.
  */
-export function shares(claimants: readonly Claimant[], most: number): ReadonlyMap<string, number> {
+export function messageShares(claimants: readonly Claimant[], most: number): ReadonlyMap<string, number> {
   const groups = Map.groupBy(claimants, ({ group }) => group);
   const ofGroup = Math.max(1, Math.floor(most / Math.max(1, groups.size)));
   const given = new Map<string, number>();

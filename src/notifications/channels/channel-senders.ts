@@ -15,7 +15,7 @@ export const SENDERS = {
 
 /** Senders of the channels by name. */
 @Injectable()
-export class Channels {
+export class ChannelSenders {
   constructor(private readonly module: ModuleRef) {}
 
   of(channel: Channel): NotificationChannel {
