@@ -72,10 +72,10 @@ export class PreferencesBody {
 }
 
 /** Quiet hours: only the given fields change. */
-class QuietHoursChange extends PartialType(QuietHoursBody) {}
+class QuietHoursChange extends PartialType(QuietHoursBody, { skipNullProperties: false }) {}
 
 /** Digest: only the given fields change. */
-class DigestChange extends PartialType(DigestBody) {}
+class DigestChange extends PartialType(DigestBody, { skipNullProperties: false }) {}
 
 /** Fields to change; omitted fields keep their values. */
 export class ChangePreferencesBody extends OmitType(PreferencesBody, ['quietHours', 'digest'] as const) {
