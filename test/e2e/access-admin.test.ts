@@ -176,6 +176,10 @@ describe('changing and revoking API keys', () => {
     });
     const old = (await call('GET', `/v1/admin/api-keys/${id}`, admin)).body;
     expect(old.rotatedTo).toBe(rotated.body.id);
+    const trail = await call('GET', `/v1/admin/audit?action=api_key.rotate&subject=${id}`, admin);
+    expect(trail.body.data).toMatchObject([
+      { detail: { request: { overlapSeconds: 3600 }, created: rotated.body.id } },
+    ]);
     expect(Date.parse(old.expiresAt) - Date.now()).toBeGreaterThan(3_500_000);
     for (const each of [key, rotated.body.key]) expect((await call('GET', '/v1/me', each)).body.userId).toBe('alice');
     await app.db.pool.query('UPDATE api_keys SET expires_at = now() WHERE id = $1', [id]);

@@ -48,7 +48,7 @@ class AuditedInterceptor implements NestInterceptor {
       action,
       outcome: error === undefined ? 'ok' : 'refused',
       address: clientAddress(request, this.settings.trustProxy),
-      detail: detailOf(request, error),
+      detail: { ...detailOf(request, error), ...createdIn(answer, subject) },
       ...(subject === undefined ? {} : { subject }),
     });
   }
@@ -59,6 +59,13 @@ function subjectOf(request: Request, answer: unknown): string | undefined {
   const named = Object.values(request.params).flat().join('/');
   if (named !== '') return named;
   return typeof answer === 'object' && answer !== null && 'id' in answer ? String(answer.id) : undefined;
+}
+
+/** Returns the id of what was created in place of the subject, such as the key that replaces a rotated one. */
+function createdIn(answer: unknown, subject: string | undefined): { created?: string } {
+  if (typeof answer !== 'object' || answer === null || !('id' in answer)) return {};
+  const id = String(answer.id);
+  return id === subject ? {} : { created: id };
 }
 
 /**

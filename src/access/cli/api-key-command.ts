@@ -68,7 +68,7 @@ async function run(command: Command, keys: ApiKeys, source: DataSource, audit: A
 /** Returns the arguments of the command for the audit entry, in the form that audited REST requests have. */
 function requestOf(command: Command): object | undefined {
   if (command.name === 'create') return command.key;
-  return command.name === 'rotate' ? { overlapSeconds: command.overlapSeconds } : undefined;
+  return command.name === 'rotate' ? { id: command.id, overlapSeconds: command.overlapSeconds } : undefined;
 }
 
 /** Performs the command. Returns the id of the created key, if any. */

@@ -49,12 +49,12 @@ describe('npm run apikey', () => {
     expect(table).toHaveLength(3);
     expect((await run('list --user nobody')).out).toEqual(['no keys']);
     const trail = await db.pool.query(
-      `SELECT action, subject, detail -> 'request' ->> 'userId' AS of FROM audit_log WHERE actor = 'cli' AND subject IN ($1, $2) ORDER BY id`,
+      `SELECT action, subject, coalesce(detail -> 'request' ->> 'userId', detail -> 'request' ->> 'id') AS of FROM audit_log WHERE actor = 'cli' AND subject IN ($1, $2) ORDER BY id`,
       [first, second],
     );
     expect(trail.rows).toEqual([
       { action: 'api_key.create', subject: first, of: expect.any(String) },
-      { action: 'api_key.rotate', subject: second, of: null },
+      { action: 'api_key.rotate', subject: second, of: first },
       { action: 'api_key.revoke', subject: second, of: null },
     ]);
   });
