@@ -71,7 +71,7 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
     try {
       return await this.openShared(caller, connectionId, resuming);
     } catch (error) {
-      this.logger.debug({ reason: String(error) }, 'Redis unavailable; the connection is counted in this process only');
+      this.logger.debug({ err: error }, 'Redis unavailable; the connection is counted in this process only');
       this.here.close(keyId, connectionId);
       this.writeSoon(keyId);
       return this.here.open(caller, connectionId, resuming);
@@ -134,7 +134,7 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
     this.changed.clear();
     await this.shared.write(counts).catch((error: unknown) => {
       for (const keyId of counts.keys()) this.changed.add(keyId);
-      this.logger.debug({ reason: String(error) }, 'open connections could not be written to Redis; retrying');
+      this.logger.debug({ err: error }, 'open connections could not be written to Redis; retrying');
     });
   }
 }

@@ -87,7 +87,7 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
         failing = false;
       } catch (error) {
         // The database checks the lease at each commit, so while it is unavailable no other process can interfere.
-        if (!failing) this.logger.warn({ reason: String(error) }, 'alert shard assignment unavailable; retrying');
+        if (!failing) this.logger.warn({ err: error }, 'alert shard assignment unavailable; retrying');
         failing = true;
       }
       await bell.wait(everyMs, () => this.stopped);

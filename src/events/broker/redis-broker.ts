@@ -109,7 +109,7 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
       if (name === channel && !text.startsWith(this.ownHead)) this.line.add(text);
     });
     subscriber.subscribe(channel).catch((error: unknown) => {
-      this.logger.debug({ reason: String(error) }, 'subscription ended');
+      this.logger.debug({ err: error }, 'subscription ended');
     });
   }
 

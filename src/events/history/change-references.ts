@@ -100,10 +100,7 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
     try {
       await this.refresh();
     } catch (error) {
-      this.logger.warn(
-        { reason: String(error) },
-        'past values for changes could not be read; the previous ones stay in use',
-      );
+      this.logger.warn({ err: error }, 'past values for changes could not be read; the previous ones stay in use');
     }
   }
 }

@@ -78,7 +78,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
       try {
         await this.round();
       } catch (error) {
-        this.logger.warn({ reason: String(error) }, 'round of the history jobs failed; retrying');
+        this.logger.warn({ err: error }, 'round of the history jobs failed; retrying');
       }
       const rest = PAUSE_PER_WORK * (performance.now() - startedAt);
       await sleep(Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, rest)), undefined, { signal, ref: false }).catch(

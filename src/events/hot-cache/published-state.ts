@@ -152,7 +152,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
       try {
         return await this.loadOnce();
       } catch (error) {
-        this.logger.warn({ reason: String(error) }, 'published state could not be loaded; retrying in 1 s');
+        this.logger.warn({ err: error }, 'published state could not be loaded; retrying in 1 s');
         await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL_MS).unref());
       }
     }

@@ -137,10 +137,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
       await this.compare(true);
       await this.tidy();
     } catch (error) {
-      this.logger.debug(
-        { reason: String(error) },
-        'shared cache could not be filled; retrying when Redis is available again',
-      );
+      this.logger.debug({ err: error }, 'shared cache could not be filled; retrying when Redis is available again');
     }
   }
 
@@ -214,7 +211,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
         // Repeated here, because Redis may have been unavailable when the epoch began.
         await this.tidy();
       } catch (error) {
-        this.logger.debug({ reason: String(error) }, 'shared cache could not be compared');
+        this.logger.debug({ err: error }, 'shared cache could not be compared');
       }
     }
   }

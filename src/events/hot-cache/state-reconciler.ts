@@ -108,7 +108,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
       try {
         await this.compare();
       } catch (error) {
-        this.logger.warn({ reason: String(error) }, 'comparison of the published state failed; retrying in 3 s');
+        this.logger.warn({ err: error }, 'comparison of the published state failed; retrying in 3 s');
       }
     }
   }

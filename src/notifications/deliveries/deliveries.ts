@@ -80,7 +80,7 @@ export class Deliveries {
     if (ids.length === 0) return;
     this.enqueue(ids).catch((error: unknown) => {
       this.logger.warn(
-        { deliveries: ids.length, reason: String(error) },
+        { deliveries: ids.length, err: error },
         'deliveries could not be announced; the sweeper will queue them',
       );
     });

@@ -66,7 +66,7 @@ export class Lanes {
       return true;
     } catch (error) {
       this.logger.warn(
-        { jobs: jobs.length, reason: String(error) },
+        { jobs: jobs.length, err: error },
         'deliveries could not be queued; the sweeper will queue them',
       );
       return false;

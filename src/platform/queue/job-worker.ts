@@ -32,9 +32,9 @@ export class JobWorker<T> extends Worker<T, void, string, IQueueBackend, JobProg
     store.onReplaced(() => this.renew());
     const logger = new Logger('Queues');
     this.on('failed', (job, error) => {
-      logger.warn({ queue: name, jobId: job?.id, attempt: job?.attemptsMade, reason: String(error) }, 'job failed');
+      logger.warn({ queue: name, jobId: job?.id, attempt: job?.attemptsMade, err: error }, 'job failed');
     });
-    this.on('error', (error) => logger.debug({ queue: name, reason: String(error) }, 'worker error'));
+    this.on('error', (error) => logger.debug({ queue: name, err: error }, 'worker error'));
   }
 
   /** Resolves when the running jobs have ended, but after `CLOSE_TIMEOUT_MS` at the latest. */

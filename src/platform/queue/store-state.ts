@@ -19,6 +19,6 @@ export class StoreState {
   lost(error: unknown): void {
     if (!this.isAvailable) return;
     this.isAvailable = false;
-    this.logger.warn({ store: this.store, reason: String(error) }, 'connection to the queues lost; jobs wait');
+    this.logger.warn({ store: this.store, err: error }, 'connection to the queues lost; jobs wait');
   }
 }

@@ -47,7 +47,7 @@ export class PodChannel implements OnApplicationShutdown {
       else await commands.publish(this.channel, text);
       return true;
     } catch (error) {
-      this.logger.warn({ kind, reason: String(error) }, 'message could not be sent to the other processes');
+      this.logger.warn({ kind, err: error }, 'message could not be sent to the other processes');
       return false;
     }
   }
@@ -72,7 +72,7 @@ export class PodChannel implements OnApplicationShutdown {
     this.subscribedWith = subscriber;
     subscriber.on('message', (channel: string, text: string) => channel === this.channel && this.receive(text));
     subscriber.subscribe(this.channel).catch((error: unknown) => {
-      this.logger.debug({ reason: String(error) }, 'subscription ended');
+      this.logger.debug({ err: error }, 'subscription ended');
     });
   }
 

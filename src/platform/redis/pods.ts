@@ -107,7 +107,7 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
       .commands()
       .zrem(this.seenKey, this.id)
       .catch((error: unknown) =>
-        this.logger.debug({ reason: String(error) }, 'deregistration of this process failed; its entry will expire'),
+        this.logger.debug({ err: error }, 'deregistration of this process failed; its entry will expire'),
       );
   }
 
@@ -126,7 +126,7 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
       this.present = present.filter((id) => id !== this.id);
       if (lapsed === 1) for (const listener of this.lapses) listener();
     } catch (error) {
-      this.logger.debug({ reason: String(error) }, 'heartbeat of this process failed');
+      this.logger.debug({ err: error }, 'heartbeat of this process failed');
     }
   }
 }

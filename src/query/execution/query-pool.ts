@@ -96,7 +96,7 @@ export class QueryPool implements OnApplicationShutdown {
       types: valueTypes,
     });
     this.pool.on('connect', (client) => {
-      client.on('error', (error) => this.logger.debug({ reason: error.message }, 'query connection lost'));
+      client.on('error', (error) => this.logger.debug({ err: error }, 'query connection lost'));
       // `processID` is missing in the types of pg's client.
       if (embedded && 'processID' in client && typeof client.processID === 'number') void giveWay(client.processID);
     });

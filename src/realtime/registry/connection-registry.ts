@@ -75,7 +75,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, BeforeApplica
     try {
       await work();
     } catch (error) {
-      this.logger.debug({ reason: String(error) }, 'open connections could not be written to Redis');
+      this.logger.debug({ err: error }, 'open connections could not be written to Redis');
     }
   }
 

@@ -46,7 +46,7 @@ export class RegistryCleaner implements OnApplicationBootstrap, OnApplicationShu
         this.logger.log({ pod, connections: entries.length }, 'entries of a dead process removed from Redis');
       }
     } catch (error) {
-      this.logger.debug({ reason: String(error) }, 'could not clean up after dead processes');
+      this.logger.debug({ err: error }, 'cleanup after dead processes failed');
     }
   }
 }

@@ -174,7 +174,7 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
         this.isFailing = false;
       } catch (error) {
         for (const row of rows) if (!this.dirty.has(row.token)) this.dirty.set(row.token, row);
-        if (!this.isFailing) this.logger.warn({ reason: String(error) }, 'sessions could not be stored; retrying');
+        if (!this.isFailing) this.logger.warn({ err: error }, 'sessions could not be stored; retrying');
         this.isFailing = true;
         return;
       }

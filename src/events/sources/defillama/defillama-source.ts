@@ -79,7 +79,7 @@ export class DefillamaSource extends SourceFeed {
     } catch (error) {
       if (signal.aborted) return;
       this.polls.inc({ resource, outcome: 'failed' satisfies Outcome });
-      this.logger.warn({ resource, reason: String(error) }, 'poll of DefiLlama failed; next poll as scheduled');
+      this.logger.warn({ resource, err: error }, 'poll of DefiLlama failed; next poll as scheduled');
     }
   }
 
