@@ -50,7 +50,7 @@ export class AccessService {
 
   private async identify({ secret, transport }: Credentials, attempt: { keyId?: string }): Promise<Caller> {
     if (secret === undefined || secret === '') {
-      throw new DomainError('missing_api_key', `Send an API key: ${KEY_PLACES[transport]}.`);
+      throw new DomainError('missing_api_key', `API key missing; it must be sent as ${KEY_PLACES[transport]}.`);
     }
     const caller = await this.callerBehind(secret, attempt);
     attempt.keyId = caller.keyId;

@@ -42,8 +42,8 @@ export const BAD_REQUEST_EXAMPLES = examples(bad, {
   unknown_value: ['/time/bucket', "Unknown value '7m'; allowed: 5m, 15m, 1h, …, 1mo."],
   operator_mismatch: ['/where/op', 'like cannot be used with tvl, which is a number; use eq, ne, gt, ….'],
   operation_mismatch: ['/aggregations/0/field', "sum needs a number field; 'chain' is not a number. Use tvl, …."],
-  required: ['/aggregations/0/operation', 'Give operation, one of sum, avg, ….'],
-  invalid_type: ['/where/value', 'Give a finite number, without quotes.'],
+  required: ['/aggregations/0/operation', 'operation must be one of sum, avg, ….'],
+  invalid_type: ['/where/value', 'The value must be a finite number, without quotes.'],
   invalid_time: [
     '/time/from',
     'The time must be ISO 8601 with a zone, such as 2026-11-20T10:00:00Z, or a day, or now-7d (m, h, d, w), or Unix milliseconds.',

@@ -57,6 +57,6 @@ export class Drain {
       if (this.clock.now() >= latest) break;
       await sleep(CLOSE_INTERVAL_MS);
     }
-    this.logger.log({ left: this.admission.inside, ms: this.clock.now() - begun }, 'drained');
+    this.logger.log({ left: this.admission.inside, ms: this.clock.now() - begun }, 'drain finished');
   }
 }

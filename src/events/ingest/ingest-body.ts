@@ -69,7 +69,7 @@ function isStream({ headers }: Request): boolean {
 
 function itemsOf(body: unknown): readonly unknown[] {
   if (typeof body !== 'object' || body === null) {
-    throw invalid('Send {"items": […]} as application/json, or one item per line as application/x-ndjson.');
+    throw invalid('The body must be {"items": […]} as application/json, or one item per line as application/x-ndjson.');
   }
   const items: unknown = 'items' in body ? body.items : undefined;
   const others = Object.keys(body).filter((field) => field !== 'items');

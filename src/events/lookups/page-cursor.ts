@@ -33,7 +33,7 @@ export function decodePageCursor(
 }
 
 export function invalidCursor(detail: string, code = 'invalid_cursor', pointer = '?cursor'): DomainError {
-  return new DomainError('invalid_request', `Start again without ${pointer.slice(1)}: ${detail}.`, {
+  return new DomainError('invalid_request', `Invalid ${pointer.slice(1)}: ${detail}; start again without it.`, {
     field: pointer.slice(1),
     errors: [{ pointer, code, detail }],
   });

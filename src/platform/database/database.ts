@@ -181,6 +181,6 @@ export class Database implements OnApplicationShutdown {
   /** Logs a lost connection, except during the shutdown, when the server may stop at the same moment. */
   private connectionLost(error: Error): void {
     if (this.pool.ending) return;
-    this.logger.warn({ reason: error.message }, 'database connection lost');
+    this.logger.warn({ err: error }, 'database connection lost');
   }
 }

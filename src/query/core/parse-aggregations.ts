@@ -23,7 +23,7 @@ export function parseAggregations(value: unknown, dataset: Dataset, lookup: Look
   const nothing: Parsed = { aggregations: [], groupBy: [] };
   if (isAbsent(value)) return nothing;
   if (!Array.isArray(value)) {
-    faults.add('/aggregations', 'invalid_type', 'Give a list of {field, operation, group_by}.');
+    faults.add('/aggregations', 'invalid_type', 'aggregations must be a list of {field, operation, group_by}.');
     return nothing;
   }
   if (value.length > QUERY_LIMITS.aggregations) {
@@ -71,7 +71,7 @@ function groupFields(value: unknown, pointer: string, lookup: Lookup, faults: Fa
   const fields = names.flatMap((name, index): string[] => {
     const place = Array.isArray(value) ? at(pointer, index) : pointer;
     if (typeof name !== 'string') {
-      faults.add(place, 'invalid_type', 'Give the name of a field, or a list of names.');
+      faults.add(place, 'invalid_type', 'group_by must be the name of a field, or a list of names.');
       return [];
     }
     const field = lookup(name, place);
@@ -93,7 +93,7 @@ function parseOne(
 ): Aggregation | undefined {
   const operation = wordOf(given['operation'], at(pointer, 'operation'), OPERATIONS, faults);
   if (isAbsent(given['operation'])) {
-    faults.add(at(pointer, 'operation'), 'required', `Give operation, one of ${OPERATIONS.join(', ')}.`);
+    faults.add(at(pointer, 'operation'), 'required', `operation must be one of ${OPERATIONS.join(', ')}.`);
   }
   const overTime = wordOf(given['over_time'], at(pointer, 'over_time'), OVER_TIME, faults) ?? 'last';
   if (operation === undefined) return undefined;
@@ -114,7 +114,7 @@ function aggregatedField(
   if (isAbsent(value) && operation === 'count') return undefined;
   const numbers = (): string => fieldNames(dataset, (field: Field) => field.type === 'number').join(', ');
   if (typeof value !== 'string') {
-    faults.add(pointer, 'required', `Give field, the name of the field to aggregate: ${numbers()}.`);
+    faults.add(pointer, 'required', `field must be the name of the field to aggregate: ${numbers()}.`);
     return undefined;
   }
   const type = lookup(value, pointer)?.type;

@@ -92,7 +92,7 @@ function parseComparison(value: unknown, pointer: string, scope: ConditionScope)
     faults.add(
       at(pointer, 'field'),
       'required',
-      'Give field, the name of the field to compare; or exactly one of and, or, not.',
+      'A condition must have a field, the name of the field to compare; or exactly one of and, or, not.',
     );
     return undefined;
   }
@@ -158,7 +158,7 @@ function valuesOf(
 /** Parses a list of values of one field; an empty list is a fault. */
 export function listOf(value: unknown, subject: Subject, pointer: string, faults: Faults): Value[] | undefined {
   if (!Array.isArray(value) || value.length === 0) {
-    faults.add(pointer, 'invalid_type', 'Give a list of at least one value.');
+    faults.add(pointer, 'invalid_type', 'The value must be a list of at least one value.');
     return undefined;
   }
   if (value.length > QUERY_LIMITS.listValues) {
@@ -184,7 +184,11 @@ function valueOf(value: unknown, subject: Subject, pointer: string, faults: Faul
     default:
       if (typeof value === 'string' && isPlain(value, MAX_TEXT_LENGTH))
         return spelled(value, subject.names, pointer, faults);
-      faults.add(pointer, 'invalid_type', `Give a text of at most ${MAX_TEXT_LENGTH} characters without zero bytes.`);
+      faults.add(
+        pointer,
+        'invalid_type',
+        `The value must be a text of at most ${MAX_TEXT_LENGTH} characters without zero bytes.`,
+      );
       return undefined;
   }
 }
@@ -199,7 +203,7 @@ function spelled(value: string, kind: NameKind | undefined, pointer: string, fau
 
 export function numberOf(value: unknown, pointer: string, faults: Faults): number | undefined {
   if (typeof value === 'number' && Number.isFinite(value)) return value;
-  faults.add(pointer, 'invalid_type', 'Give a finite number, without quotes.');
+  faults.add(pointer, 'invalid_type', 'The value must be a finite number, without quotes.');
   return undefined;
 }
 

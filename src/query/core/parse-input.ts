@@ -20,7 +20,7 @@ export function objectOf(
     faults.add(
       pointer,
       'invalid_type',
-      `Give an object${pointer === '' ? ' as the body' : ''} with ${known.join(', ')}.`,
+      `${pointer === '' ? 'The body' : 'The value'} must be an object with ${known.join(', ')}.`,
     );
     return undefined;
   }

@@ -27,7 +27,7 @@ describe('a null member', () => {
           { field: 'tvl', operation },
         ],
       };
-      expect(() => parseQuery(body)).toThrow(/Give operation, one of/);
+      expect(() => parseQuery(body)).toThrow(/operation must be one of/);
     }
   });
 });

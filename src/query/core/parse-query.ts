@@ -73,7 +73,7 @@ function bodyFault(): Error {
     'invalid_request',
     '',
     'invalid_type',
-    'Send a JSON object as the body, with Content-Type application/json.',
+    'The body must be a JSON object, with Content-Type application/json.',
   );
 }
 
@@ -174,7 +174,7 @@ function parseHaving(value: unknown, { dataset, aggregations, groupBy, faults, c
 function parseLimit(value: unknown, faults: Faults): number {
   if (!present(value)) return DEFAULT_LIMIT;
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 1) {
-    faults.add('/limit', 'invalid_type', `Give a whole number from 1 to ${QUERY_LIMITS.pageRows}.`);
+    faults.add('/limit', 'invalid_type', `limit must be a whole number from 1 to ${QUERY_LIMITS.pageRows}.`);
     return DEFAULT_LIMIT;
   }
   if (value > QUERY_LIMITS.pageRows) {
@@ -202,6 +202,7 @@ function cursorOf(
 }
 
 function parseFlag(value: unknown, pointer: string, faults: Faults): boolean {
-  if (present(value) && typeof value !== 'boolean') faults.add(pointer, 'invalid_type', 'Give true or false.');
+  if (present(value) && typeof value !== 'boolean')
+    faults.add(pointer, 'invalid_type', 'The value must be true or false.');
   return value === true;
 }

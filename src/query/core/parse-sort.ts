@@ -62,7 +62,7 @@ function sortField(value: unknown, pointer: string, parts: SortParts): string | 
       : fieldNames(dataset, (field) => sortable(field, timed))),
   ];
   if (typeof value !== 'string') {
-    faults.add(pointer, 'required', `Give field, one of ${names.join(', ')}.`);
+    faults.add(pointer, 'required', `field must be one of ${names.join(', ')}.`);
     return undefined;
   }
   if (names.includes(value)) return value;

@@ -200,7 +200,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     } catch (caught) {
       if (live.isEnded) return;
       const error = asDomainError(caught);
-      this.logger.warn({ code: error.code, reason: error.message, query: live.id }, 'run of a live query failed');
+      this.logger.warn({ code: error.code, err: error, query: live.id }, 'run of a live query failed');
       if (!error.retryable) this.fail(live, error.toSocket());
     } finally {
       this.turns.end(live, performance.now() - startedAt);

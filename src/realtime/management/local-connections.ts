@@ -110,7 +110,7 @@ export class LocalConnections {
 
   private async eventOf({ cursor, eventId: id }: EventChoice): Promise<LogEvent> {
     if ((cursor === undefined) === (id === undefined)) {
-      throw new DomainError('invalid_request', 'Give either cursor or eventId.', { field: 'cursor' });
+      throw new DomainError('invalid_request', 'Exactly one of cursor and eventId must be given.', { field: 'cursor' });
     }
     const byId = parseEventId(id);
     const seq = byId?.seq ?? parseCursor(cursor)?.seq ?? 0;

@@ -25,7 +25,11 @@ const closing = (closeCode: number, code: ErrorCode, text: string, retryable?: b
 const CLOSINGS: Readonly<Record<CloseReason, Kept>> = {
   malformed: closing(4400, 'invalid_request', 'Too many invalid messages; see /asyncapi.yaml.'),
   too_large: closing(1009, 'payload_too_large', 'A message may have at most 64 KiB.'),
-  unauthenticated: closing(4401, 'missing_api_key', 'Give ?apiKey=… or send authenticate within 10 s.'),
+  unauthenticated: closing(
+    4401,
+    'missing_api_key',
+    'API key missing; it must be sent as ?apiKey=… or with authenticate within 10 s.',
+  ),
   revoked: closing(4401, 'invalid_api_key', 'The key was revoked.'),
   expired: closing(4401, 'api_key_expired', 'The token has expired.'),
   key_expired: { ...closing(4401, 'api_key_expired', 'The API key has expired.'), reason: 'expired' },

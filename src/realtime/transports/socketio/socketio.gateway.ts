@@ -50,7 +50,11 @@ export class SocketIoGateway implements OnGatewayInit<Server> {
     keepLittleOfRequests(server.engine);
     this.doorstep.guard(server.engine);
     // The default namespace always exists; no client is admitted there.
-    server.of('/').use((_, next) => next(new Refusal(new DomainError('not_found', `Use ${NAMESPACES.join(' or ')}.`))));
+    server
+      .of('/')
+      .use((_, next) =>
+        next(new Refusal(new DomainError('not_found', `Unknown namespace; allowed: ${NAMESPACES.join(', ')}.`))),
+      );
     for (const name of NAMESPACES) this.attach(server.of(name));
   }
 

@@ -169,7 +169,7 @@ export class WebSocketConnection {
   private async obey(message: ClientMessage): Promise<void> {
     if (message.type === 'authenticate') return this.authenticateAgain(message);
     if (!this.session || !this.caller) {
-      throw new DomainError('missing_api_key', 'Send {"type": "authenticate", "apiKey": "…"} first.');
+      throw new DomainError('missing_api_key', 'The first message must be {"type": "authenticate", "apiKey": "…"}.');
     }
     const changes = message.type !== 'ping' && message.type !== 'subscriptions' && message.type !== 'stats';
     if (changes && !(await this.parts.limits.subscriptionChange(this.session.identity.caller, this.origin.id))) {
