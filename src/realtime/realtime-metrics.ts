@@ -30,35 +30,35 @@ export class RealtimeMetrics implements RealtimeObserver {
     const registers = [metrics.registry];
     this.routedEvents = new Counter({
       name: 'ws_event_routed_total',
-      help: 'Events sent to connections; one event sent to three connections counts as three',
+      help: 'Events sent to connections; one event sent to three connections counts as three.',
       registers,
     });
     this.filteredEvents = new Counter({
       name: 'ws_event_filtered_total',
-      help: 'Events without a matching subscription in this process',
+      help: 'Events without a matching subscription in this process.',
       registers,
     });
     this.latency = new Histogram({
       name: 'event_commit_to_delivery_seconds',
-      help: 'Seconds from the capture of a change in the database to its delivery to the connections, excluding the wait of FLUSH_MS',
+      help: 'Seconds from the capture of a change in the database to its delivery to the connections, excluding the wait of FLUSH_MS.',
       buckets: LATENCY_BUCKETS,
       registers,
     });
     this.slowConsumers = new Counter({
       name: 'ws_slow_consumers_total',
-      help: 'Connections that read too slowly, by action: latest (switched to mode latest), closed',
+      help: 'Connections that read too slowly, by action: latest (switched to mode latest), closed.',
       labelNames: ['step'],
       registers,
     });
     this.replays = new Counter({
       name: 'ws_replays_total',
-      help: 'Subscriptions that continued from a cursor, by outcome',
+      help: 'Subscriptions that continued from a cursor, by outcome.',
       labelNames: ['outcome'],
       registers,
     });
     this.replayedEvents = new Counter({
       name: 'ws_replayed_events_total',
-      help: 'Events sent by replays',
+      help: 'Events sent by replays.',
       registers,
     });
   }
@@ -69,7 +69,7 @@ export class RealtimeMetrics implements RealtimeObserver {
     return [
       new Gauge({
         name: 'ws_connections',
-        help: 'Open connections by transport',
+        help: 'Open connections by transport.',
         labelNames: ['transport'],
         registers,
         collect() {
@@ -78,7 +78,7 @@ export class RealtimeMetrics implements RealtimeObserver {
       }),
       new Gauge({
         name: 'ws_subscription_count',
-        help: 'Subscriptions of all open connections',
+        help: 'Subscriptions of all open connections.',
         registers,
         collect() {
           this.set(hub.subscriptionCount);
@@ -86,7 +86,7 @@ export class RealtimeMetrics implements RealtimeObserver {
       }),
       new Gauge({
         name: 'ws_filter_groups',
-        help: 'Distinct filters of all subscriptions',
+        help: 'Distinct filters of all subscriptions.',
         registers,
         collect() {
           this.set(hub.groupCount);

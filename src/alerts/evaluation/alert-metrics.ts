@@ -19,31 +19,31 @@ export class AlertMetrics {
     const registers = [metrics.registry];
     this.rules = new Gauge({
       name: 'alert_rules',
-      help: 'Active alert rules evaluated by this process',
+      help: 'Active alert rules evaluated by this process.',
       labelNames: ['shard'],
       registers,
     });
     this.transitions = new Counter({
       name: 'alert_transitions_total',
-      help: 'Transitions recorded by this process, by outcome: notified (the owner was notified), or the reason why not',
+      help: 'Transitions recorded by this process, by outcome: notified (the owner was notified), or the reason why not.',
       labelNames: ['state', 'outcome'],
       registers,
     });
     this.lag = new Histogram({
       name: 'alert_commit_to_transition_seconds',
-      help: 'Time from the numbering of an event in the log to the commit of the transitions that it caused',
+      help: 'Time from the numbering of an event in the log to the commit of the transitions that it caused.',
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
       registers,
     });
     this.evaluation = new Histogram({
       name: 'alert_evaluation_seconds',
-      help: 'Time to evaluate one batch of the log against the rules of one shard',
+      help: 'Time to evaluate one batch of the log against the rules of one shard.',
       buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5],
       registers,
     });
     this.loads = new Counter({
       name: 'alert_shard_loads_total',
-      help: 'Loads of alert rule shards, after a start, a take-over or an error',
+      help: 'Loads of alert rule shards, after a start, a take-over or an error.',
       registers,
     });
   }

@@ -10,7 +10,7 @@ import type { Metrics } from './metrics.js';
 export function httpDurations(metrics: Metrics): RequestHandler {
   const duration = new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'Time from the arrival of a request until the last byte of its answer is sent, in seconds',
+    help: 'Time from the arrival of a request until the last byte of its answer is sent, in seconds.',
     labelNames: ['method', 'route', 'status'],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [metrics.registry],

@@ -45,7 +45,7 @@ export class Doorstep implements Doorkeeper {
     this.pauses = new RefusalPauses(() => clock.elapsed());
     this.refusals = new Counter({
       name: 'ws_refused_total',
-      help: 'Connections refused, by transport and code',
+      help: 'Connections refused, by transport and code.',
       labelNames: ['transport', 'code'],
       registers: [metrics.registry],
     });
