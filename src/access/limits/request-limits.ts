@@ -61,7 +61,7 @@ export class RequestLimits {
     if (used > MAX_RARE_REQUESTS) {
       throw new DomainError(
         'rate_limited',
-        `A user may make at most ${MAX_RARE_REQUESTS} of these requests a minute.`,
+        `A user must make at most ${MAX_RARE_REQUESTS} of these requests a minute.`,
         {
           retryAfterMs: resetMs,
         },

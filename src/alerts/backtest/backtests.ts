@@ -83,7 +83,7 @@ export class Backtests {
     if (!(start < end))
       throw new DomainError('invalid_request', 'from must be before to and in the past.', { field: 'from' });
     if (end - start > MAX_PERIOD_MS) {
-      throw new DomainError('limit_exceeded', 'A backtest covers at most 90 days; shorten the period.', {
+      throw new DomainError('limit_exceeded', 'A backtest must cover at most 90 days; shorten the period.', {
         field: 'from',
       });
     }

@@ -192,7 +192,7 @@ export class Targets {
       [userId, sha256(CHANNELS[channel].key(target)), channel],
     );
     const { targets = 0, pending = 0, elsewhere = 0 } = rows[0] ?? {};
-    if (targets >= MAX_TARGETS) throw limit(`A user has at most ${MAX_TARGETS} targets.`);
+    if (targets >= MAX_TARGETS) throw limit(`A user must have at most ${MAX_TARGETS} targets.`);
     const { unproven } = CHANNELS[channel].limits;
     if (unproven === undefined || status !== 'pending') return;
     const { ofUser, ofTarget, noun } = unproven;

@@ -58,7 +58,7 @@ export class WebhookSecrets {
       const [endpoint] = rows;
       if (endpoint === undefined) throw new DomainError('not_found', 'Webhook endpoint not found.');
       if (rows.length > 1) {
-        throw new DomainError('invalid_request', 'There are several endpoints; name one as target.', {
+        throw new DomainError('invalid_request', 'target must name one endpoint, because there are several.', {
           field: 'target',
         });
       }

@@ -46,7 +46,8 @@ export class TemplateLibrary {
        RETURNING name, subject, text, html`,
       [userId, name, storable(subject), storable(text), storable(html), MAX_TEMPLATES],
     );
-    if (row === undefined) throw new DomainError('limit_exceeded', `A user has at most ${MAX_TEMPLATES} templates.`);
+    if (row === undefined)
+      throw new DomainError('limit_exceeded', `A user must have at most ${MAX_TEMPLATES} templates.`);
     this.templates.forget(userId, name);
     return viewOf(row);
   }

@@ -77,7 +77,10 @@ export class LiveQueries {
         const known = this.of(session).find(({ info }) => info.id === made.info.id);
         if (known) return known;
         if (this.of(session).length >= QUERIES_PER_CONNECTION) {
-          throw new DomainError('limit_exceeded', `A connection may have ${QUERIES_PER_CONNECTION} live queries.`);
+          throw new DomainError(
+            'limit_exceeded',
+            `A connection must have at most ${QUERIES_PER_CONNECTION} live queries.`,
+          );
         }
         this.bySession.set(session, [...this.of(session), made]);
         fresh.push(made);

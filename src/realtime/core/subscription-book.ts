@@ -122,7 +122,7 @@ export class SubscriptionBook {
     if (subscriptions.length > subscriptionsPerConnection) {
       throw new DomainError(
         'limit_exceeded',
-        `A connection may have ${subscriptionsPerConnection} subscriptions; unsubscribe from some, or put several ids into one.`,
+        `A connection must have at most ${subscriptionsPerConnection} subscriptions; unsubscribe from some, or put several ids into one.`,
       );
     }
     const names = subscriptions.reduce((sum, { filter }) => sum + namesIn(filter), 0);

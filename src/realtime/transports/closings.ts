@@ -24,7 +24,7 @@ const closing = (closeCode: number, code: ErrorCode, text: string, retryable?: b
 /** Closings by reason. The reason is also the text of the close frame, unless another text is given. */
 const CLOSINGS: Readonly<Record<CloseReason, Kept>> = {
   malformed: closing(4400, 'invalid_request', 'Too many invalid messages; see /asyncapi.yaml.'),
-  too_large: closing(1009, 'payload_too_large', 'A message may have at most 64 KiB.'),
+  too_large: closing(1009, 'payload_too_large', 'A message must have at most 64 KiB.'),
   unauthenticated: closing(
     4401,
     'missing_api_key',

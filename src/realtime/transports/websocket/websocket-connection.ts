@@ -264,7 +264,7 @@ function parseJson(data: Buffer): unknown {
 
 function unreadable(code: string | undefined): DomainError {
   if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
-    return new DomainError('payload_too_large', 'A message may have at most 64 KiB.');
+    return new DomainError('payload_too_large', 'A message must have at most 64 KiB.');
   }
   const reasons: Readonly<Record<string, string>> = {
     WS_ERR_TOO_MANY_BUFFERED_PARTS: 'A message had too many fragments; send it in fewer frames.',
