@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
 import { Clock } from '../../platform/clock/clock.js';
-import { timeGiven } from '../../platform/clock/read-time.js';
+import { timeGiven } from '../../platform/input/time.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { Caller, Limits } from '../caller.js';
 import { ApiKeyEntity } from '../keys/api-key.entity.js';

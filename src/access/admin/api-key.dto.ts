@@ -18,7 +18,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
-import { IsTime } from '../../platform/http/is-time.js';
+import { IsTime } from '../../platform/input/is-time.js';
 import { ApiProperty, PartialType } from '@nestjs/swagger';
 import { ROLES, SUBSCRIPTION_TYPES, TIERS, TRANSPORTS, type Role, type Tier, type Transport } from '../caller.js';
 import { NOT_BLANK, PRINTABLE } from '../keys/api-key-text.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository, type SelectQueryBuilder } from 'typeorm';
 import { Clock } from '../../platform/clock/clock.js';
-import { timeGiven } from '../../platform/clock/read-time.js';
+import { timeGiven } from '../../platform/input/time.js';
 import { AuditEntryEntity } from '../audit/audit-entry.entity.js';
 import type { AuditView, ListAuditQuery } from './audit.dto.js';
 import { PAGE_ROWS, pageOf, type Paged } from './page.js';

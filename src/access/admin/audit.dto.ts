@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsString, Length, Matches } from 'class-validator';
-import { IsMoment } from '../../platform/http/is-time.js';
+import { IsMoment } from '../../platform/input/is-time.js';
 import { PageInfo, PageQuery } from './page.dto.js';
 
 const PRINTABLE = /^\P{Cc}*$/u;

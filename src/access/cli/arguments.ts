@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { readTime } from '../../platform/clock/read-time.js';
+import { readTime } from '../../platform/input/time.js';
 import { unknownArgument } from '../../platform/process/command-line.js';
 import { ROLES, SUBSCRIPTION_TYPES, TIERS, TRANSPORTS } from '../caller.js';
 import type { NewKey } from '../keys/api-keys.js';

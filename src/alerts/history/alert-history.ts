@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { PAGE_ROWS, pageOf, type Paged } from '../../access/index.js';
 import type { AlertMessage } from '../../notifications/index.js';
-import { timeGiven } from '../../platform/clock/read-time.js';
+import { timeGiven } from '../../platform/input/time.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { withinPageBytes, type PageRow } from '../../platform/database/page-bytes.js';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AlertMessage } from '../../notifications/core/index.js';
 import { eventId, formatCursor } from '../../events/core/index.js';
+import { isoTime } from '../../platform/input/time.js';
 import {
   thresholdOf,
   typeOf,
@@ -62,7 +63,7 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
       heldMs: transition.since === null ? null : transition.at - transition.since,
       edited: isEdited,
     }),
-    at: time(transition.at),
+    at: isoTime(transition.at),
     priority: rule.priority,
     ...(protocol === null ? {} : { protocol }),
     ...(chain === null ? {} : { chain }),
@@ -98,8 +99,8 @@ function explanationOf(
     sequence: seq,
     suppressed,
     ...(event === null ? {} : { event: causeOf(event, leaves) }),
-    since: since === null ? null : time(since),
-    at: time(at),
+    since: since === null ? null : isoTime(since),
+    at: isoTime(at),
     ...(state === 'summary' ? summarised(transition, leaves) : {}),
     conditions: readings.map((reading) => statedReading(reading, leaves[reading.condition], state)),
   };
@@ -120,8 +121,8 @@ function statedReading(reading: LeafReading, leaf: StatedCondition | undefined, 
     condition,
     ...stated,
     ...values,
-    referenceAt: referenceAt === null ? null : time(referenceAt),
-    observedAt: observedAt === null ? null : time(observedAt),
+    referenceAt: referenceAt === null ? null : isoTime(referenceAt),
+    observedAt: observedAt === null ? null : isoTime(observedAt),
     ...(leaf === undefined ? {} : { text: factOf(leaf, reading, state) }),
   };
 }
@@ -136,8 +137,6 @@ function causeOf(event: MarketRow, leaves: readonly StatedCondition[]): object {
     ...(data && leaves.some(({ metric }) => metric === 'event') ? { data } : {}),
   };
 }
-
-const time = (at: number): string => new Date(at).toISOString();
 
 /**
  * Returns the id of a transition: a UUID computed from its rule, instance and number, so that repeated writes give the

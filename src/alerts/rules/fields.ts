@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { IsString, Length, Matches, ValidateBy, ValidateIf } from 'class-validator';
 
-export { IsMoment, IsTime } from '../../platform/http/is-time.js';
+export { IsMoment, IsTime } from '../../platform/input/is-time.js';
 
 /** Text without control characters; such texts are displayed, logged, mailed and stored. */
 export const PRINTABLE = /^\P{Cc}*$/u;

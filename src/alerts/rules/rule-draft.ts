@@ -1,5 +1,5 @@
 import { NEVER_QUIET, quietHoursFault, type RuleQuietHours } from '../../notifications/core/index.js';
-import { timeGiven } from '../../platform/clock/read-time.js';
+import { timeGiven } from '../../platform/input/time.js';
 import { DomainError, type InputFault } from '../../platform/errors/domain-error.js';
 import { checkRule, parseConditions, type EvaluatorOptions, type Rule, type RuleFinding } from '../core/index.js';
 import type { ChangeRuleBody, RuleBody } from './rule.dto.js';

@@ -1,4 +1,4 @@
-import { readTime } from '../../platform/clock/read-time.js';
+import { readTime } from '../../platform/input/time.js';
 import { nameFault, normaliseName, type NameKind } from '../core/names.js';
 
 /** Fault of one item; `code` is stable, `detail` states the valid format. */
@@ -140,7 +140,7 @@ function tags(value: unknown): readonly string[] {
 
 function observedAt(value: unknown, now: number): number {
   if (value === undefined || value === null) return now;
-  const reading = readTime(value, now, { milliseconds: true });
+  const reading = readTime(value, now, { numbers: true });
   if ('fault' in reading) throw badField('invalid_format', 'observedAt', reading.fault);
   const { at } = reading;
   if (at > now + MAX_FUTURE_MS) {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
-import { readTime } from '../../platform/clock/read-time.js';
+import { isoTime, RANGE_FORMS, readTime } from '../../platform/input/time.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ALL_CHAINS } from '../core/names.js';
@@ -112,7 +112,7 @@ function chainsIn({ chains, whole }: KeySeries, from: number, to: number): strin
 
 function timeOf(field: string, text: string | undefined, now: number): number | undefined {
   if (text === undefined) return undefined;
-  const reading = readTime(text, now, { ranges: true });
+  const reading = readTime(text, now, RANGE_FORMS);
   if ('fault' in reading) throw badTime(field, `${field} ${reading.fault}`);
   return reading.at;
 }
@@ -135,8 +135,4 @@ function rawAnswer({ at, value }: RawRow): HistoryRow {
 
 function bucketAnswer({ at, open, high, low, close, average, samples }: BucketRow): HistoryRow {
   return { time: isoTime(at), value: close, open, high, low, average, samples };
-}
-
-function isoTime(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -5,7 +5,7 @@ import { toCsv } from '../../platform/http/csv.js';
 import { keysetPage, type Order, type Position, type Ranked } from './keyset-page.js';
 import { pagedList } from './paged-list.js';
 import { decodePageCursor, encodePageCursor, MAX_CURSOR_LENGTH } from './page-cursor.js';
-import { parseTime } from '../../platform/clock/read-time.js';
+import { parseTime } from '../../platform/input/time.js';
 import { intervalFor } from './time-range.js';
 
 const entries = fc

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { isoTime } from '../../platform/input/time.js';
 import { isRealChain, nameFault, normaliseToken, totalOverChains } from '../core/names.js';
 import { ChangeReferences } from '../history/change-references.js';
 import { HotCache } from '../hot-cache/hot-cache.js';
@@ -134,8 +135,4 @@ function tokenOf(given: string): string {
 
 export function notFound(what: string): DomainError {
   return new DomainError('not_found', `${what} not found.`);
-}
-
-function isoTime(time: number): string {
-  return new Date(time).toISOString();
 }

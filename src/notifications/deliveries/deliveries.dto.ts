@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
-import { IsMoment } from '../../platform/http/is-time.js';
+import { IsMoment } from '../../platform/input/is-time.js';
 import { CHANNEL_NAMES, type Channel } from '../core/channels/catalogue.js';
 import {
   DELIVERY_STATES,

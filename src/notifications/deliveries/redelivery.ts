@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
-import { timeGiven } from '../../platform/clock/read-time.js';
+import { timeGiven } from '../../platform/input/time.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Deliveries } from './deliveries.js';

@@ -1,11 +1,10 @@
 import { endedFault, nameFault, normaliseName, type NameKind } from '../../events/core/index.js';
-import { readTime } from '../../platform/clock/read-time.js';
+import { isoTime, readTime } from '../../platform/input/time.js';
 import { allOf, OPERATORS, type Comparison, type Condition, type Operator, type Value } from './ast.js';
 import type { FieldType } from './datasets.js';
 import { at, shown, type Faults } from './faults.js';
 import { MAX_TEXT_LENGTH, QUERY_LIMITS } from './limits.js';
 import { isPlain, objectOf } from './parse-input.js';
-import { isoTime, parseIso } from './time.js';
 
 /** Field or aggregate of a condition. */
 interface Subject {
@@ -175,10 +174,9 @@ function valueOf(value: unknown, subject: Subject, pointer: string, faults: Faul
     case 'number':
       return numberOf(value, pointer, faults);
     case 'time': {
-      const time = typeof value === 'string' ? parseIso(value) : undefined;
-      if (time !== undefined) return isoTime(time);
-      const reading = readTime(value, 0);
-      faults.add(pointer, 'invalid_time', `The time ${'fault' in reading ? reading.fault : 'must not be relative'}.`);
+      const reading = readTime(value, 0, { days: true, digits: true });
+      if ('at' in reading) return isoTime(reading.at);
+      faults.add(pointer, 'invalid_time', `The time ${reading.fault}.`);
       return undefined;
     }
     default:

@@ -7,7 +7,7 @@ import { joined, parseCondition, type ConditionScope } from './parse-condition.j
 import { parseFilters } from './parse-filters.js';
 import { isAbsent, objectOf, wordOf, type Members } from './parse-input.js';
 import { parseSort } from './parse-sort.js';
-import { parseTime, readTime } from '../../platform/clock/read-time.js';
+import { parseTime, RANGE_FORMS, readTime } from '../../platform/input/time.js';
 
 const MEMBERS = [
   'dataset',
@@ -137,7 +137,7 @@ function parseTimeRange(value: unknown, dataset: Dataset, faults: Faults): TimeR
 }
 
 function timeText(value: unknown, pointer: string, faults: Faults): string | undefined {
-  const reading = readTime(typeof value === 'number' ? String(value) : value, Date.now(), { ranges: true });
+  const reading = readTime(typeof value === 'number' ? String(value) : value, Date.now(), RANGE_FORMS);
   if (typeof value === 'string' && 'at' in reading) return value;
   faults.add(pointer, 'invalid_time', `The time ${'fault' in reading ? reading.fault : 'must be a text'}.`);
   return undefined;

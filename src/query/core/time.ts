@@ -1,4 +1,3 @@
-import { parseTime } from '../../platform/clock/read-time.js';
 import type { Bucket } from './ast.js';
 
 const MINUTE_MS = 60_000;
@@ -17,14 +16,6 @@ const LENGTHS: Readonly<Record<Exclude<Bucket, '1mo'>, number>> = {
   '1d': DAY_MS,
   '1w': WEEK_MS,
 };
-
-/**
- * Returns an ISO date, or an ISO time with a zone, as Unix milliseconds; undefined for other texts and for years outside
- * 1970 to 2999.
- */
-export function parseIso(text: string): number | undefined {
-  return text.startsWith('now') ? undefined : parseTime(text, 0);
-}
 
 /** Returns the start of the bucket that contains a time, in UTC; weeks begin on Monday. */
 export function bucketStart(bucket: Bucket, time: number): number {
@@ -55,8 +46,3 @@ export function bucketStarts(bucket: Bucket, from: number, to: number, most: num
 
 export const floorTo = (unit: number, time: number): number => Math.floor(time / unit) * unit;
 export const ceilTo = (unit: number, time: number): number => Math.ceil(time / unit) * unit;
-
-/** Returns a time in the format of answers. */
-export function isoTime(time: number): string {
-  return new Date(time).toISOString();
-}

@@ -1,5 +1,5 @@
 import { ValidateBy } from 'class-validator';
-import { readTime, type TimeForms } from '../clock/read-time.js';
+import { RANGE_FORMS, readTime, type TimeForms } from './time.js';
 
 const checked = (name: string, forms: TimeForms): PropertyDecorator =>
   ValidateBy({
@@ -20,4 +20,4 @@ export const IsTime = (): PropertyDecorator => checked('isTime', {});
  * Validates a time, a day, Unix milliseconds in digits, or a time relative to the present (`now-7d`); `parseTime` parses the
  * value.
  */
-export const IsMoment = (): PropertyDecorator => checked('isMoment', { ranges: true });
+export const IsMoment = (): PropertyDecorator => checked('isMoment', RANGE_FORMS);
