@@ -38,7 +38,7 @@ export function digestTime({ every, at: time = DIGEST_TIME, timezone }: Digest, 
 }
 
 /** Longest time that a clock change skips (Troll in Antarctica: two hours), with some room, ms. */
-const LONGEST_CHANGE_MS = 3 * 3_600_000;
+const MAX_CLOCK_CHANGE_MS = 3 * 3_600_000;
 
 /**
  * Returns a local time on the day of `day`. If a clock change skips the time, the result is the end of the skipped time;
@@ -50,7 +50,7 @@ function atTime(day: DateTime, time: string): DateTime {
   const wanted = hour * 60 + minute;
   const shown = found.hour * 60 + found.minute;
   if (shown !== wanted) {
-    const change = clockChange(IANAZone.create(day.zoneName ?? 'utc'), +found - LONGEST_CHANGE_MS, +found);
+    const change = clockChange(IANAZone.create(day.zoneName ?? 'utc'), +found - MAX_CLOCK_CHANGE_MS, +found);
     return change === undefined ? found : DateTime.fromMillis(change, { zone: day.zone });
   }
   return found.getPossibleOffsets()[0] ?? found;
