@@ -41,5 +41,11 @@ const SECRET_NAMES = ['authorization', 'apiKey', 'secret', 'password', 'token', 
 /** Values of a statement that failed, in errors of TypeORM: addresses, texts and hashes of users. */
 const STATEMENT_VALUES = 'parameters';
 
+/** Arguments of a command that Redis refused, in errors of ioredis: data of users, up to some MB of it. */
+const COMMAND_VALUES = 'err.command.args';
+
 /** Names of log fields whose values are always redacted. */
-export const SECRET_FIELDS = [...SECRET_NAMES, STATEMENT_VALUES].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
+export const SECRET_FIELDS = [
+  ...[...SECRET_NAMES, STATEMENT_VALUES].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
+  COMMAND_VALUES,
+];

@@ -26,6 +26,8 @@ class Talkative {
     await new Promise((resolve) => setTimeout(resolve, 1));
     this.logger.log({ later, apiKey: SECRET, nested: { password: 'hunter2' } }, 'deep inside');
     this.logger.warn({ err: new QueryFailedError('SELECT $1', ['hunter3'], new Error('no table')) }, 'not read');
+    const refused = Object.assign(new Error('READONLY'), { command: { name: 'set', args: ['a key', 'hunter4'] } });
+    this.logger.warn({ err: refused }, 'not cached');
     return 'done';
   }
 
@@ -90,12 +92,13 @@ describe('the log', () => {
     expect(answered).toMatchObject({ correlationId: 'trace-1', req: { method: 'GET', address: '127.0.0.1' } });
   });
 
-  it('contains no key, password or token, and no values of a statement that failed', async () => {
+  it('contains no key, password or token, and no values of a statement or command that failed', async () => {
     await fetch(`${url}/work?later=${SECRET}&apiKey=plain-text`);
     await fetch(`${url}/fail`, { headers: { authorization: `Bearer ${SECRET}` } });
     expect((await said('request failed')).length).toBeGreaterThan(0);
     expect((await said('not read'))[0]).toMatchObject({ err: { query: 'SELECT $1', parameters: '***' } });
-    expect(lines.join('')).not.toMatch(/verySecret|hunter2|hunter3|plain-text/);
+    expect((await said('not cached'))[0]).toMatchObject({ err: { command: { name: 'set', args: '***' } } });
+    expect(lines.join('')).not.toMatch(/verySecret|hunter2|hunter3|hunter4|plain-text/);
   });
 
   it('contains the reason of a failure that the response hides', async () => {
