@@ -13,6 +13,7 @@ import { HttpModule } from './platform/http/http.module.js';
 import { LoggingModule } from './platform/logging/logging.module.js';
 import { LoopModule } from './platform/loop/loop.module.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
+import { ProcessModule } from './platform/process/process.module.js';
 import { QueueModule } from './platform/queue/queue.module.js';
 import { RedisModule } from './platform/redis/redis.module.js';
 import { SecretsModule } from './platform/secrets/secrets.module.js';
@@ -35,6 +36,7 @@ export class AppModule {
         HttpModule,
         LoggingModule.with(settings),
         MetricsModule,
+        ProcessModule,
         LoopModule,
         WorkersModule,
         DatabaseModule.with({ url: databaseUrl, poolSize: settings.databasePool, isLocal: settings.embedded }),

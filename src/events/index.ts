@@ -2,7 +2,6 @@ export * from './core/index.js';
 export { EventLog, type LogPage } from './capture/event-log.js';
 export { EventFeed } from './feed/event-feed.js';
 export { isTransient } from './feed/log-reader.js';
-export { Doorbell } from './capture/doorbell.js';
 export { appendEvents } from './capture/append-events.js';
 export { Sequencer } from './capture/sequencer.js';
 export { ChangeReferences, type Changes } from './history/change-references.js';

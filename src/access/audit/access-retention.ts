@@ -1,6 +1,7 @@
-import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
-import { Recurring } from '../../platform/process/recurring.js';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { Settings } from '../../platform/settings/settings.js';
 
 const RETENTION_INTERVAL_MS = 3_600_000;
@@ -16,24 +17,27 @@ const ENDS = ['SELECT end_audit_lines($1) AS rows', 'SELECT end_api_keys($1) AS 
  */
 @Injectable()
 export class AccessRetention implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger(AccessRetention.name);
-  private readonly recurring = new Recurring(
-    RETENTION_INTERVAL_MS,
-    (stop) => this.forget(stop),
-    (err) => this.logger.warn({ err }, 'deletion of old audit entries or ended keys failed; retrying in 1 h'),
-  );
+  private readonly loop: BackgroundLoop;
 
   constructor(
     private readonly database: Database,
     private readonly settings: Settings,
-  ) {}
+    loops: BackgroundLoops,
+  ) {
+    this.loop = loops.loop({
+      name: 'access_retention',
+      intervalMs: RETENTION_INTERVAL_MS,
+      onlyOn: 'worker',
+      run: (stop) => this.forget(stop),
+    });
+  }
 
   onApplicationBootstrap(): void {
-    if (this.settings.role !== 'gateway') this.recurring.begin();
+    this.loop.start();
   }
 
   beforeApplicationShutdown(): Promise<void> {
-    return this.recurring.end();
+    return this.loop.stop();
   }
 
   private async forget(stop: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { Doorbell } from '../../events/index.js';
+import { Doorbell } from '../../platform/process/doorbell.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { RuleEdits } from '../rules/rule-edits.js';
 import { RuleLoader } from './rule-loader.js';

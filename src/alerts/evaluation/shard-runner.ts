@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { Doorbell, type LogEvent } from '../../events/index.js';
+import type { LogEvent } from '../../events/index.js';
 import type { Clock } from '../../platform/clock/clock.js';
+import { Doorbell } from '../../platform/process/doorbell.js';
 import type { Transition } from '../core/index.js';
 import type { AlertMetrics } from './alert-metrics.js';
 import type { LogRows } from './log-rows.js';

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Retention, StorageBudget } from '../../notifications/index.js';
 import { Database } from '../../platform/database/database.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { Settings } from '../../platform/settings/settings.js';
 
 /** Deletes alerts, and versions of deleted rules, after ALERT_HISTORY_DAYS. */
@@ -8,8 +9,14 @@ import { Settings } from '../../platform/settings/settings.js';
 export class HistoryRetention extends Retention {
   private readonly days: number;
 
-  constructor(database: Database, budget: StorageBudget, settings: Settings) {
-    super(database, budget, settings, { days: settings.alertHistoryDays, old: OLD, early: EARLY, ended });
+  constructor(database: Database, budget: StorageBudget, settings: Settings, loops: BackgroundLoops) {
+    super(database, budget, loops, {
+      loop: 'alert_history_retention',
+      days: settings.alertHistoryDays,
+      old: OLD,
+      early: EARLY,
+      ended,
+    });
     this.days = settings.alertHistoryDays;
   }
 

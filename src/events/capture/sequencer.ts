@@ -8,7 +8,7 @@ import { Broker } from '../broker/broker.js';
 import { furthest } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
 import { EventFeed } from '../feed/event-feed.js';
-import { Doorbell } from './doorbell.js';
+import { Doorbell } from '../../platform/process/doorbell.js';
 import type { LeaderSession, Step } from './leader-session.js';
 import { LeaseCandidate } from './lease-candidate.js';
 import { LeaseKeeper } from './lease-keeper.js';

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { Retention } from './retention.js';
 import { StorageBudget } from './storage-budget.js';
@@ -7,8 +8,14 @@ import { StorageBudget } from './storage-budget.js';
 /** Deletes finished deliveries and their attempts after DELIVERY_RETENTION_DAYS. */
 @Injectable()
 export class DeliveryRetention extends Retention {
-  constructor(database: Database, budget: StorageBudget, settings: Settings) {
-    super(database, budget, settings, { days: settings.deliveryRetentionDays, old: OLD, early: EARLY, ended });
+  constructor(database: Database, budget: StorageBudget, settings: Settings, loops: BackgroundLoops) {
+    super(database, budget, loops, {
+      loop: 'delivery_retention',
+      days: settings.deliveryRetentionDays,
+      old: OLD,
+      early: EARLY,
+      ended,
+    });
   }
 }
 

@@ -1,8 +1,7 @@
-import { Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { safeReason } from '../core/safe-reason.js';
+import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
-import { Recurring } from '../../platform/process/recurring.js';
-import type { Settings } from '../../platform/settings/settings.js';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import type { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { bytesOf, type StorageBudget, type UserBytes } from './storage-budget.js';
 
 const RETENTION_INTERVAL_MS = 600_000;
@@ -11,6 +10,8 @@ const BATCH_SIZE = 5_000;
 
 /** Rows of users that are deleted after some days and counted in the users' storage budgets. */
 interface KeptRows {
+  /** Name of the loop that deletes them. */
+  readonly loop: string;
   readonly days: number;
   /** SQL of the ids of at most $2 rows that are older than $1 days. */
   readonly old: string;
@@ -28,26 +29,28 @@ interface KeptRows {
  * deleted earlier, but not within a day. May run in several processes at once.
  */
 export abstract class Retention implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger(this.constructor.name);
-  private readonly recurring = new Recurring(
-    RETENTION_INTERVAL_MS,
-    (stop) => this.forget(stop),
-    (error) => this.logger.warn({ reason: safeReason(error) }, 'old rows could not be deleted; retrying'),
-  );
+  private readonly loop: BackgroundLoop;
 
   constructor(
     protected readonly database: Database,
     private readonly budget: StorageBudget,
-    private readonly settings: Settings,
+    loops: BackgroundLoops,
     private readonly kept: KeptRows,
-  ) {}
+  ) {
+    this.loop = loops.loop({
+      name: kept.loop,
+      intervalMs: RETENTION_INTERVAL_MS,
+      onlyOn: 'worker',
+      run: (stop) => this.forget(stop),
+    });
+  }
 
   onApplicationBootstrap(): void {
-    if (this.settings.role !== 'gateway') this.recurring.begin();
+    this.loop.start();
   }
 
   beforeApplicationShutdown(): Promise<void> {
-    return this.recurring.end();
+    return this.loop.stop();
   }
 
   /** Deletes rows that are too old, and the oldest rows of users whose budget is nearly used up. */

@@ -3,15 +3,22 @@ export class Doorbell {
   private rung = false;
   private answer: (() => void) | undefined;
 
+  /** `unref`: whether a process with nothing else to do may end during a wait. */
+  constructor(private readonly unref = false) {}
+
   ring(): void {
     this.rung = true;
     this.answer?.();
   }
 
-  /** Resolves after `ms` or at a ring; immediately if there was a ring since the last wait or `cancelled` returns true. */
+  /**
+   * Resolves after `ms` (`Infinity`: never) or at a ring; immediately if there was a ring since the last wait or `cancelled`
+   * returns true.
+   */
   wait(ms: number, cancelled: () => boolean = () => false): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.answer?.(), ms);
+      const timer = ms === Infinity ? undefined : setTimeout(() => this.answer?.(), ms);
+      if (this.unref) timer?.unref();
       this.answer = () => {
         clearTimeout(timer);
         this.answer = undefined;
