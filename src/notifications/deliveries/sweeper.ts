@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { safeReason } from '../core/safe-reason.js';
-import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { DeliveryResults } from './delivery-results.js';
 import { DeliveryWorker } from './delivery-worker.js';
@@ -26,54 +25,48 @@ const BATCH_SIZE = 1_000;
 @Injectable()
 export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(Sweeper.name);
-  private readonly stopping = new AbortController();
-  private readonly bornAt: number;
-  private running: Promise<void> | undefined;
+  private readonly loop: BackgroundLoop;
+  private readonly bornAt = Date.now();
   private recoveredAt = 0;
+  /** Whether deliveries of an earlier process may be in state `sending` although no process sends them. */
+  private orphaned: boolean;
 
   constructor(
     private readonly database: Database,
     private readonly results: DeliveryResults,
     private readonly due: DueTargets,
     private readonly worker: DeliveryWorker,
-    private readonly settings: Settings,
-    clock: Clock,
+    settings: Settings,
+    loops: BackgroundLoops,
   ) {
-    this.bornAt = clock.now();
+    // Without Redis this is the only process, so no delivery of an earlier process is still being sent.
+    this.orphaned = settings.redisUrl === undefined;
+    this.loop = loops.loop({
+      name: 'delivery_sweep',
+      intervalMs: SWEEP_INTERVAL_MS,
+      onlyOn: 'worker',
+      run: (stop) => this.turn(stop),
+    });
   }
 
   onApplicationBootstrap(): void {
-    if (this.settings.role !== 'gateway') this.running = this.loop();
+    this.loop.start();
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
-    this.stopping.abort();
-    await this.running;
+  beforeApplicationShutdown(): Promise<void> {
+    return this.loop.stop();
   }
 
-  private async loop(): Promise<void> {
-    // Without Redis this is the only process, so no delivery of an earlier process is still being sent.
-    let orphaned = this.settings.redisUrl === undefined;
-    let failed = false;
-    let pause = SWEEP_INTERVAL_MS;
-    while (!this.stopping.signal.aborted) {
-      try {
-        await this.recover(orphaned);
-        orphaned = false;
-        pause = (await this.sweep()) > 0 ? BUSY_INTERVAL_MS : SWEEP_INTERVAL_MS;
-        failed = false;
-      } catch (error) {
-        if (!failed) this.logger.warn({ reason: safeReason(error) }, 'deliveries could not be swept; retrying');
-        failed = true;
-      }
-      await sleep(pause, undefined, { signal: this.stopping.signal }).catch(() => undefined);
-    }
+  private async turn(stop: AbortSignal): Promise<number> {
+    await this.recover(this.orphaned);
+    this.orphaned = false;
+    return (await this.sweep(stop)) > 0 ? BUSY_INTERVAL_MS : SWEEP_INTERVAL_MS;
   }
 
   /** Gives due deliveries to the worker, as many as it has room for; returns their number. */
-  async sweep(): Promise<number> {
+  private async sweep(stop: AbortSignal): Promise<number> {
     const jobs = await this.due.take(BATCH_SIZE, (target) => this.worker.room(target, target.slow ? 'slow' : 'main'));
-    for (const job of jobs) if (!this.stopping.signal.aborted) this.worker.take(job, job.slow ? 'slow' : 'main');
+    for (const job of jobs) if (!stop.aborted) this.worker.take(job, job.slow ? 'slow' : 'main');
     return jobs.length;
   }
 

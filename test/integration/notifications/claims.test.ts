@@ -18,6 +18,7 @@ import { Sweeper } from '../../../src/notifications/deliveries/sweeper.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { SecretBox } from '../../../src/platform/secrets/secret-box.js';
+import { BackgroundLoops } from '../../../src/platform/process/background-loops.js';
 import { Settings } from '../../../src/platform/settings/settings.js';
 import { NotificationFixture } from './notification-fixture.js';
 
@@ -194,7 +195,14 @@ describe('the sweeper of a starting process', () => {
   it('resends orphaned deliveries, but no delivery that the process itself is sending', async () => {
     const { nest } = fixture.app;
     const [results, due, worker] = [nest.get(DeliveryResults), nest.get(DueTargets), nest.get(DeliveryWorker)];
-    const sweeper = new Sweeper(nest.get(Database), results, due, worker, nest.get(Settings), nest.get(Clock));
+    const sweeper = new Sweeper(
+      nest.get(Database),
+      results,
+      due,
+      worker,
+      nest.get(Settings),
+      nest.get(BackgroundLoops),
+    );
     const target = await fixture.claim('email', 'early@example.com');
     const [orphan = '', own = ''] = await recorded(target, 2, false);
     await change(orphan, `state = 'sending', attempts = 1, started_at = now() - interval '5 seconds'`);
