@@ -1,7 +1,9 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { eachInSlices } from '../../platform/loop/slices.js';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { totalOverChains } from '../core/names.js';
 import type { Metric } from '../hot-cache/published-value.js';
 
@@ -35,16 +37,23 @@ const NO_CHANGES: Changes = { change1h: null, change24h: null, change7d: null };
  */
 @Injectable()
 export class ChangeReferences implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger(ChangeReferences.name);
   private chains = new Map<string, Map<string, References>>();
   private totals = new Map<string, References>();
   private prices = new Map<string, References>();
-  private timer: NodeJS.Timeout | undefined;
+  private readonly loop: BackgroundLoop;
 
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
-  ) {}
+    loops: BackgroundLoops,
+  ) {
+    this.loop = loops.loop({
+      name: 'change_references',
+      intervalMs: REFRESH_INTERVAL_MS,
+      firstAfterMs: REFRESH_INTERVAL_MS,
+      run: () => this.refresh(),
+    });
+  }
 
   /**
    * Returns the changes of a key. For `tvl`, a null `chain` means the protocol's total over real chains; for `price`,
@@ -63,15 +72,14 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
 
   async onApplicationBootstrap(): Promise<void> {
     await this.refresh();
-    this.timer = setInterval(() => void this.refreshOrKeep(), REFRESH_INTERVAL_MS);
-    this.timer.unref();
+    this.loop.start();
   }
 
-  onApplicationShutdown(): void {
-    clearInterval(this.timer);
+  onApplicationShutdown(): Promise<void> {
+    return this.loop.stop();
   }
 
-  /** Reads all references again. Also called after a bulk insert into history. */
+  /** Reads all references again; if that fails, the previous ones stay in use. Also called after a bulk insert into history. */
   async refresh(): Promise<void> {
     const now = this.clock.now();
     const chains = new Map<string, Map<string, References>>();
@@ -94,14 +102,6 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
   private references(metric: Metric, subject: string, chain: string | null): References | undefined {
     if (metric === 'price') return this.prices.get(subject);
     return chain === null ? this.totals.get(subject) : this.chains.get(subject)?.get(chain);
-  }
-
-  private async refreshOrKeep(): Promise<void> {
-    try {
-      await this.refresh();
-    } catch (error) {
-      this.logger.warn({ err: error }, 'past values for changes could not be read; the previous ones stay in use');
-    }
   }
 }
 

@@ -1,9 +1,9 @@
-import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Gauge } from 'prom-client';
 import { Clock } from '../../platform/clock/clock.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
-import { Settings } from '../../platform/settings/settings.js';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { HourlySamples } from './hourly-samples.js';
 import { RawPartitions } from './raw-partitions.js';
 import { Rollups } from './rollups.js';
@@ -21,10 +21,8 @@ const PARTITIONS_INTERVAL_MS = 3_600_000;
 /** Recurring jobs of history: aggregates, hourly samples, partitions. Several processes may run them at once. */
 @Injectable()
 export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger(HistoryJobs.name);
-  private readonly stopping = new AbortController();
   private readonly lastRound: Gauge;
-  private running: Promise<void> | undefined;
+  private readonly loop: BackgroundLoop;
   private sampledHour = 0;
   private partitionsAt = 0;
 
@@ -33,7 +31,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
     private readonly samples: HourlySamples,
     private readonly partitions: RawPartitions,
     private readonly clock: Clock,
-    private readonly settings: Settings,
+    loops: BackgroundLoops,
     metrics: Metrics,
   ) {
     this.lastRound = new Gauge({
@@ -41,15 +39,21 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
       help: 'Unix time of the last successful round of the history jobs (aggregates, hourly samples, partitions).',
       registers: [metrics.registry],
     });
+    this.loop = loops.loop({
+      name: 'history_jobs',
+      intervalMs: MIN_PAUSE_MS,
+      retry: { minMs: MIN_PAUSE_MS, maxMs: MAX_PAUSE_MS },
+      onlyOn: 'worker',
+      run: () => this.roundAndPause(),
+    });
   }
 
   onApplicationBootstrap(): void {
-    if (this.settings.role !== 'gateway') this.running = this.loop();
+    this.loop.start();
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
-    this.stopping.abort();
-    await this.running;
+  beforeApplicationShutdown(): Promise<void> {
+    return this.loop.stop();
   }
 
   /** Runs the jobs that are due, once. */
@@ -71,19 +75,10 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
     this.lastRound.set(now / 1000);
   }
 
-  private async loop(): Promise<void> {
-    const { signal } = this.stopping;
-    while (!signal.aborted) {
-      const startedAt = performance.now();
-      try {
-        await this.round();
-      } catch (error) {
-        this.logger.warn({ err: error }, 'round of the history jobs failed; retrying');
-      }
-      const rest = PAUSE_PER_WORK * (performance.now() - startedAt);
-      await sleep(Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, rest)), undefined, { signal, ref: false }).catch(
-        () => undefined,
-      );
-    }
+  /** Runs the jobs; returns the pause after them, ms. */
+  private async roundAndPause(): Promise<number> {
+    const startedAt = performance.now();
+    await this.round();
+    return Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, PAUSE_PER_WORK * (performance.now() - startedAt)));
   }
 }

@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import { EventFeed } from '../feed/event-feed.js';
 import { ChangeReferences } from '../history/change-references.js';
@@ -22,9 +23,10 @@ function hotCache(
   store: RedisCacheStore,
   refresh: CacheRefresh,
   clock: Clock,
+  loops: BackgroundLoops,
 ): HotCache {
   if (!redis.configured) return new MemoryHotCache(published, metrics, feed, clock);
-  return new RedisHotCache({ published, metrics, redis, store, feed, refresh });
+  return new RedisHotCache({ published, metrics, redis, store, feed, refresh, loops });
 }
 
 /** Published values in the memory of every process, and the checks that correct them. */
@@ -39,7 +41,16 @@ function hotCache(
     RedisCacheStore,
     {
       provide: HotCache,
-      inject: [PublishedState, Metrics, EventFeed, RedisConnections, RedisCacheStore, CacheRefresh, Clock],
+      inject: [
+        PublishedState,
+        Metrics,
+        EventFeed,
+        RedisConnections,
+        RedisCacheStore,
+        CacheRefresh,
+        Clock,
+        BackgroundLoops,
+      ],
       useFactory: hotCache,
     },
   ],

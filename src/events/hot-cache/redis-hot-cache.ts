@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { Gauge } from 'prom-client';
 import type { Metrics } from '../../platform/metrics/metrics.js';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import type { BackgroundLoops } from '../../platform/process/background-loops.js';
 import type { RedisConnections } from '../../platform/redis/redis-connections.js';
 import type { EventFeed } from '../feed/event-feed.js';
 import { cacheEntry, entriesAfter, entryPosition, readEntry, type CacheEntry } from './cache-entry.js';
@@ -32,6 +33,7 @@ interface RedisHotCacheParts {
   store: RedisCacheStore;
   feed: EventFeed;
   refresh: CacheRefresh;
+  loops: BackgroundLoops;
 }
 
 /**
@@ -42,9 +44,9 @@ interface RedisHotCacheParts {
 export class RedisHotCache extends HotCache implements BeforeApplicationShutdown {
   private readonly logger = new Logger('HotCache');
   private readonly id = randomUUID();
-  private readonly stopping = new AbortController();
+  private stopped = false;
   private readonly unsubscribe: (() => void)[];
-  private readonly running: Promise<void>;
+  private readonly loop: BackgroundLoop;
   private readonly differing: Gauge;
   private filling: Promise<void> = Promise.resolve();
   private restUntil = 0;
@@ -65,7 +67,14 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
       parts.published.onLoaded(() => this.fill()),
       parts.redis.onState((state) => state === 'up' && this.back()),
     ];
-    this.running = this.loop();
+    this.loop = parts.loops.loop({
+      name: 'hot_cache_comparison',
+      intervalMs: COMPARE_INTERVAL_MS,
+      firstAfterMs: COMPARE_INTERVAL_MS,
+      logLevel: 'debug',
+      run: () => this.compareInTurn(),
+    });
+    this.loop.start();
   }
 
   /** Resolves when the last requested fill is complete, or has failed because Redis is unavailable. */
@@ -80,7 +89,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
   async compare(missing: boolean): Promise<number> {
     let differences = 0;
     const keys = [...this.keys()];
-    for (let at = 0; at < keys.length && !this.stopping.signal.aborted;) {
+    for (let at = 0; at < keys.length && !this.stopped;) {
       const page = this.page(keys, at);
       at = page.end;
       differences += await this.comparePage(page.entries, missing);
@@ -89,9 +98,9 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    this.stopping.abort();
+    this.stopped = true;
     for (const end of this.unsubscribe) end();
-    await Promise.all([this.running, this.filling]);
+    await Promise.all([this.loop.stop(), this.filling]);
   }
 
   protected override async read(keys: readonly string[]): Promise<(CachedValue | undefined)[]> {
@@ -132,7 +141,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
   }
 
   private async fillNow(): Promise<void> {
-    if (this.stopping.signal.aborted || this.published.loadedAt === 0) return;
+    if (this.stopped || this.published.loadedAt === 0) return;
     try {
       await this.compare(true);
       await this.tidy();
@@ -200,20 +209,11 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     for (const { slug } of this.published.protocols()) yield cacheKeys.protocolMeta(slug);
   }
 
-  private async loop(): Promise<void> {
-    const { signal } = this.stopping;
-    while (!signal.aborted) {
-      await sleep(COMPARE_INTERVAL_MS, undefined, { signal, ref: false }).catch(() => undefined);
-      if (signal.aborted) return;
-      try {
-        if (!(await this.itIsMyTurn())) continue;
-        this.differing.set(await this.compare(false));
-        // Repeated here, because Redis may have been unavailable when the epoch began.
-        await this.tidy();
-      } catch (error) {
-        this.logger.debug({ err: error }, 'shared cache could not be compared');
-      }
-    }
+  private async compareInTurn(): Promise<void> {
+    if (!(await this.itIsMyTurn())) return;
+    this.differing.set(await this.compare(false));
+    // Repeated here, because Redis may have been unavailable when the epoch began.
+    await this.tidy();
   }
 
   /**

@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Gauge } from 'prom-client';
 import { Database } from '../../platform/database/database.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { PublishedState } from './published-state.js';
 
 type ReferenceRow = [subject: string, chain: string, published: number];
@@ -22,12 +24,12 @@ const SETTLE_DELAY_MS = 500;
 export class StateReconciler implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(StateReconciler.name);
   private readonly differing: Gauge;
-  private readonly stopping = new AbortController();
-  private running: Promise<void> | undefined;
+  private readonly loop: BackgroundLoop;
 
   constructor(
     private readonly database: Database,
     private readonly published: PublishedState,
+    loops: BackgroundLoops,
     metrics: Metrics,
   ) {
     this.differing = new Gauge({
@@ -35,25 +37,29 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
       help: 'Keys whose published value in memory differed from that in their row at the last comparison; the state was then loaded again.',
       registers: [metrics.registry],
     });
+    this.loop = loops.loop({
+      name: 'published_state_comparison',
+      intervalMs: COMPARE_INTERVAL_MS,
+      firstAfterMs: COMPARE_INTERVAL_MS,
+      run: async (stop) => void (await this.compare(stop)),
+    });
   }
 
   onApplicationBootstrap(): void {
-    this.running = this.loop();
+    this.loop.start();
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
-    this.stopping.abort();
-    await this.running;
+  beforeApplicationShutdown(): Promise<void> {
+    return this.loop.stop();
   }
 
   /**
    * Returns the number of keys that differ; if there are any, everything is loaded again first. Returns 0 while the log is
    * behind the rows because no sequencer runs: no state can contain events that are not in the log.
    */
-  async compare(): Promise<number> {
+  async compare(stop?: AbortSignal): Promise<number> {
     const suspects = await this.suspects();
-    if (suspects.size > 0)
-      await sleep(SETTLE_DELAY_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+    if (suspects.size > 0) await sleep(SETTLE_DELAY_MS, undefined, { signal: stop });
     const still = suspects.size === 0 ? suspects : await this.suspects();
     const different = [...still].filter(([key, pair]) => suspects.get(key) === pair).length;
     const differences = different > 0 && (await this.isLogBehind()) ? 0 : different;
@@ -97,19 +103,6 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
       const last = rows.at(-1);
       if (rows.length < PAGE_SIZE || last === undefined) return;
       after = [last[0], last[1]].slice(0, start.length);
-    }
-  }
-
-  private async loop(): Promise<void> {
-    const { signal } = this.stopping;
-    while (!signal.aborted) {
-      await sleep(COMPARE_INTERVAL_MS, undefined, { signal, ref: false }).catch(() => undefined);
-      if (signal.aborted) return;
-      try {
-        await this.compare();
-      } catch (error) {
-        this.logger.warn({ err: error }, 'comparison of the published state failed; retrying in 3 s');
-      }
     }
   }
 }

@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import type { BackgroundLoops } from '../../platform/process/background-loops.js';
 import type { SourceFeed } from './source-feed.js';
 
 /** First key of the sources' advisory locks; the second key is a hash of the source's name. */
@@ -15,45 +16,34 @@ const TAKE_OVER_INTERVAL_MS = 2_000;
  * advisory lock. When that process ends, another takes over within seconds. A source that fails is started again.
  */
 export class SourceRunner implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger(SourceRunner.name);
-  private readonly stopping = new AbortController();
-  private running: Promise<void>[] = [];
+  private readonly loops: readonly BackgroundLoop[];
 
   constructor(
     private readonly database: Database,
-    private readonly feeds: readonly SourceFeed[],
-  ) {}
+    loops: BackgroundLoops,
+    feeds: readonly SourceFeed[],
+  ) {
+    this.loops = feeds.map((feed) =>
+      loops.loop({
+        name: `source_${feed.name}`,
+        intervalMs: TAKE_OVER_INTERVAL_MS,
+        retry: { minMs: MIN_RESTART_DELAY_MS, maxMs: MAX_RESTART_DELAY_MS },
+        run: (stop) => this.runAlone(feed, stop),
+      }),
+    );
+  }
 
   onApplicationBootstrap(): void {
-    this.running = this.feeds.map((feed) => this.keepRunning(feed));
+    for (const loop of this.loops) loop.start();
   }
 
   /** Stops the sources before the services that they use are stopped. */
   async onModuleDestroy(): Promise<void> {
-    this.stopping.abort();
-    await Promise.all(this.running);
-  }
-
-  private async keepRunning(feed: SourceFeed): Promise<void> {
-    let failures = 0;
-    while (!this.stopping.signal.aborted) {
-      try {
-        await this.runAlone(feed);
-        failures = 0;
-      } catch (error) {
-        failures++;
-        this.logger.warn({ err: error, source: feed.name, failures }, 'data source failed; restarting after a pause');
-      }
-      const pause =
-        failures === 0
-          ? TAKE_OVER_INTERVAL_MS
-          : Math.min(MIN_RESTART_DELAY_MS * 2 ** (failures - 1), MAX_RESTART_DELAY_MS);
-      await sleep(pause, undefined, { signal: this.stopping.signal }).catch(() => undefined);
-    }
+    await Promise.all(this.loops.map((loop) => loop.stop()));
   }
 
   /** Runs the source while this process holds its lock; returns immediately if another process holds it. */
-  private async runAlone(feed: SourceFeed): Promise<void> {
+  private async runAlone(feed: SourceFeed, stop: AbortSignal): Promise<void> {
     const holder = await this.database.connect();
     const lost = new AbortController();
     holder.once('end', () => lost.abort());
@@ -62,7 +52,7 @@ export class SourceRunner implements OnApplicationBootstrap, OnModuleDestroy {
         LOCK_SPACE,
         feed.name,
       ]);
-      if (rows[0]?.held === true) await feed.run(AbortSignal.any([this.stopping.signal, lost.signal]));
+      if (rows[0]?.held === true) await feed.run(AbortSignal.any([stop, lost.signal]));
     } finally {
       await holder.end().catch(() => undefined);
     }

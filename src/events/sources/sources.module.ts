@@ -1,5 +1,6 @@
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { chosenSources, type SourceName } from './chosen-sources.js';
 import { DefillamaSource, LlamaEndpoints } from './defillama/defillama-source.js';
@@ -15,12 +16,19 @@ import { SourceRunner } from './source-runner.js';
     DefillamaSource,
     {
       provide: SourceRunner,
-      inject: [Database, Settings, SampleSource, DefillamaSource],
-      useFactory: (database: Database, settings: Settings, sample: SampleSource, defillama: DefillamaSource) => {
+      inject: [Database, BackgroundLoops, Settings, SampleSource, DefillamaSource],
+      useFactory: (
+        database: Database,
+        loops: BackgroundLoops,
+        settings: Settings,
+        sample: SampleSource,
+        defillama: DefillamaSource,
+      ) => {
         const feeds = { sample, defillama } satisfies Record<SourceName, SourceFeed>;
         const chosen = settings.role === 'gateway' ? [] : chosenSources(settings);
         return new SourceRunner(
           database,
+          loops,
           chosen.map((name) => feeds[name]),
         );
       },

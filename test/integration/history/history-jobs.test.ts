@@ -6,6 +6,7 @@ import { HistoryStore } from '../../../src/events/history/history-store.js';
 import { HourlySamples } from '../../../src/events/history/hourly-samples.js';
 import { RawPartitions } from '../../../src/events/history/raw-partitions.js';
 import { Rollups } from '../../../src/events/history/rollups.js';
+import { testLoops } from '../../support/background-loops.js';
 import { waitFor } from '../../support/wait-for.js';
 import { DAY_MS, HOUR_MS, historyFixture, StoppedClock, type HistoryFixture } from './history-fixture.js';
 
@@ -144,7 +145,7 @@ describe('history jobs', () => {
       new HourlySamples(fixture.database),
       new RawPartitions(fixture.database, fixture.settings),
       clock,
-      fixture.settings,
+      testLoops(),
       fixture.metrics,
     );
     jobs.onApplicationBootstrap();
@@ -158,7 +159,7 @@ describe('history jobs', () => {
 
 describe('reference values of change percentages', () => {
   test('are the last value at or before each window start; totals sum the chains of that time', async () => {
-    const references = new ChangeReferences(fixture.database, new StoppedClock(NOW));
+    const references = new ChangeReferences(fixture.database, new StoppedClock(NOW), testLoops());
     const backfill = new HistoryBackfill(fixture.database, references);
     const tvl = (chain: string, ageMs: number, value: number) => {
       return { metric: 'tvl' as const, subject: 'aave', chain, at: NOW - ageMs, value };
@@ -182,7 +183,7 @@ describe('reference values of change percentages', () => {
   });
 
   test('are read from hourly aggregates where raw points were dropped', async () => {
-    const references = new ChangeReferences(fixture.database, new StoppedClock(NOW));
+    const references = new ChangeReferences(fixture.database, new StoppedClock(NOW), testLoops());
     const at = NOW - 400 * DAY_MS;
     await new HistoryBackfill(fixture.database, references).insert([
       { metric: 'price', subject: 'bitcoin', chain: null, at, value: 4 },

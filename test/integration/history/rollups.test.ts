@@ -6,6 +6,7 @@ import { HistoryBackfill } from '../../../src/events/history/history-backfill.js
 import { HistoryStore, type SeriesPoint } from '../../../src/events/history/history-store.js';
 import { Rollups } from '../../../src/events/history/rollups.js';
 import { DAY_MS, HOUR_MS, historyFixture, type HistoryFixture } from './history-fixture.js';
+import { testLoops } from '../../support/background-loops.js';
 
 let fixture: HistoryFixture;
 let store: HistoryStore;
@@ -17,7 +18,7 @@ beforeAll(async () => {
   fixture = await historyFixture();
   store = new HistoryStore();
   rollups = new Rollups(fixture.database, fixture.metrics);
-  backfill = new HistoryBackfill(fixture.database, new ChangeReferences(fixture.database, new Clock()));
+  backfill = new HistoryBackfill(fixture.database, new ChangeReferences(fixture.database, new Clock(), testLoops()));
 });
 afterAll(() => fixture.close());
 

@@ -8,6 +8,7 @@ import { MemoryHotCache } from '../../../src/events/hot-cache/memory-hot-cache.j
 import { PublishedState } from '../../../src/events/hot-cache/published-state.js';
 import { PublishedStore } from '../../../src/events/hot-cache/published-store.js';
 import { StateReconciler } from '../../../src/events/hot-cache/state-reconciler.js';
+import { testLoops } from '../../support/background-loops.js';
 import { waitFor } from '../../support/wait-for.js';
 import { HOUR_MS, historyFixture, sequence, StoppedClock, type HistoryFixture } from '../history/history-fixture.js';
 
@@ -103,7 +104,7 @@ test('deleted and truncated rows disappear from state and cache, even after a re
   await publish(`BEGIN; TRUNCATE token_prices; INSERT INTO token_prices (token, price) VALUES ('eth', 2750); COMMIT`);
   const [last] = (await fixture.log.read(0, 1_000)).slice(-1);
   expect(last).toMatchObject({ type: 'price_change', previous: 2500, current: 2750 });
-  expect(await new StateReconciler(fixture.database, state, fixture.metrics).compare()).toBe(0);
+  expect(await new StateReconciler(fixture.database, state, testLoops(), fixture.metrics).compare()).toBe(0);
 });
 
 const MANY = `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n % 50, 'c' || n / 50, n FROM generate_series(1, 400) n`;
@@ -177,7 +178,7 @@ describe('the published state', () => {
 describe('the reconciler of the published state', () => {
   test('finds no difference, even while changes are being published', async () => {
     await state.onApplicationBootstrap();
-    const reconciler = new StateReconciler(fixture.database, state, fixture.metrics);
+    const reconciler = new StateReconciler(fixture.database, state, testLoops(), fixture.metrics);
     await publish(
       `INSERT INTO protocol_tvl (protocol, chain, tvl) SELECT 'p' || n, 'c', n FROM generate_series(1, 2500) n`,
     );
@@ -192,7 +193,7 @@ describe('the reconciler of the published state', () => {
   test('ignores changes that the sequencer has not logged yet', async () => {
     await publish(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'c', 1)`);
     await state.onApplicationBootstrap();
-    const reconciler = new StateReconciler(fixture.database, state, fixture.metrics);
+    const reconciler = new StateReconciler(fixture.database, state, testLoops(), fixture.metrics);
     await write('UPDATE protocol_tvl SET tvl = 2');
     expect(await reconciler.compare()).toBe(0);
     await sequence(fixture.test);
@@ -202,7 +203,7 @@ describe('the reconciler of the published state', () => {
 
   test('counts a wrong value and repairs it', async () => {
     await state.onApplicationBootstrap();
-    const reconciler = new StateReconciler(fixture.database, state, fixture.metrics);
+    const reconciler = new StateReconciler(fixture.database, state, testLoops(), fixture.metrics);
     await publish(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'c', 1), ('b', 'c', 2)`);
     const [event] = await fixture.log.read(0, 1);
     // A wrong value, as a fault in this process might cause it.
@@ -219,7 +220,7 @@ describe('the reconciler of the published state', () => {
     await state.onApplicationBootstrap();
     const [event] = await fixture.log.read(0, 1);
     Reflect.get(state, 'book').apply({ ...event, current: 77 });
-    const reconciler = new StateReconciler(fixture.database, state, fixture.metrics);
+    const reconciler = new StateReconciler(fixture.database, state, testLoops(), fixture.metrics);
     reconciler.onApplicationBootstrap();
     await waitFor(() => state.tvl('a', 'c')?.value === 1);
     await reconciler.beforeApplicationShutdown();

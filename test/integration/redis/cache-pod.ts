@@ -13,6 +13,7 @@ import { Clock } from '../../../src/platform/clock/clock.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { RedisConnections } from '../../../src/platform/redis/redis-connections.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
+import { testLoops } from '../../support/background-loops.js';
 import { waitFor } from '../../support/wait-for.js';
 import { createPod, type Pod } from '../capture/capture-fixture.js';
 
@@ -75,7 +76,7 @@ export async function createRedisPod(databaseUrl: string, redisUrl: string, pref
   const pod = createPod(databaseUrl, broker);
   const { feed, metrics } = pod;
   const published = new PublishedState(feed, new PublishedStore(pod.database, pod.log), new Clock());
-  const cache = new RedisHotCache({ published, metrics, redis, store, feed, refresh });
+  const cache = new RedisHotCache({ published, metrics, redis, store, feed, refresh, loops: testLoops() });
   await start(pod, published);
   await cache.filled();
   return {

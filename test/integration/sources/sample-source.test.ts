@@ -7,6 +7,7 @@ import { SourceRunner } from '../../../src/events/sources/source-runner.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
+import { testLoops } from '../../support/background-loops.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -128,7 +129,7 @@ describe('a source', () => {
 
   it('runs in one process at a time, and in another process after the first ends', async () => {
     const [here, there] = [new Feed(), new Feed()];
-    const runners = [here, there].map((feed) => new SourceRunner(database, [feed]));
+    const runners = [here, there].map((feed) => new SourceRunner(database, testLoops(), [feed]));
     for (const runner of runners) runner.onApplicationBootstrap();
     await waitFor(() => here.active + there.active === 1);
     const [first, second] = here.active ? [0, 1] : [1, 0];
@@ -142,7 +143,7 @@ describe('a source', () => {
   it('runs again after a failure and after lost database connections', async () => {
     const feed = new Feed();
     feed.failFirst = true;
-    const runner = new SourceRunner(database, [feed]);
+    const runner = new SourceRunner(database, testLoops(), [feed]);
     runner.onApplicationBootstrap();
     await waitFor(() => feed.active === 1);
     await db.pool.query(
