@@ -5,7 +5,6 @@ import { BacktestController } from './backtest/backtest.controller.js';
 import { Backtests } from './backtest/backtests.js';
 import { AlertEvaluation } from './evaluation/alert-evaluation.js';
 import { AlertMetrics } from './evaluation/alert-metrics.js';
-import { DeadBands } from './evaluation/dead-bands.js';
 import { HistoryLoader } from './evaluation/history-loader.js';
 import { LogTail } from './evaluation/log-tail.js';
 import { LogRows } from './evaluation/log-rows.js';
@@ -53,7 +52,6 @@ const EVALUATION = [
   AlertEvaluation,
   AlertHistoryWriter,
   AlertMetrics,
-  DeadBands,
   HistoryLoader,
   LogTail,
   WindowLoader,

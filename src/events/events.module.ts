@@ -3,7 +3,8 @@ import { RedisConnections } from '../platform/redis/redis-connections.js';
 import { Broker } from './broker/broker.js';
 import { MemoryBroker } from './broker/memory-broker.js';
 import { RedisBroker } from './broker/redis-broker.js';
-import { EventLog } from './capture/event-log.js';
+import { EventLog } from './log/event-log.js';
+import { DeadBands } from './capture/dead-bands.js';
 import { LeaderAudit } from './capture/leader-audit.js';
 import { SequencerMetrics } from './capture/sequencer-metrics.js';
 import { Sequencer } from './capture/sequencer.js';
@@ -33,7 +34,8 @@ function broker(redis: RedisConnections, store: RedisCacheStore, refresh: CacheR
     Sequencer,
     SequencerMetrics,
     LeaderAudit,
+    DeadBands,
   ],
-  exports: [Broker, EventLog, EventFeed, Sequencer, DeadLettersModule],
+  exports: [Broker, EventLog, EventFeed, Sequencer, DeadBands, DeadLettersModule],
 })
 export class EventsModule {}

@@ -1,8 +1,13 @@
-import type { Count } from './minute-counters.js';
-
 /** Number of slices into which a minute's budget is divided; a process takes one slice at a time. */
 const SLICES = 20;
 const SWEEP_INTERVAL_MS = 60_000;
+
+/** Uses of the current minute. */
+export interface Count {
+  used: number;
+  /** Time until the window ends and the count returns to zero, ms. */
+  resetMs: number;
+}
 
 interface Lease {
   /** Uses that were taken from the shared count and are not spent yet. */

@@ -3,7 +3,7 @@ import { Gauge } from 'prom-client';
 import { RateLimiterMemory, RateLimiterRedis, type RateLimiterAbstract } from 'rate-limiter-flexible';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
-import { Leases } from './leases.js';
+import { Leases, type Count } from './leases.js';
 
 /** Length of the counting window, seconds. */
 export const WINDOW_SECONDS = 60;
@@ -22,12 +22,6 @@ type Counted =
   | 'pages'
   | 'probes';
 type Counters = Readonly<Record<Counted, RateLimiterAbstract>>;
-
-export interface Count {
-  used: number;
-  /** Time until the window ends and the count returns to zero, ms. */
-  resetMs: number;
-}
 
 /**
  * Counters of the current minute. They are in Redis for all processes together; while Redis is unavailable or not

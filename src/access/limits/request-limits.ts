@@ -6,7 +6,8 @@ import type { Caller } from '../caller.js';
 import { leaving } from '../../platform/http/leaving.js';
 import { Places } from '../../platform/http/places.js';
 import { addressGroup } from '../../platform/http/connections/address-group.js';
-import { MinuteCounters, WINDOW_SECONDS, type Count } from './minute-counters.js';
+import type { Count } from './leases.js';
+import { MinuteCounters, WINDOW_SECONDS } from './minute-counters.js';
 
 /**
  * Requests per address and minute to routes without a key. A page load of the console makes about thirty requests, all

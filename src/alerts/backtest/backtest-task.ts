@@ -1,5 +1,6 @@
-import { EACH_CHAIN, backtest, deadBandOf, historyFamilies } from '../core/index.js';
-import type { DeadBand, DeadBandRow, HistoryPoint, NumberCondition, Rule, Transition } from '../core/index.js';
+import { EACH_CHAIN, backtest, historyFamilies } from '../core/index.js';
+import { deadBandOf, type DeadBand, type DeadBandRow } from '../../events/core/index.js';
+import type { HistoryPoint, NumberCondition, Rule, Transition } from '../core/index.js';
 import { alertMessage, leavesOf } from '../messages/alert-message.js';
 import { planMessages } from '../messages/plan-messages.js';
 import type { UserPreferences } from '../../notifications/core/index.js';

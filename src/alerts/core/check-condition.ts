@@ -1,5 +1,4 @@
-import type { DeadBand } from './compile-rule.js';
-import { eventSpec, type RuleEventType } from '../../events/core/index.js';
+import { eventSpec, type DeadBand, type RuleEventType } from '../../events/core/index.js';
 import { isAbsent, isComparison, RULE_LIMITS, type Condition, type NumberCondition, type RuleFinding } from './rule.js';
 import { Variable } from './watched-number.js';
 

@@ -6,7 +6,8 @@ import {
   neverNamed,
   type LocatedCondition,
 } from './check-condition.js';
-import { compileRule, defaultDeadBand, type CompiledRule, type DeadBand } from './compile-rule.js';
+import { defaultDeadBand, type DeadBand } from '../../events/core/index.js';
+import { compileRule, type CompiledRule } from './compile-rule.js';
 import { endless, satisfiability } from './contradictions.js';
 import { alternatives, isTrue } from './program.js';
 import { RULE_LIMITS, type RuleDefinition, type RuleFinding, type Where } from './rule.js';

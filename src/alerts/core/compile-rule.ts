@@ -1,3 +1,4 @@
+import { defaultDeadBand, type DeadBand } from '../../events/core/index.js';
 import { Comparison, negated, type Test } from './comparison.js';
 import type { Program } from './program.js';
 import type {
@@ -43,11 +44,6 @@ export interface CompiledRule {
   /** Wildcards of the rule, as bits: the subject of each names an instance. */
   readonly variables: number;
 }
-
-export type DeadBand = (metric: 'tvl' | 'price', subject: string) => number;
-
-/** Default dead bands, equal to the initial rows of `change_thresholds`. */
-export const defaultDeadBand: DeadBand = (metric) => (metric === 'tvl' ? 0.01 : 0.001);
 
 const CHANGE_WINDOWS_MS: Partial<Record<ValueMetric, number>> = {
   change_1h: 3_600_000,

@@ -1,5 +1,6 @@
+import { defaultDeadBand, type DeadBand } from '../../events/core/index.js';
 import { Beliefs, type Belief } from './beliefs.js';
-import { compileRule, conditionsOf, defaultDeadBand, type DeadBand } from './compile-rule.js';
+import { compileRule, conditionsOf } from './compile-rule.js';
 import type { FlapLimits } from './flapping.js';
 import { historyNeeds } from './history-needs.js';
 import { InstanceBook } from './instance-book.js';

@@ -1,8 +1,6 @@
 export * from './backtest.js';
 export * from './check-rule.js';
 export { Comparison, holdsBySlack, negated } from './comparison.js';
-export type { DeadBand } from './compile-rule.js';
-export { deadBandOf, type DeadBandRow } from './dead-band.js';
 export * from './evaluator.js';
 export { FLAP_LIMITS } from './flapping.js';
 export { historyFamilies, type HistoryFamily } from './history-needs.js';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Settings } from '../../platform/settings/settings.js';
 import type { HistoryPoint } from '../core/index.js';
-import type { DeadBands } from './dead-bands.js';
+import type { DeadBands } from '../../events/index.js';
 import type { HistoryLoader } from './history-loader.js';
 import type { Observations } from './observations.js';
 import type { RuleLoader } from './rule-loader.js';

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Evaluator, type Rule, type Transition } from '../core/index.js';
 import { eachInSlices } from '../../platform/loop/slices.js';
 import { Settings } from '../../platform/settings/settings.js';
-import { DeadBands } from './dead-bands.js';
+import { DeadBands } from '../../events/index.js';
 import { HistoryLoader } from './history-loader.js';
 import type { AsOf } from './log-tail.js';
 import { Observations } from './observations.js';

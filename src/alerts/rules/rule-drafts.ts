@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DeadBands } from '../evaluation/dead-bands.js';
+import { DeadBands } from '../../events/index.js';
 import type { RuleFinding } from '../core/index.js';
 import { draftOf, type RuleDraft } from './rule-draft.js';
 import type { ChangeRuleBody, RuleBody } from './rule.dto.js';

@@ -1,4 +1,4 @@
-import { logEvent, type LogRow } from '../capture/log-row.js';
+import { logEvent, type LogRow } from '../log/log-row.js';
 import { UNKNOWN_TYPE, type LogEvent } from '../core/log-event.js';
 
 /** Batch as it is sent between processes. */

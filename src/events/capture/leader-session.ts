@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { CursorPosition } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
-import { logEvent, MAX_DATA_BYTES, type FlaggedRow } from './log-row.js';
+import { logEvent, MAX_DATA_BYTES, type FlaggedRow } from '../log/log-row.js';
 
 /** SQLSTATE that sequencer_step raises if another process has become the leader. */
 const NOT_LEADER = 'RT001';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { LogEvent } from '../core/log-event.js';
-import { EventLog } from './event-log.js';
+import { EventLog } from '../log/event-log.js';
 
 /** Metrics of the sequencer. */
 @Injectable()

@@ -3,6 +3,7 @@ export { chainName, chainNameInProtocols } from './chains.js';
 export { CATEGORIES_LEFT_OUT, isLeftOutOfChains } from './chain-totals.js';
 export { isShortChannel, parseChannel } from './channels.js';
 export { formatCursor, parseCursor } from './cursor.js';
+export { type DeadBand, type DeadBandRow, deadBandOf, defaultDeadBand } from './dead-band.js';
 export {
   type Subject,
   type EventType,

@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } fro
 import { Gauge } from 'prom-client';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { Broker } from '../broker/broker.js';
-import { EventLog, type LogBounds } from '../capture/event-log.js';
+import { EventLog, type LogBounds } from '../log/event-log.js';
 import { formatCursor } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
 import { DeliveryLine } from './delivery-line.js';

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { Database } from '../../platform/database/database.js';
 import { Doorbell } from '../../platform/process/doorbell.js';
-import type { EventLog } from '../capture/event-log.js';
+import type { EventLog } from '../log/event-log.js';
 import { UNKNOWN_TYPE, type LogEvent } from '../core/log-event.js';
 import type { EventFeed } from './event-feed.js';
 

@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationBootstrap, type BeforeApplicationShutdown
 import type { PoolClient } from 'pg';
 import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
-import { EventLog } from '../capture/event-log.js';
+import { EventLog } from '../log/event-log.js';
 import type { LogEvent } from '../core/log-event.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import { EventFeed } from '../feed/event-feed.js';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import { eachInSlices } from '../../platform/loop/slices.js';
-import { EventLog } from '../capture/event-log.js';
+import { EventLog } from '../log/event-log.js';
 import { formatCursor } from '../core/cursor.js';
 import { PublishedBook, protocolMeta } from './published-book.js';
 import type { Metric, PublishedValue } from './published-value.js';

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Settings } from '../../platform/settings/settings.js';
-import { EventLog } from '../capture/event-log.js';
+import { EventLog } from '../log/event-log.js';
 
 /**
  * Age of the oldest change in the outbox above which writes are refused, seconds: the sequencer is then unavailable or far

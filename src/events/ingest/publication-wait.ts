@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { EventLog } from '../capture/event-log.js';
+import { EventLog } from '../log/event-log.js';
 import { Sequencer } from '../capture/sequencer.js';
 import { formatCursor } from '../core/cursor.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Caller } from '../../access/index.js';
-import { EventLog, type LogBounds } from '../capture/event-log.js';
+import { EventLog, type LogBounds } from '../log/event-log.js';
 import { formatCursor } from '../core/cursor.js';
 import { EventLookups } from './event-lookups.js';
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { roleIncludes, type Caller } from '../../access/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { EventLog, type LogBounds, type LogFilter } from '../capture/event-log.js';
+import { EventLog, type LogBounds, type LogFilter } from '../log/event-log.js';
 import { formatCursor, parseCursor } from '../core/cursor.js';
 import { EVENT_TYPE_NAMES, EVENT_TYPES, type EventType } from '../core/event-catalogue.js';
 import { isDelivered } from '../core/log-event.js';

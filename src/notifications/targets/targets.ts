@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import type { PoolClient } from 'pg';
 import { Any, Repository } from 'typeorm';
-import { confirmContext, targetContext } from '../channels/target-context.js';
+import { confirmContext, targetContext } from '../core/secret-contexts.js';
 import { CHANNELS, type Channel } from '../core/channels/catalogue.js';
 import type { NormalisedTarget } from '../core/channels/definition.js';
 import type { Format } from '../core/delivery.js';

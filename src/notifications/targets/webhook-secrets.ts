@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
+import { secretContext } from '../core/secret-contexts.js';
 import { newWebhookSecret } from '../core/webhook-signature.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
@@ -12,11 +13,6 @@ const OVERLAP_HOURS = 24;
 const MAX_OLD_SECRETS = 2;
 /** Number of characters of a secret that are shown, by which it is recognised. */
 const SHOWN_CHARACTERS = 4;
-
-/** Returns the encryption context of a secret: if its row is moved to another endpoint, it cannot be decrypted. */
-export function secretContext(targetId: string): string {
-  return `webhook-secret:${targetId}`;
-}
 
 /**
  * Signing secrets, one current secret per endpoint. They are stored encrypted, not hashed, because signing needs their

@@ -11,7 +11,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Server, Socket } from 'socket.io';
 import { WebSocket, type WebSocketServer } from 'ws';
 import { FrameRun } from './frame-run.js';
-import { frameText, textFrame } from './websocket/text-frame.js';
+import { frameText, textFrame } from './text-frame.js';
 
 /** Whether prepared frames are sent unchanged. */
 export interface FrameProof {

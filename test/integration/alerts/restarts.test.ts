@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Evaluator, type Condition, type Rule, type Transition } from '../../../src/alerts/core/index.js';
 import { AlertEvaluation } from '../../../src/alerts/evaluation/alert-evaluation.js';
-import { DeadBands } from '../../../src/alerts/evaluation/dead-bands.js';
+import { DeadBands } from '../../../src/events/index.js';
 import { HistoryLoader } from '../../../src/alerts/evaluation/history-loader.js';
 import { LogTail } from '../../../src/alerts/evaluation/log-tail.js';
 import { Observations } from '../../../src/alerts/evaluation/observations.js';

@@ -1,6 +1,6 @@
 import type { Broker } from '../../../src/events/broker/broker.js';
 import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
-import { EventLog } from '../../../src/events/capture/event-log.js';
+import { EventLog } from '../../../src/events/log/event-log.js';
 import { SequencerMetrics } from '../../../src/events/capture/sequencer-metrics.js';
 import { Sequencer } from '../../../src/events/capture/sequencer.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';

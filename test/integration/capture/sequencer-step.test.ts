@@ -2,8 +2,8 @@ import type { Client } from 'pg';
 import type { QueryRunner } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Capture1790000001000 } from '../../../migrations/1790000001000-capture.js';
-import { appendEvents } from '../../../src/events/capture/append-events.js';
-import { EventLog } from '../../../src/events/capture/event-log.js';
+import { appendEvents } from '../../../src/events/log/append-events.js';
+import { EventLog } from '../../../src/events/log/event-log.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 

@@ -4,7 +4,7 @@ import { Database } from '../../../src/platform/database/database.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { parseSettings, type Settings } from '../../../src/platform/settings/settings.js';
 import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
-import { EventLog } from '../../../src/events/capture/event-log.js';
+import { EventLog } from '../../../src/events/log/event-log.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { EventFeed } from '../../../src/events/feed/event-feed.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EventLog } from '../../../src/events/capture/event-log.js';
+import { EventLog } from '../../../src/events/log/event-log.js';
 import type { Sequencer } from '../../../src/events/capture/sequencer.js';
 import { IngestGate } from '../../../src/events/ingest/ingest-gate.js';
 import { PublicationWait } from '../../../src/events/ingest/publication-wait.js';

@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ChannelSenders } from '../../../src/notifications/channels/channel-senders.js';
 import { answerOutcome, failureOutcome } from '../../../src/notifications/channels/http-outcome.js';
-import { targetContext } from '../../../src/notifications/channels/target-context.js';
+import { targetContext } from '../../../src/notifications/core/secret-contexts.js';
 import type { Outcome } from '../../../src/notifications/core/outcome.js';
 import { DeliveryClaims, type Claim } from '../../../src/notifications/deliveries/delivery-claims.js';
 import { DeliveryResults } from '../../../src/notifications/deliveries/delivery-results.js';

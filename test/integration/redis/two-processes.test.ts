@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventFeed } from '../../../src/events/feed/event-feed.js';
 import { formatCursor } from '../../../src/events/core/cursor.js';
-import { EventLog } from '../../../src/events/capture/event-log.js';
-import { appendEvents } from '../../../src/events/capture/append-events.js';
+import { EventLog } from '../../../src/events/log/event-log.js';
+import { appendEvents } from '../../../src/events/log/append-events.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { createTestApp, type TestApp } from '../../support/create-test-app.js';
 import { MarketWriter } from '../../support/market-writer.js';

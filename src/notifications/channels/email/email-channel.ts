@@ -10,7 +10,7 @@ import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { NotificationChannel, type HandOver } from '../notification-channel.js';
 import { PublicLinks } from '../public-links.js';
-import { confirmContext } from '../target-context.js';
+import { confirmContext } from '../../core/secret-contexts.js';
 import { digestMail } from './digest-mail.js';
 import { MailTransport } from './mail-transport.js';
 

@@ -6,7 +6,7 @@ import { noted, Templates } from '../../templates/templates.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { NotificationChannel, type HandOver } from '../notification-channel.js';
 import { PublicLinks } from '../public-links.js';
-import { targetContext } from '../target-context.js';
+import { targetContext } from '../../core/secret-contexts.js';
 import { Fcm } from './fcm.js';
 import type { PushContent } from './push-content.js';
 import { WebPush } from './web-push.js';

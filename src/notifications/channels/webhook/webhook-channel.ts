@@ -8,10 +8,9 @@ import { GuardedClient } from '../../egress/guarded-client.js';
 import { noted, Templates, type FALLBACK_NOTES } from '../../templates/templates.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
-import { secretContext } from '../../targets/webhook-secrets.js';
 import { answerOutcome, failureOutcome, single } from '../http-outcome.js';
 import { NotificationChannel, type HandOver } from '../notification-channel.js';
-import { targetContext } from '../target-context.js';
+import { secretContext, targetContext } from '../../core/secret-contexts.js';
 import { endpointOf, isJson, shaped, verifyBody } from './shapes.js';
 
 const GONE = 410;

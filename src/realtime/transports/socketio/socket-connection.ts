@@ -4,7 +4,7 @@ import { asDomainError, DomainError } from '../../../platform/errors/domain-erro
 import type { LoopGuard } from '../../../platform/loop/loop-guard.js';
 import type { Session } from '../../core/session.js';
 import { waitUntilRead } from '../../core/wait-until-read.js';
-import { Budget } from '../websocket/budget.js';
+import { Budget } from '../budget.js';
 import { commandOf, type ClientCommand } from './client-commands.js';
 import type { SocketIoLink } from './socketio-link.js';
 

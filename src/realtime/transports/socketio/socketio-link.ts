@@ -6,7 +6,7 @@ import type { MessageFormat, SharedMessage } from '../../core/shared-message.js'
 import { closingOf } from '../closings.js';
 import type { FrameRun } from '../frame-run.js';
 import { EngineOutlet, type FrameProof } from '../socket-internals.js';
-import { textFrame } from '../websocket/text-frame.js';
+import { textFrame } from '../text-frame.js';
 import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { Wire } from './wire.js';
 

@@ -9,7 +9,7 @@ import type { FrameRun } from '../frame-run.js';
 import type { PlainOutlet } from '../socket-internals.js';
 import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { closeCodeOf, closingOf } from '../closings.js';
-import { textFrame } from './text-frame.js';
+import { textFrame } from '../text-frame.js';
 
 const MESSAGE: MessageFormat = { build: ({ name, body }) => textFrame(websocketMessage(name, { ...body })) };
 

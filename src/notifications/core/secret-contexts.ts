@@ -7,3 +7,8 @@ export function confirmContext(targetId: string): string {
 export function targetContext(targetId: string): string {
   return `push-target:${targetId}`;
 }
+
+/** Returns the encryption context of a signing secret: if its row is moved to another endpoint, it cannot be decrypted. */
+export function secretContext(targetId: string): string {
+  return `webhook-secret:${targetId}`;
+}

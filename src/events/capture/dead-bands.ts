@@ -1,8 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
-import { deadBandOf, type DeadBandRow, type EvaluatorOptions } from '../core/index.js';
-
-type DeadBand = NonNullable<EvaluatorOptions['deadBand']>;
+import { deadBandOf, type DeadBand, type DeadBandRow } from '../core/dead-band.js';
 
 const REFRESH_INTERVAL_MS = 60_000;
 
