@@ -62,6 +62,13 @@ describe('the TLS certificate', () => {
     expect(await shown({ maxVersion: 'TLSv1.2' })).toMatch(/PROTOCOL_VERSION|ECONNRESET/);
   });
 
+  it('is shown to clients with fast groups of key exchange only, of which each client has one', async () => {
+    const groups = ['X25519MLKEM768', 'X25519', 'P-256', 'P-384:P-256', 'P-384', 'P-521', 'X448', 'ffdhe3072'];
+    const answers = await Promise.all(groups.map((ecdhCurve) => shown({ minVersion: 'TLSv1.3', ecdhCurve })));
+    expect(answers.slice(0, 4)).toEqual(Array(4).fill('one.example'));
+    for (const answer of answers.slice(4)) expect(answer).toMatch(/HANDSHAKE_FAILURE|ECONNRESET/);
+  });
+
   it('is replaced soon after its files change, and only if the new files match each other', async () => {
     install('v2', 'two', 'one');
     await pause(600);

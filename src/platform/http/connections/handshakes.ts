@@ -4,13 +4,17 @@ import { Rotation } from '../../fairness/rotation.js';
 import { threadCpuMs } from '../../loop/thread-cpu.js';
 import { isClientHelloWhole } from './client-hello.js';
 import { READING_COST_MS, type ReadingTurns } from './reading-turns.js';
+import { signatureMs } from './signature-cost.js';
 import { handOver } from './socket-reading.js';
 
 /**
- * Handshakes under way at once: each may make the loop sign once more (0.4 ms with RSA 2048) whenever its client likes, and all
- * of them in one turn.
+ * Handshakes under way at once: each may make the loop sign once more (0.4 ms with RSA 2048, 2 ms with RSA 4096) whenever its
+ * client likes, and all of them in one turn.
  */
-const MAX_UNDER_WAY = 48;
+const UNDER_WAY = { most: 48, least: 4 };
+/** Time of one turn that signing for all of them may take, and what a handshake costs beside its signature, ms. */
+const MAX_TURN_MS = 16;
+const UNSIGNED_MS = 0.2;
 /** Time after which a handshake under way ends if others wait for its place, ms: a round trip of the slowest networks. */
 const OTHERS_WAIT_TIMEOUT_MS = 600;
 const STALLED_INTERVAL_MS = 100;
@@ -35,8 +39,20 @@ export class Handshakes {
   /** Times at which the handshakes under way began, in the order of their places; Infinity: not yet. */
   private readonly underWay = new Map<Socket, number>();
   private timer: NodeJS.Timeout | undefined;
+  private places = UNDER_WAY.most;
 
   constructor(private readonly turns: ReadingTurns) {}
+
+  /** Number of handshakes that may be under way at once. */
+  get maxUnderWay(): number {
+    return this.places;
+  }
+
+  /** Sets the number of handshakes under way by the cost of a signature with the server's key. */
+  signWith(key: Buffer): void {
+    const places = Math.floor(MAX_TURN_MS / (signatureMs(key) + UNSIGNED_MS));
+    this.places = Math.min(Math.max(places, UNDER_WAY.least), UNDER_WAY.most);
+  }
 
   /** Takes the place of the listener with which a server begins each handshake; `arrive` gets each connection first. */
   takeOver(server: TlsServer, arrive: (socket: Socket, begin: () => void) => void): void {
@@ -88,7 +104,7 @@ export class Handshakes {
   }
 
   private fill(): void {
-    while (this.underWay.size < MAX_UNDER_WAY) {
+    while (this.underWay.size < this.places) {
       const next = this.turns.take(this.ready);
       if (next === undefined) return;
       if (next.socket.destroyed) continue;
