@@ -6,6 +6,7 @@ import { EVENT_TYPES } from '../../../src/events/core/event-catalogue.js';
 import { INTERNAL_TYPES } from '../../../src/events/core/log-event.js';
 import { normaliseChain, normaliseToken } from '../../../src/events/core/names.js';
 import { freeFormObject } from '../../../src/events/ingest/item-kinds.js';
+import { LOG_COLUMNS, type Kind } from '../../../src/events/log/columns.js';
 import { createCapture, type Capture } from './capture-fixture.js';
 
 const pgList = (names: readonly string[]): string => `{${names.map((name) => `"${name}"`).join(',')}}`;
@@ -27,6 +28,35 @@ it('the outbox accepts exactly the event types of the catalogue and the internal
   );
   const taken = [...(check?.definition ?? '').matchAll(/'(\w+)'::text/g)].map(([, type]) => type);
   expect(new Set(taken)).toEqual(new Set([...EVENT_TYPES, ...INTERNAL_TYPES]));
+});
+
+describe('the list of the columns of the log', () => {
+  const snakeCase = (name: string): string => name.replace(/[A-Z]|24/g, (part) => `_${part.toLowerCase()}`);
+  const columns = LOG_COLUMNS.map(([name, kind]): [string, Kind] => [snakeCase(name), kind]);
+
+  it.each(['sequencer_step', 'read_event_log'])('has the order and the types of %s', async (name) => {
+    const [row] = await capture.query<{ result: string }>(
+      `SELECT pg_get_function_result(oid) AS result FROM pg_proc WHERE proname = '${name}'`,
+    );
+    const returned = /^TABLE\((.*?)(?:, followed boolean)?\)$/
+      .exec(row?.result ?? '')?.[1]
+      ?.replaceAll('"', '')
+      .split(', ');
+    const types: Record<string, string> = { object: 'jsonb', tags: 'text[]', text: 'text' };
+    const expected = columns.map(([column, kind]) => `${column} ${types[kind.replace('?', '')] ?? 'double precision'}`);
+    expect(returned?.map((column) => column.replace('real', 'double precision'))).toEqual(expected);
+  });
+
+  it('names the columns of the table, and which may be null', async () => {
+    const rows = await capture.query<{ name: string; nullable: boolean }>(
+      `SELECT attname AS name, NOT attnotnull AS nullable FROM pg_attribute
+       WHERE attrelid = 'event_log'::regclass AND attnum > 0 AND NOT attisdropped
+         AND attname <> 'data_bytes' ORDER BY attname`,
+    );
+    // The table has an empty list for no tags; its readers make it null.
+    const listed = columns.map(([name, kind]) => ({ name, nullable: name !== 'tags' && kind.endsWith('?') }));
+    expect(rows).toEqual(listed.toSorted((a, b) => (a.name < b.name ? -1 : 1)));
+  });
 });
 
 describe('names written by SQL', () => {
