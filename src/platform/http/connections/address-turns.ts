@@ -108,6 +108,11 @@ export function chargeReading(
   turns.charge(addressOf(socket), what === 'chunks' ? ms : READING_COST_MS[what]);
 }
 
+/** Whether a connection, or its request, waits for its turn. */
+export function waitsForTurn(socket: Socket): boolean {
+  return turns.isWaiting(socket);
+}
+
 /** Whether a crowd of addresses without a key waits to be read. */
 export function isCrowded(): boolean {
   return turns.isCrowded;

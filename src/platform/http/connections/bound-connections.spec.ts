@@ -236,6 +236,21 @@ describe('one client address', () => {
     expect(open(wires)).toBe(18);
   });
 
+  it('keeps connections whose requests wait for their turn until they have shown a key', async () => {
+    await stop();
+    await start(200);
+    // The check of a key takes time.
+    answer = (request, response) =>
+      void setTimeout(() => {
+        becomesKnown(request);
+        response.end('/0');
+      }, 100);
+    // 800 requests of 0.35 ms each fill 40 % of the loop for half a second.
+    const wires = await Promise.all(Array.from({ length: 800 }, () => wire(get('/'))));
+    await until(() => wires.every(({ text }) => answersIn(text).length === 1));
+    expect(open(wires)).toBe(800);
+  });
+
   it.each(['pod-1.Zb_4-x', '9f2c11.AAAA', 'plain'])(
     'keeps all connections of the open Socket.IO session %s',
     async (sid) => {

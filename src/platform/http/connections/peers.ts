@@ -4,13 +4,15 @@ import { Server as TlsServer } from 'node:tls';
 import { DomainError } from '../../errors/domain-error.js';
 import { MAX_SMALL_BODY_BYTES } from '../bodies/body-limit.js';
 import { declaredLength } from '../bodies/read-body.js';
-import { addressOf, endTurns, handshakes, takeTurns } from './address-turns.js';
+import { addressOf, endTurns, handshakes, takeTurns, waitsForTurn } from './address-turns.js';
 import { admitConnection } from './entrance.js';
 
-/** Time for which an address may exceed the limit, ms: many clients behind one address need it to show their keys. */
-const JUDGED_AFTER_MS = 250;
+/** Time for which a connection may exceed the limit of its address, ms: many clients behind one need it to show their keys. */
+const JUDGEMENT_DELAY_MS = 250;
+/** The same for one whose request is in progress, or waits for its turn, ms. */
+const MAX_BUSY_MS = 5_000;
 /** Multiple of the limit that is allowed meanwhile. */
-const CROWD = 4;
+const CROWD_FACTOR = 4;
 /** Bytes of bodies of one address that wait for their caller to be known. */
 const MAX_UNREAD_BYTES = 4 * 1_024 * 1_024;
 
@@ -28,6 +30,7 @@ interface Visitor {
   readonly peer: Peer;
   /** Connection on which its requests arrive: with TLS another object than the one that was accepted. */
   socket: Socket;
+  readonly arrivedAt: number;
   /** Requests in progress. */
   work: number;
   unread: number;
@@ -73,12 +76,12 @@ export function enterRequest(request: IncomingMessage, response: ServerResponse)
 function arrive(peers: Map<string, Peer>, limit: number, socket: Socket, shakeHands?: () => void): void {
   const group = addressOf(socket);
   const peer = peers.get(group) ?? { limit, unknown: new Set<Visitor>(), unread: 0, judging: undefined };
-  if (limit > 0 && peer.unknown.size >= CROWD * limit) {
+  if (limit > 0 && peer.unknown.size >= CROWD_FACTOR * limit) {
     socket.destroy();
     return;
   }
   peers.set(group, peer);
-  const visitor: Visitor = { name: nameOf(socket), peer, socket, work: 0, unread: 0 };
+  const visitor: Visitor = { name: nameOf(socket), peer, socket, arrivedAt: performance.now(), work: 0, unread: 0 };
   visitors.set(visitor.name, visitor);
   peer.unknown.add(visitor);
   admitConnection(group, socket, () => {
@@ -90,7 +93,12 @@ function arrive(peers: Map<string, Peer>, limit: number, socket: Socket, shakeHa
     forget(visitor);
     if (peer.unknown.size === 0) peers.delete(group);
   });
-  if (limit > 0 && peer.unknown.size > limit) peer.judging ??= setTimeout(() => judge(peer), JUDGED_AFTER_MS).unref();
+  judgeLater(peer);
+}
+
+function judgeLater(peer: Peer): void {
+  if (peer.limit === 0 || peer.unknown.size <= peer.limit) return;
+  peer.judging ??= setTimeout(() => judge(peer), JUDGEMENT_DELAY_MS).unref();
 }
 
 function secure(socket: Socket): void {
@@ -114,12 +122,21 @@ function forget(visitor: Visitor | undefined): void {
   visitor.unread = 0;
 }
 
-/** Ends connections above the limit: idle ones first, the oldest of these first. */
+/**
+ * Ends connections above the limit: idle ones first, the oldest of these first. A connection that waits for its turn, or whose
+ * key is being checked, is judged later.
+ */
 function judge(peer: Peer): void {
   peer.judging = undefined;
   const all = [...peer.unknown];
-  const order = [...all.filter(({ work }) => work === 0), ...all.filter(({ work }) => work > 0).reverse()];
+  const now = performance.now();
+  const judged = all.filter(({ socket, arrivedAt, work }) => {
+    const isBusy = work > 0 || waitsForTurn(socket);
+    return now - arrivedAt >= (isBusy ? MAX_BUSY_MS : JUDGEMENT_DELAY_MS);
+  });
+  const order = [...judged.filter(({ work }) => work === 0), ...judged.filter(({ work }) => work > 0).reverse()];
   for (const { socket } of order.slice(0, Math.max(all.length - peer.limit, 0))) socket.destroy();
+  judgeLater(peer);
 }
 
 function nameOf({ remoteAddress, remotePort, localPort }: Socket): string {

@@ -47,6 +47,8 @@ export class ReadingTurns {
   private readonly addresses = new WeakMap<Socket, string>();
   /** Connections that are read. */
   private readonly open = new Set<Socket>();
+  /** Connections whose request has been read and waits to begin. */
+  private readonly beginning = new WeakSet<Socket>();
   /** Connections that are not. */
   private readonly held = new Rotation<Socket>();
   /** Requests that have been read and wait to begin. */
@@ -77,6 +79,11 @@ export class ReadingTurns {
     return this.addresses.has(socket);
   }
 
+  /** Whether a connection waits for its turn to be read, or its request for its turn to begin. */
+  isWaiting(socket: Socket): boolean {
+    return (this.addresses.has(socket) && !this.open.has(socket)) || this.beginning.has(socket);
+  }
+
   /** Whether so many addresses wait that a costly body of each would delay newcomers by seconds. */
   get isCrowded(): boolean {
     return this.held.names + this.waiting.names > CROWD;
@@ -94,8 +101,12 @@ export class ReadingTurns {
   /** Begins a request or handshake of a connection: now, or in a turn of its address. */
   run(socket: Socket, begin: () => void): void {
     const address = this.addresses.get(socket);
-    if (address === undefined) begin();
-    else this.runFor(address, begin);
+    if (address === undefined) return begin();
+    this.beginning.add(socket);
+    this.runFor(address, () => {
+      this.beginning.delete(socket);
+      begin();
+    });
   }
 
   /** Begins a request for an address: now, or in its turn. */
