@@ -44,7 +44,7 @@ export default {
         'The evaluator runs without the rest of the app: in benches, in workers, wherever rules are to be judged.',
       severity: 'error',
       from: { path: '^src/alerts/core/', pathNot: '\\.spec\\.ts$' },
-      to: { path: '^src/', pathNot: '^src/[^/]+/core/' },
+      to: { path: '^src/', pathNot: '^src/(?:[^/]+/core|platform/input)/' },
     },
     {
       name: 'platform-imports-no-product',
@@ -55,9 +55,9 @@ export default {
     },
     {
       name: 'core-is-pure',
-      comment: 'core/ folders are plain TypeScript: no framework, no database, no sockets.',
+      comment: 'core/ folders and platform/input/ are plain TypeScript: no framework, no database, no sockets.',
       severity: 'error',
-      from: { path: '^src/[^/]+/core/', pathNot: '\\.spec\\.ts$' },
+      from: { path: '^src/(?:[^/]+/core|platform/input)/', pathNot: '\\.spec\\.ts$' },
       to: { path: '^node_modules/(?:@nestjs|typeorm|pg|bullmq|ioredis|socket\\.io|ws|express|class-validator|rxjs)' },
     },
     {

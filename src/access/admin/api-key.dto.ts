@@ -9,23 +9,15 @@ import {
   IsInt,
   IsObject,
   IsOptional,
-  IsString,
-  Length,
-  Matches,
   Max,
-  MaxLength,
   Min,
-  ValidateIf,
   ValidateNested,
 } from 'class-validator';
-import { IsTime } from '../../platform/input/is-time.js';
+import { IfGiven, IsNotBlank, IsPlainText, IsTime } from '../../platform/http/fields.js';
 import { ApiProperty, PartialType } from '@nestjs/swagger';
 import { ROLES, SUBSCRIPTION_TYPES, TIERS, TRANSPORTS, type Role, type Tier, type Transport } from '../caller.js';
-import { NOT_BLANK, PRINTABLE } from '../keys/api-key-text.js';
 import { PageInfo, PageQuery } from './page.dto.js';
 
-/** Validates a value that may be absent; unlike IsOptional it does not accept null. */
-export const IfGiven = (): PropertyDecorator => ValidateIf((_, value: unknown) => value !== undefined);
 /** Validates a whole number that may be absent; 0 means no limit. */
 const LimitNumber = (): PropertyDecorator =>
   applyDecorators(
@@ -69,9 +61,7 @@ export class KeyLimits {
 class KeyRightsBody {
   /** Descriptive name; up to 200 characters. */
   @IfGiven()
-  @IsString()
-  @MaxLength(200)
-  @Matches(PRINTABLE, { message: '$property must not have control characters' })
+  @IsPlainText(200, 0)
   name?: string;
 
   @ApiProperty({ enum: ROLES, required: false, default: 'reader' })
@@ -122,10 +112,8 @@ export class ChangeKeyBody extends PartialType(KeyRightsBody, { skipNullProperti
 
 export class CreateKeyBody extends KeyRightsBody {
   /** User who owns the key and everything created with it; 1 to 255 characters. */
-  @IsString()
-  @Length(1, 255)
-  @Matches(PRINTABLE, { message: '$property must not have control characters' })
-  @Matches(NOT_BLANK, { message: 'userId must not be blank' })
+  @IsPlainText(255)
+  @IsNotBlank()
   userId!: string;
 }
 
@@ -145,9 +133,7 @@ export type KeyState = (typeof STATES)[number];
 export class ListKeysQuery extends PageQuery {
   /** Lists only the keys of this user. */
   @IsOptional()
-  @IsString()
-  @Length(1, 255)
-  @Matches(PRINTABLE, { message: '$property must not have control characters' })
+  @IsPlainText(255)
   userId?: string;
 
   @ApiProperty({ enum: ROLES, required: false })

@@ -1,18 +1,15 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsOptional, IsString, Length, Matches } from 'class-validator';
-import { IsMoment } from '../../platform/input/is-time.js';
+import { IsIn, IsOptional, Matches } from 'class-validator';
+import { IsMoment, IsPlainText } from '../../platform/http/fields.js';
 import { PageInfo, PageQuery } from './page.dto.js';
 
-const PRINTABLE = /^\P{Cc}*$/u;
 const OUTCOMES = ['ok', 'refused'] as const;
 type Outcome = (typeof OUTCOMES)[number];
 
 export class ListAuditQuery extends PageQuery {
   /** Actor of the entries: `key:<id>`, `cli`, `system` or `unknown`. */
   @IsOptional()
-  @IsString()
-  @Length(1, 512)
-  @Matches(PRINTABLE, { message: '$property must not have control characters' })
+  @IsPlainText(512)
   actor?: string;
 
   /** Action, such as `api_key.create`, or a prefix of actions with a trailing dot, such as `api_key.` */
@@ -22,9 +19,7 @@ export class ListAuditQuery extends PageQuery {
 
   /** Subject of the action, such as the id of a key. */
   @IsOptional()
-  @IsString()
-  @Length(1, 512)
-  @Matches(PRINTABLE, { message: '$property must not have control characters' })
+  @IsPlainText(512)
   subject?: string;
 
   @ApiProperty({ enum: OUTCOMES, required: false })

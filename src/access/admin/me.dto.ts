@@ -1,7 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsInt, Max, Min } from 'class-validator';
 import { ROLES, TIERS, TRANSPORTS, type Role, type Tier, type Transport } from '../caller.js';
-import { IfGiven, KeyLimits } from './api-key.dto.js';
+import { IfGiven } from '../../platform/http/fields.js';
+import { KeyLimits } from './api-key.dto.js';
 
 class UsageView {
   /** Open connections of the key. */

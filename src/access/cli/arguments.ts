@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { isPlainText } from '../../platform/input/text.js';
 import { readTime } from '../../platform/input/time.js';
 import { unknownArgument } from '../../platform/process/command-line.js';
 import { ROLES, SUBSCRIPTION_TYPES, TIERS, TRANSPORTS } from '../caller.js';
@@ -124,7 +125,7 @@ function oneOf<T extends string>(what: string, allowed: readonly T[], word: stri
 }
 
 function printable(option: string, text: string, min: number, max: number): string {
-  if (text.length >= min && text.length <= max && /^\P{Cc}*$/u.test(text)) return text;
+  if (text.length >= min && isPlainText(text, max)) return text;
   throw new UsageError(`--${option} must have ${min} to ${max} printable characters.`);
 }
 

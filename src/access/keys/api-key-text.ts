@@ -3,11 +3,6 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 /** Format of a key. The id contains no underscore, so the format can be parsed in one way only. */
 const FORM = /^rta_([A-Za-z0-9]{1,64})_([A-Za-z0-9_-]{1,128})$/;
 
-/** Pattern of text without control characters and half surrogates, which PostgreSQL cannot store unchanged. */
-export const PRINTABLE = /^[^\p{Cc}\p{Cs}]*$/u;
-/** Pattern of text with at least one character that is not white space. */
-export const NOT_BLANK = /\S/;
-
 export interface ApiKeyParts {
   id: string;
   secret: string;

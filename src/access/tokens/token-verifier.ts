@@ -6,7 +6,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import type { JwtClaims } from '../../platform/settings/setting.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ROLES, TIERS, type Caller } from '../caller.js';
-import { NOT_BLANK, PRINTABLE } from '../keys/api-key-text.js';
+import { isBlank, isPlainText } from '../../platform/input/text.js';
 import { ExpiringCache } from '../keys/expiring-cache.js';
 import { TierLimits } from '../limits/tier-limits.js';
 import { IssuerKeys } from './issuer-keys.js';
@@ -154,7 +154,7 @@ function algorithmOf(token: string): string | undefined {
 }
 
 function isUserId(text: unknown): text is string {
-  return typeof text === 'string' && text.length <= MAX_USER_ID_LENGTH && PRINTABLE.test(text) && NOT_BLANK.test(text);
+  return typeof text === 'string' && isPlainText(text, MAX_USER_ID_LENGTH) && !isBlank(text);
 }
 
 function invalid(why: string): DomainError {

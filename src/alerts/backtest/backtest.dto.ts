@@ -4,7 +4,7 @@ import { IsDefined, IsObject, IsOptional, ValidateNested } from 'class-validator
 import { CHANNEL_NAMES } from '../../notifications/index.js';
 import { TRANSITION_REASONS } from '../core/index.js';
 import { FindingView } from '../rules/rule-answer.dto.js';
-import { IfGiven, IsMoment } from '../rules/fields.js';
+import { IfGiven, IsMoment } from '../../platform/http/fields.js';
 import { RuleBody } from '../rules/rule.dto.js';
 import { OutcomeView } from '../history/alert-history.dto.js';
 

@@ -1,3 +1,4 @@
+import { isPlainText, isStorable } from '../../platform/input/text.js';
 import {
   endedFault,
   nameFault,
@@ -53,8 +54,6 @@ type Field = (typeof FIELDS)[number];
 const UNKNOWN_FIELD = `Unknown field; allowed: ${FIELDS.join(', ')}.`;
 
 const MAX_NAME_LENGTH = 200;
-/** Names without control characters and lone surrogates; PostgreSQL would refuse some of these. */
-const NAME = /^[^\p{Cc}\p{Cs}]*$/u;
 /** Maximum nesting of the input: far more than a rule may have, and a bound on the recursion for hostile input. */
 const MAX_INPUT_DEPTH = 32;
 /** Maximum number of errors in an answer. */
@@ -171,7 +170,7 @@ class ConditionParser {
     if (!isGiven(value)) return undefined;
     const { filterNames: most } = RULE_LIMITS;
     const isName = (name: unknown): name is string =>
-      typeof name === 'string' && name !== '' && name.length <= MAX_NAME_LENGTH && NAME.test(name);
+      typeof name === 'string' && name !== '' && isPlainText(name, MAX_NAME_LENGTH);
     if (Array.isArray(value) && value.length > 0 && value.length <= most && value.every(isName)) return value;
     const detail = `Must be a list of 1 to ${most} names of at most ${MAX_NAME_LENGTH} characters.`;
     return this.fail(`${pointer}/${field}`, 'invalid_value', detail);
@@ -231,7 +230,7 @@ class ConditionParser {
   private fieldTest(input: Record<string, unknown>, pointer: string): FieldTest | undefined {
     const { field, operator, threshold } = input;
     if (![field, operator, threshold].some(isGiven)) return undefined;
-    if (typeof field !== 'string' || field === '' || field.length > MAX_NAME_LENGTH || !NAME.test(field)) {
+    if (typeof field !== 'string' || field === '' || !isPlainText(field, MAX_NAME_LENGTH)) {
       const detail = `Must name a member of the event's data, such as "amountUsd", at most ${MAX_NAME_LENGTH} characters.`;
       return this.fail(`${pointer}/field`, isGiven(field) ? 'invalid_value' : 'required', detail);
     }
@@ -239,7 +238,7 @@ class ConditionParser {
       return this.fail(`${pointer}/operator`, 'invalid_value', `Must be one of ${FIELD_OPERATORS.join(', ')}.`);
     }
     if (typeof threshold === 'number' && Number.isFinite(threshold)) return { field, operator, threshold };
-    if (typeof threshold !== 'string' || threshold.length > MAX_NAME_LENGTH || !threshold.isWellFormed()) {
+    if (typeof threshold !== 'string' || threshold.length > MAX_NAME_LENGTH || !isStorable(threshold)) {
       const detail = `Must be a finite number, or a text of at most ${MAX_NAME_LENGTH} characters.`;
       return this.fail(`${pointer}/threshold`, isGiven(threshold) ? 'invalid_type' : 'required', detail);
     }

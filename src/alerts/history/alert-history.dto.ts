@@ -1,10 +1,10 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsOptional, IsUUID } from 'class-validator';
+import { IsIn, IsOptional } from 'class-validator';
 import { PageInfo, PageQuery } from '../../access/index.js';
 import { IsName } from '../../events/index.js';
 import { TRANSITION_REASONS } from '../core/index.js';
 import { SUPPRESSIONS, type Suppression } from '../messages/plan-messages.js';
-import { IsMoment } from '../rules/fields.js';
+import { IsId, IsMoment } from '../../platform/http/fields.js';
 
 const STATES = ['fired', 'resolved', 'summary'] as const;
 type AlertState = (typeof STATES)[number];
@@ -13,7 +13,7 @@ export class AlertHistoryQuery extends PageQuery {
   /** Only alerts of this rule. */
   @ApiProperty({ type: String, format: 'uuid', required: false })
   @IsOptional()
-  @IsUUID()
+  @IsId()
   ruleId?: string;
 
   @ApiProperty({ enum: STATES, required: false })

@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { IsBoolean } from 'class-validator';
 import { CHANNEL_NAMES, type Channel } from '../../notifications/index.js';
-import { IfGiven } from '../rules/fields.js';
+import { IfGiven } from '../../platform/http/fields.js';
 
 type Switches = Partial<Record<Channel, boolean>>;
 

@@ -1,7 +1,7 @@
 import { ApiProperty, OmitType, PartialType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsBoolean, IsIn, IsObject, IsOptional, IsString, Length, Matches, ValidateNested } from 'class-validator';
-import { IfGiven, PRINTABLE } from '../rules/fields.js';
+import { IsBoolean, IsIn, IsObject, IsOptional, IsString, Matches, ValidateNested } from 'class-validator';
+import { IfGiven, IsPlainText } from '../../platform/http/fields.js';
 import { channelSwitches } from './channel-switches.js';
 import { CLOCK_TIME, NO_CLOCK_TIME, QuietHoursBody } from './quiet-hours.dto.js';
 
@@ -27,9 +27,7 @@ class DigestBody {
    * IANA name of the time zone; an offset such as +05:30 is refused.
    * @example Europe/Berlin
    */
-  @IsString()
-  @Length(1, 64)
-  @Matches(PRINTABLE, { message: '$property must not have control characters' })
+  @IsPlainText(64)
   timezone!: string;
 }
 

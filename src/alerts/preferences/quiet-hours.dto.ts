@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { ArrayMinSize, ArrayUnique, IsArray, IsBoolean, IsIn, IsString, Length, Matches } from 'class-validator';
+import { ArrayMinSize, ArrayUnique, IsArray, IsBoolean, IsIn, IsString, Matches } from 'class-validator';
 import { DAYS, type Day } from '../../notifications/index.js';
-import { IfGiven, PRINTABLE } from '../rules/fields.js';
+import { IfGiven, IsPlainText } from '../../platform/http/fields.js';
 
 export const CLOCK_TIME = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
 export const NO_CLOCK_TIME = '$property must be a time such as 22:30';
@@ -29,9 +29,7 @@ export class QuietHoursBody {
    * IANA name of the time zone; an offset such as +05:30 is refused.
    * @example Europe/Berlin
    */
-  @IsString()
-  @Length(1, 64)
-  @Matches(PRINTABLE, { message: '$property must not have control characters' })
+  @IsPlainText(64)
   timezone!: string;
 
   /** Days on which the quiet hours start; hours after midnight belong to the previous day. Default: every day. */

@@ -2,7 +2,7 @@ import { ApiProperty, OmitType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsIn } from 'class-validator';
 import { CHANNEL_NAMES, FORMATS, type Channel, type Format } from '../../notifications/index.js';
-import { IfGiven, IsPlainText } from './fields.js';
+import { IfGiven, IsPlainText } from '../../platform/http/fields.js';
 
 const MAX_TARGET_LENGTH = 4_096;
 const STATUSES = ['pending', 'active', 'disabled'] as const;

@@ -7,7 +7,7 @@ import { PRIORITIES, type Priority, type RuleQuietHours } from '../../notificati
 import { MODES, PHASES, THROTTLE_SCOPES, type Mode, type Phase, type ThrottleScope } from '../core/index.js';
 import { ActionView } from './action.dto.js';
 import { ConditionBody, CONDITIONS_EXAMPLE, METRICS, type ConditionMetric } from './condition.dto.js';
-import { IsPlainText } from './fields.js';
+import { IsPlainText } from '../../platform/http/fields.js';
 import { RULE_QUIET_HOURS } from './rule.dto.js';
 
 const YES_NO: Readonly<Record<string, boolean>> = { true: true, false: false };

@@ -3,12 +3,13 @@ import { PAGE_ROWS, pageOf, UsageLimits, type Paged, type PageQuery } from '../.
 import { Database } from '../../platform/database/database.js';
 import { withinPageBytes, type PageRow } from '../../platform/database/page-bytes.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { isUuid } from '../../platform/input/ids.js';
 import { Targets, type TargetStatus } from '../../notifications/index.js';
 import type { SavedRuleRow } from './alert-rules.js';
 import type { ListRulesQuery, RuleStateView, RuleVersionView, RuleView } from './rule-answer.dto.js';
 import { ruleColumns, ruleOf, type RuleRow } from './rule-row.js';
 import { RuleStates } from './rule-states.js';
-import { COUNT_RULES, UUID } from './rule-store.js';
+import { COUNT_RULES } from './rule-store.js';
 
 /** Queries of a user's rules. */
 @Injectable()
@@ -57,7 +58,7 @@ export class RuleReads {
   }
 
   async row(userId: string, ruleId: string): Promise<RuleRow> {
-    const row = UUID.test(ruleId)
+    const row = isUuid(ruleId)
       ? await this.database.one<RuleRow>(
           `SELECT ${ruleColumns('r')} FROM alert_rules r WHERE rule_id = $1 AND user_id = $2`,
           [ruleId, userId],
@@ -75,7 +76,7 @@ export class RuleReads {
   /** Lists the versions of the rule, newest first, even if it is deleted. */
   async versions(userId: string, ruleId: string, query: PageQuery): Promise<Paged<RuleVersionView>> {
     const limit = query.limit ?? PAGE_ROWS;
-    const rows = UUID.test(ruleId)
+    const rows = isUuid(ruleId)
       ? await this.database.query<VersionRow>(VERSIONS, [userId, ruleId, query.cursor ?? null, limit + 1])
       : [];
     if (rows.length === 0 && query.cursor === undefined) throw new DomainError('not_found', 'Rule not found.');

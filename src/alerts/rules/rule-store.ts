@@ -4,13 +4,12 @@ import type { PoolClient } from 'pg';
 import type { Caller } from '../../access/index.js';
 import { Deliveries } from '../../notifications/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { isUuid } from '../../platform/input/ids.js';
 import type { RuleDraft } from './rule-draft.js';
 import { RuleEdits, type RuleChange } from './rule-edits.js';
 import { ruleColumns, ruleOf, type RuleRow } from './rule-row.js';
 
 const NOT_FOUND = 'Rule not found.';
-/** Form of a rule's id. For any other text PostgreSQL would raise an error instead of finding no row. */
-export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** SQL that counts the rules of a user for the limit, including disabled rules. */
 export const COUNT_RULES = 'SELECT count(*)::int AS count FROM alert_rules WHERE user_id = $1';
@@ -31,7 +30,7 @@ export class RuleStore {
 
   /** Locks the rule against other changes until the transaction ends. */
   async lock(tx: PoolClient, userId: string, ruleId: string): Promise<RuleRow> {
-    if (!UUID.test(ruleId)) throw new DomainError('not_found', NOT_FOUND);
+    if (!isUuid(ruleId)) throw new DomainError('not_found', NOT_FOUND);
     const { rows } = await tx.query<RuleRow>(
       `SELECT ${ruleColumns('r')} FROM alert_rules r WHERE rule_id = $1 AND user_id = $2 FOR UPDATE`,
       [ruleId, userId],

@@ -10,9 +10,7 @@ import {
   IsObject,
   IsOptional,
   IsString,
-  Matches,
   Max,
-  MaxLength,
   Min,
   ValidateIf,
   ValidateNested,
@@ -22,7 +20,7 @@ import { MODES, RULE_LIMITS, THROTTLE_SCOPES, type Mode, type ThrottleScope } fr
 import { QuietHoursBody } from '../preferences/quiet-hours.dto.js';
 import { ActionBody } from './action.dto.js';
 import { ConditionBody, CONDITIONS_EXAMPLE } from './condition.dto.js';
-import { IfGiven, IsNotBlank, IsPlainText, IsTime, IsWellFormed, LINES, NO_CONTROLS } from './fields.js';
+import { IfGiven, IsLines, IsNotBlank, IsPlainText, IsTime } from '../../platform/http/fields.js';
 
 /** Maximum number of actions of one rule. */
 const MAX_ACTIONS = 5;
@@ -50,10 +48,7 @@ export class RuleBody {
   /** Description, up to 2,000 characters. */
   @ApiProperty({ type: String, nullable: true, required: false })
   @IsOptional()
-  @IsString()
-  @MaxLength(2_000)
-  @Matches(LINES, NO_CONTROLS)
-  @IsWellFormed()
+  @IsLines(2_000)
   description?: string | null;
 
   /** Conditions that must all hold. At least one condition is required here or in `where`; at most 16 in total. */

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsObject, IsString, IsUUID, MaxLength } from 'class-validator';
-import { IfGiven, IsPlainText, IsWellFormed } from '../rules/fields.js';
+import { IsObject, IsString, MaxLength } from 'class-validator';
+import { IfGiven, IsId, IsPlainText, IsWellFormed } from '../../platform/http/fields.js';
 
 const MAX_SOURCE_LENGTH = 8_192;
 
@@ -39,7 +39,7 @@ export class PreviewBody {
   /** Id of the rule whose newest alert is used; without an id, or without an alert, an example is used. */
   @ApiProperty({ type: String, format: 'uuid', required: false })
   @IfGiven()
-  @IsUUID()
+  @IsId()
   ruleId?: string;
 
   /** Fields that replace those of the alert. */

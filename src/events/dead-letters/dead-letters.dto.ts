@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { Type } from 'class-transformer';
-import { IsPlainText } from '../lookups/query-values.js';
+import { IsPlainText } from '../../platform/http/fields.js';
 
 export class DeadLettersQuery {
   /** Maximum number of dead letters per page. */

@@ -1,3 +1,4 @@
+import { isPlainText, shown } from '../../platform/input/text.js';
 import { readTime } from '../../platform/input/time.js';
 import { nameFault, normaliseName, type NameKind } from '../core/names.js';
 
@@ -32,8 +33,6 @@ const MAX_TAGS = 32;
 const MAX_TAG_LENGTH = 64;
 const MAX_SOURCE_LENGTH = 128;
 const MAX_NAME_LENGTH = 128;
-// oxlint-disable-next-line no-control-regex -- these are what must not be stored
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** Returns the item as an object; throws if it is not an object or has unknown fields. */
 export function itemOf(value: unknown, fields: ReadonlySet<string>): Item {
@@ -56,7 +55,7 @@ export function text(item: Item, field: string, longest: number): string | undef
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'string') throw badField('invalid_type', field, 'must be a string');
   if (value.length > longest) throw badField('too_long', field, `must have at most ${longest} characters`);
-  if (CONTROL.test(value) || !value.isWellFormed()) {
+  if (!isPlainText(value, longest)) {
     throw badField('invalid_format', field, 'must not contain control characters or broken Unicode');
   }
   return value;
@@ -151,9 +150,4 @@ function observedAt(value: unknown, now: number): number {
     );
   }
   return at;
-}
-
-/** Returns a client's value, quoted and shortened for a message. */
-function shown(value: string): string {
-  return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value);
 }

@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import { PageInfo } from './list.dto.js';
 import { MAX_CURSOR_LENGTH } from './page-cursor.js';
-import { IsDigits, IsPlainText } from './query-values.js';
+import { IsDigits, IsPlainText } from '../../platform/http/fields.js';
 import { INTERVALS, type Interval } from './time-range.js';
 
 export class HistoryQuery {

@@ -1,6 +1,6 @@
 import { IsOptional } from 'class-validator';
 import { MAX_CURSOR_LENGTH } from './page-cursor.js';
-import { IsDigits, IsPlainText } from './query-values.js';
+import { IsDigits, IsPlainText } from '../../platform/http/fields.js';
 
 /** Query parameters of every list. */
 export class ListQuery {

@@ -6,7 +6,8 @@ import { ChangesAnswer, ListQuery, PageInfo } from './list.dto.js';
 import { PriceAnswer } from './prices.dto.js';
 import { ORDERS, WINDOWS, type Window } from './protocols.dto.js';
 import { MAX_CURSOR_LENGTH } from './page-cursor.js';
-import { IsAmount, IsDigits, IsName, IsPlainText } from './query-values.js';
+import { IsAmount, IsDigits, IsPlainText } from '../../platform/http/fields.js';
+import { IsName } from './query-values.js';
 
 export class ChainAnswer {
   /** @example ethereum */

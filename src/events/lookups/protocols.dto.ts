@@ -2,7 +2,8 @@ import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import type { Order } from './keyset-page.js';
 import { ChangesAnswer, ListQuery, PageInfo } from './list.dto.js';
-import { IsName, IsPlainText } from './query-values.js';
+import { IsPlainText } from '../../platform/http/fields.js';
+import { IsName } from './query-values.js';
 import { ChainTvlAnswer } from './tvl.dto.js';
 
 export const WINDOWS = ['1h', '24h', '7d'] as const;

@@ -1,4 +1,5 @@
-import { IsName, IsFlag } from './query-values.js';
+import { IsFlag } from '../../platform/http/fields.js';
+import { IsName } from './query-values.js';
 import { ChangesAnswer } from './list.dto.js';
 
 export class ProtocolParams {

@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
-import { IsMoment } from '../../platform/input/is-time.js';
+import { IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { IsId, IsMoment } from '../../platform/http/fields.js';
 import { CHANNEL_NAMES, type Channel } from '../core/channels/catalogue.js';
 import {
   DELIVERY_STATES,
@@ -77,7 +77,7 @@ export class DeliveriesQuery {
 }
 
 export class DeliveryParams {
-  @IsUUID()
+  @IsId()
   id!: string;
 }
 

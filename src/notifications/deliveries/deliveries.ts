@@ -3,9 +3,10 @@ import type { PoolClient } from 'pg';
 import { BurstLimit } from '../core/burst-limit.js';
 import { CHANNELS } from '../core/channels/catalogue.js';
 import type { NewDelivery, SystemType } from '../core/delivery.js';
-import { newId, sha256, UUID } from '../core/ids.js';
+import { newId, sha256 } from '../core/ids.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
+import { isUuid } from '../../platform/input/ids.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
 import { untilHandedOver } from './hand-over.js';
 import { Lanes, type Job } from './lanes.js';
@@ -180,7 +181,7 @@ function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
   const key = CHANNELS[channel].key(target);
   const identity = JSON.stringify([transitionId, userId, channel, key, type, template, format]);
   const rules = delivery.ruleIds ?? ('ruleId' in delivery.data ? [delivery.data.ruleId] : []);
-  const known = rules.filter((id) => UUID.test(id));
+  const known = rules.filter(isUuid);
   const refusedIn = JSON.stringify([userId, channel, key, type, rules[0], Math.floor(now / REFUSAL_WINDOW_MS)]);
   return {
     id: newId(now),

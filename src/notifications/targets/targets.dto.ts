@@ -1,11 +1,12 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsOptional, IsString, IsUUID, MaxLength } from 'class-validator';
+import { IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsId } from '../../platform/http/fields.js';
 import { CHANNEL_NAMES, type Channel } from '../core/channels/catalogue.js';
 
 const STATUSES = ['pending', 'active', 'disabled'] as const;
 
 export class TargetParams {
-  @IsUUID()
+  @IsId()
   id!: string;
 }
 

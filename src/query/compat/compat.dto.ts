@@ -1,19 +1,17 @@
 import { ApiProperty, OmitType } from '@nestjs/swagger';
-import { IsOptional, Matches, MaxLength } from 'class-validator';
+import { IsOptional, Matches } from 'class-validator';
+import { IsPlainText } from '../../platform/http/fields.js';
+import { PLAIN_TEXT } from '../../platform/input/text.js';
 
 /** Pattern of a positive number of seconds, or of weeks, days, hours or minutes with a unit. */
 export const SEARCH_WIDTH = /^(?=.*[1-9])(\d{1,10}(?:\.\d{1,6})?)([wdhm]?)$/i;
-
-/** Pattern of text without control characters. */
-const PLAIN = /^\P{Cc}+$/u;
 
 export class LlamaProtocolParams {
   /**
    * Slug of a protocol in any case, or the name from which the slug is derived: `Uniswap V3`.
    * @example uniswap-v3
    */
-  @Matches(PLAIN, { message: '$property must not have control characters' })
-  @MaxLength(128)
+  @IsPlainText(128)
   protocol!: string;
 }
 
@@ -22,8 +20,7 @@ export class LlamaChainParams {
    * Chain in any spelling: `Ethereum`, `BSC`, `bsc`, `OP Mainnet`.
    * @example Ethereum
    */
-  @Matches(PLAIN, { message: '$property must not have control characters' })
-  @MaxLength(64)
+  @IsPlainText(64)
   chain!: string;
 }
 
@@ -32,7 +29,7 @@ export class LlamaCoinsParams {
    * Coins, comma-separated: `coingecko:<id>` or `<chain>:<address>`. Unknown coins are omitted from the answer.
    * @example coingecko:bitcoin,ethereum:0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2
    */
-  @Matches(PLAIN, { message: '$property must not have control characters' })
+  @Matches(PLAIN_TEXT, { message: '$property must not contain control characters' })
   coins!: string;
 }
 

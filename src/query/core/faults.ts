@@ -39,13 +39,6 @@ export function queryFault(
   return new DomainError(kind, detail, { errors: [{ pointer, code, detail }], field: pointer.slice(1) });
 }
 
-/** Returns a client's value for a message: quoted, shortened, and with control characters replaced. */
-export function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
-  // oxlint-disable-next-line no-control-regex -- these are what is taken out
-  return `'${text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?').slice(0, 60)}'`;
-}
-
 /** Returns the JSON pointer of a member. */
 export function at(pointer: string, member: string | number): string {
   return `${pointer}/${String(member).replaceAll('~', '~0').replaceAll('/', '~1')}`;

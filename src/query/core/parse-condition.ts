@@ -1,10 +1,11 @@
 import { endedFault, nameFault, normaliseName, type NameKind } from '../../events/core/index.js';
+import { isStorable, shown } from '../../platform/input/text.js';
 import { isoTime, readTime } from '../../platform/input/time.js';
 import { allOf, OPERATORS, type Comparison, type Condition, type Operator, type Value } from './ast.js';
 import type { FieldType } from './datasets.js';
-import { at, shown, type Faults } from './faults.js';
+import { at, type Faults } from './faults.js';
 import { MAX_TEXT_LENGTH, QUERY_LIMITS } from './limits.js';
-import { isPlain, objectOf } from './parse-input.js';
+import { objectOf } from './parse-input.js';
 
 /** Field or aggregate of a condition. */
 interface Subject {
@@ -180,7 +181,7 @@ function valueOf(value: unknown, subject: Subject, pointer: string, faults: Faul
       return undefined;
     }
     default:
-      if (typeof value === 'string' && isPlain(value, MAX_TEXT_LENGTH))
+      if (typeof value === 'string' && value.length <= MAX_TEXT_LENGTH && isStorable(value))
         return spelled(value, subject.names, pointer, faults);
       faults.add(
         pointer,

@@ -1,4 +1,5 @@
-import { at, shown, type Faults } from './faults.js';
+import { shown } from '../../platform/input/text.js';
+import { at, type Faults } from './faults.js';
 
 export type Members = Readonly<Record<string, unknown>>;
 
@@ -45,9 +46,4 @@ export function wordOf<const T extends string>(
   if (word === undefined)
     faults.add(pointer, 'unknown_value', `Unknown value ${shown(value)}; allowed: ${words.join(', ')}.`);
   return word;
-}
-
-/** Whether a text can be sent to the database: no NUL, no unpaired surrogates, at most `longest` characters. */
-export function isPlain(text: string, longest: number): boolean {
-  return text.length <= longest && !text.includes('\u0000') && text.isWellFormed();
 }

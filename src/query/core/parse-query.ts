@@ -1,6 +1,7 @@
 import { BUCKETS, DATASETS, FILLS, type Aggregation, type DatasetName, type Query, type TimeRange } from './ast.js';
 import { datasetOf, fieldNames, fieldOf, type Dataset, type Field } from './datasets.js';
-import { at, Faults, queryFault, shown } from './faults.js';
+import { shown } from '../../platform/input/text.js';
+import { at, Faults, queryFault } from './faults.js';
 import { DEFAULT_LIMIT, QUERY_LIMITS } from './limits.js';
 import { parseAggregations } from './parse-aggregations.js';
 import { joined, parseCondition, type ConditionScope } from './parse-condition.js';

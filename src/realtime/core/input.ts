@@ -1,4 +1,5 @@
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { isBlank, isPlainText } from '../../platform/input/text.js';
 
 /** Maximum number of entries in one list of a filter; longer lists must be split into several subscriptions. */
 const MAX_LIST_ENTRIES = 500;
@@ -127,5 +128,5 @@ function entriesOf(value: unknown, path: string): [name: string, value: unknown]
 
 /** Whether a text is not blank and has no control characters. */
 function isText(text: string, maxLength: number): boolean {
-  return text.trim() !== '' && text.length <= maxLength && !/\p{Cc}/u.test(text);
+  return isPlainText(text, maxLength) && !isBlank(text);
 }

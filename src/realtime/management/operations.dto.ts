@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsOptional, IsString, IsUUID, Length } from 'class-validator';
+import { IsOptional, IsString, Length } from 'class-validator';
+import { IsId, IsPlainText } from '../../platform/http/fields.js';
 import { SubscriptionDto } from './subscriptions.dto.js';
 
 export class ExplainQuery {
@@ -16,7 +17,7 @@ export class ExplainQuery {
 
   /** Id of the event; alternative to `cursor`. */
   @IsOptional()
-  @IsUUID('all')
+  @IsId()
   eventId?: string;
 }
 
@@ -71,8 +72,7 @@ export class NewAnnouncement {
 
   /** User who receives the announcement. */
   @IsOptional()
-  @IsString()
-  @Length(1, 255)
+  @IsPlainText(255)
   userId?: string;
 
   /**
@@ -80,14 +80,12 @@ export class NewAnnouncement {
    * @example "protocol:uniswap-v3"
    */
   @IsOptional()
-  @IsString()
-  @Length(1, 255)
+  @IsPlainText(255)
   room?: string;
 
   /** Connection that receives the announcement. */
   @IsOptional()
-  @IsString()
-  @Length(1, 200)
+  @IsPlainText(200)
   connectionId?: string;
 }
 
