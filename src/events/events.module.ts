@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { BackgroundLoops } from '../platform/process/background-loops.js';
 import { RedisConnections } from '../platform/redis/redis-connections.js';
 import { Broker } from './broker/broker.js';
 import { MemoryBroker } from './broker/memory-broker.js';
@@ -19,8 +20,13 @@ import { LookupsModule } from './lookups/lookups.module.js';
 import { SourcesModule } from './sources/sources.module.js';
 
 /** Returns the Redis broker if Redis is configured; the in-memory broker of a single process if not. */
-function broker(redis: RedisConnections, store: RedisCacheStore, refresh: CacheRefresh): Broker {
-  return redis.configured ? new RedisBroker(redis, store, refresh) : new MemoryBroker();
+function broker(
+  redis: RedisConnections,
+  store: RedisCacheStore,
+  refresh: CacheRefresh,
+  loops: BackgroundLoops,
+): Broker {
+  return redis.configured ? new RedisBroker(redis, store, refresh, loops) : new MemoryBroker();
 }
 
 /** Event log, its feed and its readers. Other modules read events through the exported classes. */
@@ -28,7 +34,7 @@ function broker(redis: RedisConnections, store: RedisCacheStore, refresh: CacheR
 @Module({
   imports: [HotCacheModule, HistoryModule, LookupsModule, IngestModule, SourcesModule, DeadLettersModule],
   providers: [
-    { provide: Broker, inject: [RedisConnections, RedisCacheStore, CacheRefresh], useFactory: broker },
+    { provide: Broker, inject: [RedisConnections, RedisCacheStore, CacheRefresh, BackgroundLoops], useFactory: broker },
     EventLog,
     EventFeed,
     Sequencer,

@@ -1,5 +1,7 @@
 import { Cluster, type Redis } from 'ioredis';
 import { escapedPattern } from '../../platform/redis/escaped-pattern.js';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import type { BackgroundLoops } from '../../platform/process/background-loops.js';
 import type { RedisConnections } from '../../platform/redis/redis-connections.js';
 import { CONNECTION_NAME } from '../../platform/redis/redis-options.js';
 import { channelsOf } from '../core/channels.js';
@@ -20,24 +22,36 @@ const IDLE_TIMEOUT_MS = 30_000;
 export class ChannelMirror {
   /** Channels with subscribers; undefined if a client is subscribed to a pattern, which may match any channel. */
   private subscribed: ReadonlySet<string> | undefined = new Set();
-  private timer: NodeJS.Timeout | undefined;
+  private readonly loop: BackgroundLoop;
   private looking: Promise<void> | undefined;
-  private usedAt = 0;
+  /** Time of the last use, `performance.now()`. */
+  private usedAt = -Infinity;
+  /** Whether the look-ups wait for the next use. */
+  private isResting = true;
 
-  constructor(private readonly redis: RedisConnections) {}
+  constructor(
+    private readonly redis: RedisConnections,
+    loops: BackgroundLoops,
+  ) {
+    this.loop = loops.loop({
+      name: 'public_channels',
+      intervalMs: LOOKUP_INTERVAL_MS,
+      run: () => this.lookUpUnlessIdle(),
+    });
+    this.loop.start();
+  }
 
   /** Starts the look-ups of subscribers; resolves when the first one has succeeded or failed. */
   async attend(): Promise<void> {
     this.usedAt = performance.now();
-    if (this.timer !== undefined) return this.looking;
-    this.timer = setInterval(() => this.again(), LOOKUP_INTERVAL_MS);
-    this.timer.unref();
+    if (!this.isResting) return this.looking;
+    this.isResting = false;
+    this.loop.ring();
     return this.look();
   }
 
   close(): void {
-    clearInterval(this.timer);
-    this.timer = undefined;
+    void this.loop.stop();
   }
 
   messages(batch: readonly LogEvent[]): ChannelMessage[] {
@@ -53,9 +67,11 @@ export class ChannelMirror {
     });
   }
 
-  private again(): void {
-    if (performance.now() - this.usedAt > IDLE_TIMEOUT_MS) this.close();
-    else void this.look();
+  private async lookUpUnlessIdle(): Promise<number> {
+    this.isResting = performance.now() - this.usedAt > IDLE_TIMEOUT_MS;
+    if (this.isResting) return Infinity;
+    await this.look();
+    return LOOKUP_INTERVAL_MS;
   }
 
   private look(): Promise<void> {

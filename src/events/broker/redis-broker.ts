@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
+import type { BackgroundLoops } from '../../platform/process/background-loops.js';
 import type { RedisConnections } from '../../platform/redis/redis-connections.js';
 import { formatCursor, parseCursor, type CursorPosition } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
@@ -45,9 +46,10 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
     private readonly redis: RedisConnections,
     private readonly store: RedisCacheStore,
     private readonly refresh: CacheRefresh,
+    loops: BackgroundLoops,
   ) {
     super();
-    this.mirror = new ChannelMirror(redis);
+    this.mirror = new ChannelMirror(redis, loops);
     this.unwatch = redis.onState(() => this.listen());
     this.listen();
   }

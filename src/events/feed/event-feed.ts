@@ -1,6 +1,8 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Gauge } from 'prom-client';
 import { Metrics } from '../../platform/metrics/metrics.js';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { Broker } from '../broker/broker.js';
 import { EventLog, type LogBounds } from '../log/event-log.js';
 import { formatCursor } from '../core/cursor.js';
@@ -42,7 +44,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   private started: Promise<void> | undefined;
   private stopped = false;
   private unsubscribe: (() => void) | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private readonly polls: BackgroundLoop;
   private catchingUp: Promise<void> | undefined;
   /** Whether another round is needed: a batch arrived during the catch-up that did not follow the position. */
   private again = false;
@@ -56,8 +58,15 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   constructor(
     private readonly log: EventLog,
     private readonly broker: Broker,
+    loops: BackgroundLoops,
     metrics: Metrics,
   ) {
+    this.polls = loops.loop({
+      name: 'event_feed_poll',
+      intervalMs: POLL_INTERVAL_MS,
+      firstAfterMs: POLL_INTERVAL_MS,
+      run: () => this.poll(),
+    });
     const value: Record<FeedState, number> = { broker: 1, log: 0.5, unavailable: 0 };
     const state = (): number => value[this.currentState];
     this.status = new Gauge({
@@ -135,9 +144,8 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
   async stop(): Promise<void> {
     this.stopped = true;
     this.unsubscribe?.();
-    clearTimeout(this.timer);
     this.line.clear();
-    await this.catchingUp;
+    await Promise.all([this.polls.stop(), this.catchingUp]);
   }
 
   private async begin(): Promise<void> {
@@ -146,7 +154,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     this.seq = bounds.headSeq;
     this.currentState = 'log';
     this.unsubscribe = this.broker.subscribe((batch, through) => this.receive(batch, through));
-    this.schedulePoll(POLL_INTERVAL_MS);
+    this.polls.start();
   }
 
   private receive(batch: readonly LogEvent[], through = 0): void {
@@ -265,13 +273,8 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  private schedulePoll(delay: number): void {
-    if (this.stopped) return;
-    this.timer = setTimeout(() => void this.poll(), delay);
-    this.timer.unref();
-  }
-
-  private async poll(): Promise<void> {
+  /** Reads what the broker did not deliver; returns the pause until the next poll, ms. */
+  private async poll(): Promise<number> {
     const known = this.seq;
     const { lastBatchAt } = this;
     if (performance.now() - lastBatchAt >= POLL_INTERVAL_MS) {
@@ -281,7 +284,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
       const isSilent = this.seq > known && this.lastBatchAt === lastBatchAt;
       if (isSilent && this.currentState === 'broker') this.currentState = 'log';
     }
-    this.schedulePoll(this.currentState === 'unavailable' ? RETRY_INTERVAL_MS : POLL_INTERVAL_MS);
+    return this.currentState === 'unavailable' ? RETRY_INTERVAL_MS : POLL_INTERVAL_MS;
   }
 
   private stateIs(state: FeedState, error?: unknown): void {

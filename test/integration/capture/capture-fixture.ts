@@ -8,6 +8,7 @@ import { EventFeed } from '../../../src/events/feed/event-feed.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
+import { testLoops } from '../../support/background-loops.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -25,7 +26,7 @@ export function createPod(url: string, broker: Broker = new MemoryBroker()): Pod
   const database = new Database({ url, poolSize: 6 });
   const metrics = new Metrics();
   const log = new EventLog(database);
-  const feed = new EventFeed(log, broker, metrics);
+  const feed = new EventFeed(log, broker, testLoops(), metrics);
   const settings = parseSettings({ DATABASE_URL: url, SECRETS_KEY: 'a key that only tests use' });
   const sequencer = new Sequencer(database, broker, feed, settings, new SequencerMetrics(metrics, log));
   return {

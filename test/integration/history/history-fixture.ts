@@ -7,6 +7,7 @@ import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
 import { EventLog } from '../../../src/events/log/event-log.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { EventFeed } from '../../../src/events/feed/event-feed.js';
+import { testLoops } from '../../support/background-loops.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 
 export const HOUR_MS = 3_600_000;
@@ -40,7 +41,7 @@ export async function historyFixture(): Promise<HistoryFixture> {
   const database = new Database({ url: test.url, poolSize: 5 });
   const metrics = new Metrics();
   const log = new EventLog(database);
-  const feed = new EventFeed(log, new MemoryBroker(), metrics);
+  const feed = new EventFeed(log, new MemoryBroker(), testLoops(), metrics);
   return {
     test,
     database,

@@ -72,7 +72,7 @@ export async function createRedisPod(databaseUrl: string, redisUrl: string, pref
   const settings = parseSettings({ REDIS_URL: redisUrl, KEY_PREFIX: prefix });
   const redis = await RedisConnections.open(settings, new Metrics());
   const [store, refresh] = [new RedisCacheStore(redis), new CacheRefresh()];
-  const broker = new NotingBroker(redis, store, refresh);
+  const broker = new NotingBroker(redis, store, refresh, testLoops());
   const pod = createPod(databaseUrl, broker);
   const { feed, metrics } = pod;
   const published = new PublishedState(feed, new PublishedStore(pod.database, pod.log), new Clock());

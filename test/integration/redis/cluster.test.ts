@@ -9,6 +9,7 @@ import { RedisConnections } from '../../../src/platform/redis/redis-connections.
 import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { brokerContract, someRows } from '../../contract/broker.contract.js';
 import { hotCacheContract } from '../../contract/hot-cache.contract.js';
+import { testLoops } from '../../support/background-loops.js';
 import { startRedisCluster } from '../../support/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
 import { createRedisPod } from './cache-pod.js';
@@ -32,7 +33,9 @@ async function subscribersOf(channel: string): Promise<number> {
 async function twoBrokers() {
   const shared = settings();
   const connections = await Promise.all([1, 2].map(() => RedisConnections.open(shared, new Metrics())));
-  const [here, there] = connections.map((each) => new RedisBroker(each, new RedisCacheStore(each), new CacheRefresh()));
+  const [here, there] = connections.map(
+    (each) => new RedisBroker(each, new RedisCacheStore(each), new CacheRefresh(), testLoops()),
+  );
   if (!here || !there) throw new Error('two connections make two brokers');
   await waitFor(async () => (await subscribersOf(`${shared.keyPrefix}log`)) === 2);
   const close = async () => {

@@ -8,6 +8,7 @@ import { RedisConnections } from '../../../src/platform/redis/redis-connections.
 import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { brokerContract } from '../../contract/broker.contract.js';
 import { hotCacheContract } from '../../contract/hot-cache.contract.js';
+import { testLoops } from '../../support/background-loops.js';
 import { startRedis, type TestRedis } from '../../support/redis-server.js';
 import { createMemoryPod, createRedisPod, type CachePod } from './cache-pod.js';
 
@@ -27,7 +28,9 @@ brokerContract('MemoryBroker', async () => {
 brokerContract('RedisBroker', async () => {
   const settings = parseSettings({ REDIS_URL: redis.url, KEY_PREFIX: `${++prefix}:` });
   const connections = await Promise.all([1, 2].map(() => RedisConnections.open(settings, new Metrics())));
-  const [here, there] = connections.map((each) => new RedisBroker(each, new RedisCacheStore(each), new CacheRefresh()));
+  const [here, there] = connections.map(
+    (each) => new RedisBroker(each, new RedisCacheStore(each), new CacheRefresh(), testLoops()),
+  );
   if (!here || !there) throw new Error('two connections make two brokers');
   return {
     here,

@@ -10,6 +10,7 @@ import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { RedisConnections } from '../../../src/platform/redis/redis-connections.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { numbered, someRows } from '../../contract/broker.contract.js';
+import { testLoops } from '../../support/background-loops.js';
 import { startRedis, type TestRedis } from '../../support/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -30,7 +31,7 @@ describe('RedisBroker', () => {
 
   async function broker(refresh = new CacheRefresh()): Promise<RedisBroker> {
     const connections = await RedisConnections.open(parseSettings({ REDIS_URL: redis.url }), new Metrics());
-    const made = new RedisBroker(connections, new RedisCacheStore(connections), refresh);
+    const made = new RedisBroker(connections, new RedisCacheStore(connections), refresh, testLoops());
     ends.push(() => connections.onApplicationShutdown());
     ends.push(() => made.close());
     return made;
