@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { Database } from '../../platform/database/database.js';
-import { Doorbell } from '../../platform/process/doorbell.js';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import type { BackgroundLoops } from '../../platform/process/background-loops.js';
 import type { EventLog } from '../log/event-log.js';
 import { UNKNOWN_TYPE, type LogEvent } from '../core/log-event.js';
 import type { EventFeed } from './event-feed.js';
@@ -17,6 +18,8 @@ export interface LogReaderOptions {
   batchSize?: number;
   /** Shortest time between the starts of two batches, ms; default 25. */
   minIntervalMs?: number;
+  /** `worker`: the reader starts in no process of the role `gateway`. */
+  onlyOn?: 'worker';
   /**
    * Records an event that failed alone `EVENT_ATTEMPTS` times; the reader then continues after it. Without this function the
    * reader retries the event forever.
@@ -28,7 +31,7 @@ export interface LogReaderOptions {
 export const EVENT_ATTEMPTS = 5;
 /** SQLSTATE of a statement that timed out; a smaller batch may succeed. */
 const QUERY_CANCELED = '57014';
-const MIN_RETRY_DELAY_MS = 100;
+const MIN_RETRY_DELAY_MS = 200;
 const MAX_RETRY_DELAY_MS = 5_000;
 /** Longest wait without a signal from the feed, ms, for processes whose feed is not running. */
 const IDLE_INTERVAL_MS = 1_000;
@@ -47,13 +50,8 @@ type Turn = 'full' | 'short' | 'busy';
 export class LogReader {
   private readonly logger = new Logger(LogReader.name);
   private readonly batchSize: number;
-  private readonly minIntervalMs: number;
-  private readonly doorbell = new Doorbell();
-  private readonly pace = new Doorbell();
-  private running: Promise<void> | undefined;
-  private stopped = false;
-  /** Number of consecutive failed turns. */
-  private failures = 0;
+  private readonly loop: BackgroundLoop;
+  private unsubscribe: (() => void) | undefined;
   /** Position of the last turn, and the number of times that the event after it failed alone. */
   private turnAt = -1;
   private attempts = 0;
@@ -64,59 +62,47 @@ export class LogReader {
     private readonly database: Database,
     private readonly log: EventLog,
     private readonly feed: EventFeed,
+    loops: BackgroundLoops,
     private readonly options: LogReaderOptions,
   ) {
     this.batchSize = options.batchSize ?? 1_000;
-    this.minIntervalMs = options.minIntervalMs ?? 25;
     this.size = this.batchSize;
+    this.loop = loops.loop({
+      name: `log_reader_${options.name}`,
+      intervalMs: IDLE_INTERVAL_MS,
+      minIntervalMs: options.minIntervalMs ?? 25,
+      retry: { minMs: MIN_RETRY_DELAY_MS, maxMs: MAX_RETRY_DELAY_MS },
+      onlyOn: options.onlyOn,
+      run: () => this.turnAndPause(),
+    });
   }
 
   start(): void {
-    this.running ??= this.loop();
+    this.unsubscribe ??= this.feed.subscribe(() => this.loop.ring());
+    this.loop.start();
   }
 
   /** Stops the reader; resolves when the current batch was committed or rolled back. */
   async stop(): Promise<void> {
-    this.stopped = true;
-    this.doorbell.ring();
-    this.pace.ring();
-    await this.running;
+    this.unsubscribe?.();
+    await this.loop.stop();
   }
 
-  private readonly stopping = (): boolean => this.stopped;
-
-  private async loop(): Promise<void> {
-    const unsubscribe = this.feed.subscribe(() => this.doorbell.ring());
-    while (!this.stopped) {
-      const startedAt = performance.now();
-      const pause = await this.turnOrRetryPause();
-      if (pause === 'wait') await this.doorbell.wait(IDLE_INTERVAL_MS, this.stopping);
-      const least = this.minIntervalMs - (performance.now() - startedAt);
-      const rest = Math.max(pause === 'wait' ? 0 : pause, least);
-      if (rest > 0) await this.pace.wait(rest, this.stopping);
-    }
-    unsubscribe();
-  }
-
-  /** Runs one turn and returns the pause after it, ms; `wait`: until the feed signals new events. */
-  private async turnOrRetryPause(): Promise<number | 'wait'> {
+  /** Runs one turn; returns the pause after it, ms. Throws if the turn is to be repeated after a back-off. */
+  private async turnAndPause(): Promise<number> {
     try {
-      const turn = await this.turn();
-      this.failures = 0;
-      return turn === 'full' ? 0 : 'wait';
+      return (await this.turn()) === 'full' ? 0 : IDLE_INTERVAL_MS;
     } catch (error) {
-      this.logger.warn(
-        { err: error, reader: this.options.name, batch: this.size },
-        'batch of a log reader failed; retrying',
-      );
       const transient = isTransient(error);
       if (this.size > 1 && (!transient || codeOf(error) === QUERY_CANCELED)) {
+        const fields = { err: error, reader: this.options.name, batch: this.size };
+        this.logger.warn(fields, 'batch of a log reader failed; retrying with a smaller one');
         this.size = Math.max(1, Math.floor(this.size / 4));
         return 0;
       }
-      this.failures++;
-      if (!transient && ++this.attempts >= EVENT_ATTEMPTS) return this.giveUp(error);
-      return Math.min(MAX_RETRY_DELAY_MS, MIN_RETRY_DELAY_MS * 2 ** Math.min(this.failures, 10));
+      if (transient || ++this.attempts < EVENT_ATTEMPTS) throw error;
+      await this.giveUp(error);
+      return 0;
     }
   }
 
@@ -141,26 +127,28 @@ export class LogReader {
     });
   }
 
-  /** Records the faulty event as a dead letter and moves the position past it, in one transaction. */
-  private async giveUp(error: unknown): Promise<number> {
-    const deadLetter = this.options.deadLetter?.bind(this.options);
-    if (deadLetter === undefined) return MAX_RETRY_DELAY_MS;
+  /**
+   * Records the faulty event as a dead letter and moves the position past it, in one transaction. Throws the event's error if
+   * the reader has no dead letters.
+   */
+  private async giveUp(error: unknown): Promise<void> {
+    if (this.options.deadLetter === undefined) throw error;
     try {
-      await this.database.transaction(async (tx) => {
-        const position = await this.lockPosition(tx);
-        // If another process has moved the position since, the event at the new position has not failed.
-        const [event] = position === this.turnAt ? await this.log.read(position, 1) : [];
-        if (event === undefined) return;
-        await deadLetter(tx, event, error, this.attempts);
-        await this.move(tx, event);
-        this.logger.error({ err: error, reader: this.options.name, seq: event.seq }, 'event became a dead letter');
-      });
-      this.failures = 0;
-      return 0;
+      await this.database.transaction((tx) => this.skip(tx, error));
     } catch (failure) {
       this.logger.error({ err: failure, reader: this.options.name }, 'dead letter could not be written');
-      return MAX_RETRY_DELAY_MS;
+      throw failure;
     }
+  }
+
+  private async skip(tx: PoolClient, error: unknown): Promise<void> {
+    const position = await this.lockPosition(tx);
+    // If another process has moved the position since, the event at the new position has not failed.
+    const [event] = position === this.turnAt ? await this.log.read(position, 1) : [];
+    if (event === undefined) return;
+    await this.options.deadLetter?.(tx, event, error, this.attempts);
+    await this.move(tx, event);
+    this.logger.error({ err: error, reader: this.options.name, seq: event.seq }, 'event became a dead letter');
   }
 
   private async next(tx: PoolClient, position: number): Promise<{ events: readonly LogEvent[]; hasMore: boolean }> {

@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { Database } from '../../platform/database/database.js';
-import { Settings } from '../../platform/settings/settings.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { EventLog } from '../log/event-log.js';
 import type { LogEvent } from '../core/log-event.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
@@ -36,12 +36,13 @@ export class HistoryWriter implements OnApplicationBootstrap, BeforeApplicationS
     log: EventLog,
     feed: EventFeed,
     private readonly store: HistoryStore,
-    private readonly settings: Settings,
+    loops: BackgroundLoops,
     letters: DeadLetters,
   ) {
-    this.reader = new LogReader(database, log, feed, {
+    this.reader = new LogReader(database, log, feed, loops, {
       name: HISTORY_READER,
       minIntervalMs: 100,
+      onlyOn: 'worker',
       handle: (tx, batch) => this.write(tx, batch),
       deadLetter: (tx, event, error, attempts) => letters.record(tx, HISTORY_READER, event, error, attempts),
     });
@@ -49,7 +50,7 @@ export class HistoryWriter implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   onApplicationBootstrap(): void {
-    if (this.settings.role !== 'gateway') this.reader.start();
+    this.reader.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {

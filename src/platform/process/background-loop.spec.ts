@@ -72,6 +72,18 @@ describe('a background loop', () => {
     expect(since(begun)).toEqual([0, 100]);
   });
 
+  it('keeps its shortest interval although it is rung', async () => {
+    const begun = performance.now();
+    start({ intervalMs: 1_000, minIntervalMs: 100, run: note });
+    await after(10);
+    loop.ring();
+    await after(89);
+    expect(since(begun)).toEqual([0]);
+    loop.ring();
+    await after(500);
+    expect(since(begun)).toEqual([0, 100, 200]);
+  });
+
   it('rests until rung if a run asks for it', async () => {
     start({
       intervalMs: 1,

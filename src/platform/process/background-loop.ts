@@ -8,6 +8,8 @@ export interface LoopTask extends LoopPauses {
   readonly name: string;
   /** Pause before the first run, ms; default 0: it begins within `start`. */
   readonly firstAfterMs?: number;
+  /** Shortest time between the starts of two runs, ms; a ring does not shorten it. Default 0. */
+  readonly minIntervalMs?: number | undefined;
   /** Level of the log lines; `debug` for work whose dependency logs its own failures. Default `warn`. */
   readonly logLevel?: 'warn' | 'debug';
   /**
@@ -31,7 +33,7 @@ export interface LoopRun {
 export class BackgroundLoop {
   private readonly logger = new Logger(BackgroundLoop.name);
   private readonly stopping = new AbortController();
-  /** Wait for the next run, and wait after a failure that no ring shortens. */
+  /** Wait for the next run, and waits that no ring shortens. */
   private readonly bell = new Doorbell(true);
   private readonly rest = new Doorbell(true);
   private readonly pace: LoopPace;
@@ -64,11 +66,14 @@ export class BackgroundLoop {
 
   private async repeat(stop: AbortSignal): Promise<void> {
     const stopped = (): boolean => stop.aborted;
-    const { firstAfterMs = 0 } = this.task;
+    const { firstAfterMs = 0, minIntervalMs = 0 } = this.task;
     if (firstAfterMs > 0) await this.bell.wait(firstAfterMs, stopped);
     while (!stop.aborted) {
+      const begun = performance.now();
       const { pauseMs, ringable } = await this.runOnce(stop);
       await (ringable ? this.bell : this.rest).wait(pauseMs, stopped);
+      const tooEarlyMs = begun + minIntervalMs - performance.now();
+      if (tooEarlyMs > 0) await this.rest.wait(tooEarlyMs, stopped);
     }
   }
 

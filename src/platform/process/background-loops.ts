@@ -7,7 +7,7 @@ import { BackgroundLoop, type LoopTask } from './background-loop.js';
 /** Task of a loop, and the processes that run it. */
 interface PlacedTask extends LoopTask {
   /** `worker`: processes of the role `gateway` never start the loop. Default: every process runs it. */
-  readonly onlyOn?: 'worker';
+  readonly onlyOn?: 'worker' | undefined;
 }
 
 /** Makes the background loops of the application; measures their runs. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { EVENT_ATTEMPTS, LogReader, type LogReaderOptions } from '../../../src/events/feed/log-reader.js';
+import { testLoops } from '../../support/background-loops.js';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 import { createPod, settle, type Pod } from './capture-fixture.js';
@@ -39,7 +40,7 @@ const writeEffects: LogReaderOptions['handle'] = async (tx, batch) => {
 };
 
 const reader = (options: Partial<LogReaderOptions> = {}): LogReader =>
-  new LogReader(pod.database, pod.log, pod.feed, {
+  new LogReader(pod.database, pod.log, pod.feed, testLoops(), {
     name: `r${run}`,
     batchSize: 8,
     minIntervalMs: 0,
@@ -68,7 +69,7 @@ describe('a durable reader of the log', () => {
     // assign again.
     const lost = [1, 2, 3].map((ahead): LogEvent => ({ ...newest, seq: headSeq + ahead }));
     const remembering = { epoch, recent: () => lost, subscribe: (ring: () => void) => pod.feed.subscribe(ring) };
-    const restored = new LogReader(pod.database, pod.log, remembering as unknown as typeof pod.feed, {
+    const restored = new LogReader(pod.database, pod.log, remembering as unknown as typeof pod.feed, testLoops(), {
       name: `r${run}`,
       startAt: 'newest',
       minIntervalMs: 0,
@@ -207,7 +208,7 @@ describe('a durable reader of the log', () => {
         }
       },
     };
-    const one = new LogReader(passing as unknown as typeof pod.database, pod.log, pod.feed, {
+    const one = new LogReader(passing as unknown as typeof pod.database, pod.log, pod.feed, testLoops(), {
       name: `r${run}`,
       batchSize: 1,
       minIntervalMs: 0,
@@ -248,7 +249,10 @@ describe('a durable reader of the log', () => {
     // The newer version has another type for the row, and nothing in memory.
     await db.pool.query(`UPDATE event_log SET type = 'governance' WHERE seq = $1`, [at]);
     const emptied = { recent: () => undefined, subscribe: (ring: () => void) => pod.feed.subscribe(ring) };
-    const after = new LogReader(pod.database, pod.log, emptied as never, { name: `r${run}`, handle: writeEffects });
+    const after = new LogReader(pod.database, pod.log, emptied as never, testLoops(), {
+      name: `r${run}`,
+      handle: writeEffects,
+    });
     after.start();
     await caughtUp(at + 1);
     await after.stop();

@@ -5,6 +5,7 @@ import { HistoryStore } from '../../../src/events/history/history-store.js';
 import { HistoryWriter } from '../../../src/events/history/history-writer.js';
 import { HourlySamples } from '../../../src/events/history/hourly-samples.js';
 import { Rollups } from '../../../src/events/history/rollups.js';
+import { testLoops } from '../../support/background-loops.js';
 import { waitFor } from '../../support/wait-for.js';
 import { HOUR_MS, historyFixture, sequence, tvlEvent, type HistoryFixture } from './history-fixture.js';
 
@@ -22,7 +23,7 @@ const newWriter = () =>
     fixture.log,
     fixture.feed,
     new HistoryStore(),
-    fixture.settings,
+    testLoops(),
     new DeadLetters(fixture.database),
   );
 
@@ -96,7 +97,7 @@ describe('the history writer', () => {
       fixture.log,
       fixture.feed,
       new FailingStore(),
-      fixture.settings,
+      testLoops(),
       new DeadLetters(fixture.database),
     );
     writer.onApplicationBootstrap();
@@ -134,7 +135,7 @@ describe('the history writer', () => {
     await sequence(fixture.test);
     const store = new RefusingStore(7);
     const letters = new DeadLetters(fixture.database);
-    const writer = new HistoryWriter(fixture.database, fixture.log, fixture.feed, store, fixture.settings, letters);
+    const writer = new HistoryWriter(fixture.database, fixture.log, fixture.feed, store, testLoops(), letters);
     writer.onApplicationBootstrap();
     await waitFor(async () => (await rows(POINTS)).length === 19, { timeoutMs: 20_000 });
     await writer.beforeApplicationShutdown();

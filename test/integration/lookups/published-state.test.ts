@@ -37,7 +37,7 @@ const historyWriter = () =>
     fixture.log,
     fixture.feed,
     new HistoryStore(),
-    fixture.settings,
+    testLoops(),
     new DeadLetters(fixture.database),
   );
 
