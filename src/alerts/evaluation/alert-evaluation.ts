@@ -1,6 +1,6 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { Doorbell } from '../../platform/process/doorbell.js';
-import { Settings } from '../../platform/settings/settings.js';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { RuleEdits } from '../rules/rule-edits.js';
 import { RuleLoader } from './rule-loader.js';
 import { ShardLeases } from './shard-leases.js';
@@ -22,13 +22,13 @@ const EDITS_INTERVAL_MS = 250;
 export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(AlertEvaluation.name);
   private readonly runners = new Map<number, ShardRunner>();
-  private readonly editsBell = new Doorbell();
-  private readonly leasesBell = new Doorbell();
-  private running: Promise<unknown> | undefined;
+  private readonly loops: readonly BackgroundLoop[];
   private stopped = false;
+  /** Whether other processes may count this one among the evaluating ones. */
+  private registered = false;
 
   constructor(
-    private readonly settings: Settings,
+    loops: BackgroundLoops,
     private readonly leases: ShardLeases,
     private readonly loader: RuleLoader,
     private readonly workshop: ShardWorkshop,
@@ -37,10 +37,25 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
     edits.onEdit(() => {
       for (const runner of this.runners.values()) runner.lookForEdits();
     });
+    this.loops = [
+      loops.loop({
+        // The database checks the lease at each commit, so while it is unavailable no other process can interfere.
+        name: 'alert_shard_leases',
+        intervalMs: RENEW_INTERVAL_MS,
+        onlyOn: 'worker',
+        run: () => this.renew(),
+      }),
+      loops.loop({
+        name: 'alert_rule_edits',
+        intervalMs: EDITS_INTERVAL_MS,
+        onlyOn: 'worker',
+        run: () => this.watchEdits(),
+      }),
+    ];
   }
 
   onApplicationBootstrap(): void {
-    if (this.settings.role !== 'gateway') this.start();
+    for (const loop of this.loops) loop.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -52,49 +67,21 @@ export class AlertEvaluation implements OnApplicationBootstrap, BeforeApplicatio
     return [...this.runners.values()].filter((runner) => runner.ready).length;
   }
 
-  start(): void {
-    this.running ??= Promise.all([
-      this.repeat(this.leasesBell, RENEW_INTERVAL_MS, () => this.renew()),
-      this.repeat(this.editsBell, EDITS_INTERVAL_MS, () => this.watchEdits()),
-    ]);
-  }
-
   /** Commits the evaluated work and releases the shards. */
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
-    this.editsBell.ring();
-    this.leasesBell.ring();
-    await this.running;
+    await Promise.all(this.loops.map((loop) => loop.stop()));
     const held = [...this.runners.values()];
     await Promise.all(held.map((runner) => runner.stop()));
     this.runners.clear();
-    if (this.running === undefined) return;
+    if (!this.registered) return;
     await this.leases.release(held.map((runner) => runner.lease)).catch(() => undefined);
     await this.leases.leave().catch(() => undefined);
   }
 
-  /**
-   * Repeats the work. Logs the first failure, and the first success after failures: while the database is unavailable,
-   * the work is tried once a second.
-   */
-  private async repeat(bell: Doorbell, everyMs: number, work: () => Promise<void>): Promise<void> {
-    let failing = false;
-    while (!this.stopped) {
-      try {
-        await work();
-        if (failing) this.logger.log('alert shard assignment recovered');
-        failing = false;
-      } catch (error) {
-        // The database checks the lease at each commit, so while it is unavailable no other process can interfere.
-        if (!failing) this.logger.warn({ err: error }, 'alert shard assignment unavailable; retrying');
-        failing = true;
-      }
-      await bell.wait(everyMs, () => this.stopped);
-    }
-  }
-
   private async renew(): Promise<void> {
+    this.registered = true;
     const held = await this.leases.renew();
     const kept = new Map(held.map((lease) => [lease.shard, lease.term]));
     const surplus = [...this.runners.values()].filter(({ lease }) => kept.get(lease.shard) !== lease.term);
