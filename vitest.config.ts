@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * One project per suite. Every suite but `unit` gets a PostgreSQL cluster of its own from test/support/global-setup.ts;
+ * One project per suite. Every suite but `unit` gets a PostgreSQL cluster of its own from test/support/run/global-setup.ts;
  * each test file clones its own database from the migrated template, so files run side by side.
  */
 const suite = (name: string, include: string | string[], extra: object = {}) => ({
@@ -9,7 +9,7 @@ const suite = (name: string, include: string | string[], extra: object = {}) => 
   test: {
     name,
     include: [include].flat(),
-    globalSetup: ['./test/support/global-setup.ts'],
+    globalSetup: ['./test/support/run/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     ...extra,
@@ -30,11 +30,11 @@ const THROUGH_REDIS = [
 ];
 const onCluster = process.env['TEST_LONG'] === '1' ? ['*'] : THROUGH_REDIS;
 
-const TYPESCRIPT = new URL('test/support/typescript.mjs', import.meta.url).href;
+const TYPESCRIPT = new URL('test/support/run/typescript.mjs', import.meta.url).href;
 
 export default defineConfig({
   test: {
-    setupFiles: ['./test/support/setup.ts'],
+    setupFiles: ['./test/support/run/setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
     // Worker threads of the product run its TypeScript as it stands.
@@ -54,7 +54,7 @@ export default defineConfig({
       suite('e2e', 'test/e2e/**/*.test.ts'),
       // The end-to-end tests once more, on a Redis Cluster; all of them, which is 150 s of processor time, in a long run.
       suite('cluster', ['test/cluster/**/*.test.ts', ...onCluster.map((name) => `test/e2e/${name}.test.ts`)], {
-        globalSetup: ['./test/support/global-setup.ts', './test/support/cluster-setup.ts'],
+        globalSetup: ['./test/support/run/global-setup.ts', './test/support/run/cluster-setup.ts'],
       }),
       suite('fault', 'test/fault/**/*.test.ts', { testTimeout: 300_000 }),
       suite('security', 'test/security/**/*.test.ts', { testTimeout: 120_000 }),

@@ -6,7 +6,7 @@
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { Pool } from 'undici';
-import { startRedis } from '../support/redis-server.js';
+import { startRedis } from '../support/servers/redis-server.js';
 import { insertBaselines } from './support/baselines.js';
 import type { BenchApp } from './support/bench-app.js';
 import { nextMessage, type BenchContext, type Figures } from './support/bench-context.js';

@@ -5,10 +5,10 @@
  * no event was numbered.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Fleet } from '../support/fleet.js';
-import { longestStall, newestSeq, POD_FAULTS } from '../support/pod-faults.js';
-import { POD_KEY, type TestPods } from '../support/pods.js';
-import { RecordedWriter, seeded } from '../support/recorded-writer.js';
+import { Fleet } from '../support/clients/fleet.js';
+import { longestStall, newestSeq, POD_FAULTS } from '../support/faults/pod-faults.js';
+import { POD_KEY, type TestPods } from '../support/servers/pods.js';
+import { RecordedWriter, seeded } from '../support/data/recorded-writer.js';
 import type { BenchContext, Figures } from './support/bench-context.js';
 import { startBenchPods } from './support/bench-pods.js';
 import { standstill } from './support/hand-over.js';

@@ -5,10 +5,10 @@
  * until all missed events have arrived.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Fleet } from '../support/fleet.js';
-import { startJitter } from '../support/jitter.js';
-import { POD_KEY, type TestPods } from '../support/pods.js';
-import { RecordedWriter, seeded } from '../support/recorded-writer.js';
+import { Fleet } from '../support/clients/fleet.js';
+import { startJitter } from '../support/faults/jitter.js';
+import { POD_KEY, type TestPods } from '../support/servers/pods.js';
+import { RecordedWriter, seeded } from '../support/data/recorded-writer.js';
 import type { BenchContext, Figures } from './support/bench-context.js';
 import { startBenchPods } from './support/bench-pods.js';
 import { median, percentile, round as rounded } from './support/percentiles.js';

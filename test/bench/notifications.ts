@@ -3,7 +3,7 @@
  * then a steady load. Queues are in Redis; every rule has its own owner, endpoint and signing secret.
  */
 import { Client } from 'pg';
-import { startRedis } from '../support/redis-server.js';
+import { startRedis } from '../support/servers/redis-server.js';
 import { nextMessage, type BenchContext, type Figures } from './support/bench-context.js';
 import { insertRules, type BenchRule } from './support/notification-rules.js';
 import { percentile, round } from './support/percentiles.js';

@@ -7,7 +7,7 @@ const PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/googl
 export async function launchBrowser(): Promise<Browser> {
   const { CHROMIUM } = process.env;
   const executablePath = [...(CHROMIUM === undefined ? [] : [CHROMIUM]), ...PATHS].find((path) => existsSync(path));
-  if (!executablePath) throw new Error('There is no Chromium: node test/support/install-tools.mjs');
+  if (!executablePath) throw new Error('There is no Chromium: node test/support/run/install-tools.mjs');
   return chromium.launch({
     executablePath,
     args: [

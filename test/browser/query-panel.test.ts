@@ -1,7 +1,7 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { LiveQueryService } from '../../src/query/live/live-query-service.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 import { launchBrowser, record } from './browser-page.js';
 import { CuttableProxy } from './cuttable-proxy.js';

@@ -5,7 +5,7 @@ import { PodChannel } from '../../src/platform/redis/pod-channel.js';
 import { RedisConnections } from '../../src/platform/redis/redis-connections.js';
 import { clusterClients, CONNECTION_NAME } from '../../src/platform/redis/redis-options.js';
 import { parseSettings } from '../../src/platform/settings/settings.js';
-import { startRedisCluster, type TestRedis } from '../support/redis-server.js';
+import { startRedisCluster, type TestRedis } from '../support/servers/redis-server.js';
 import { waitFor } from '../support/wait-for.js';
 
 test('disconnecting cluster clients closes all their connections, even after a reconnect to a hung node', async () => {

@@ -9,9 +9,9 @@ import { RedisConnections } from '../../src/platform/redis/redis-connections.js'
 import { CONNECTION_NAME } from '../../src/platform/redis/redis-options.js';
 import { parseSettings } from '../../src/platform/settings/settings.js';
 import { redisRooms } from '../../src/realtime/transports/socketio/redis-rooms.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { startRedisCluster, type TestRedis } from '../support/redis-server.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { startRedisCluster, type TestRedis } from '../support/servers/redis-server.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
 const KEY_PREFIX = `${randomUUID()}:`;

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cacheKeys, type HotCache } from '../../src/events/hot-cache/hot-cache.js';
 import type { PublishedState } from '../../src/events/hot-cache/published-state.js';
 import type { EventFeed } from '../../src/events/feed/event-feed.js';
-import { MarketWriter } from '../support/market-writer.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { MarketWriter } from '../support/data/market-writer.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
 /** Process with the cache under test and a running sequencer. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { addressGroup } from '../../src/platform/http/connections/address-group.js';
-import { startRedis, startRedisCluster } from '../support/redis-server.js';
+import { startRedis, startRedisCluster } from '../support/servers/redis-server.js';
 import { waitFor } from '../support/wait-for.js';
 import { granted, limitedCaller, limiterParts, type LimiterParts } from './limiter-parts.js';
 

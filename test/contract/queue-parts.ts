@@ -11,8 +11,8 @@ import { JobQueue } from '../../src/platform/queue/job-queue.js';
 import { QueueModule } from '../../src/platform/queue/queue.module.js';
 import { RedisConnections } from '../../src/platform/redis/redis-connections.js';
 import { parseSettings, Settings } from '../../src/platform/settings/settings.js';
-import { startRedis, startRedisCluster } from '../support/redis-server.js';
-import { startTestCluster } from '../support/test-cluster.js';
+import { startRedis, startRedisCluster } from '../support/servers/redis-server.js';
+import { startTestCluster } from '../support/servers/test-cluster.js';
 
 /** Server that stores jobs; a test may stop it and start it again. */
 export interface QueueServer {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { checkSync } from 'recheck';
 import { describe, expect, it } from 'vitest';
-import { sourceRegexes } from '../support/source-regexes.js';
+import { sourceRegexes } from '../support/oracles/source-regexes.js';
 
 const SRC = join(import.meta.dirname, '../../src');
 

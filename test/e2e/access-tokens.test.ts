@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { io } from 'socket.io-client';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type JWTPayload } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { PlainClient } from '../support/plain-client.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { PlainClient } from '../support/clients/plain-client.js';
 
 /** Time after `exp` for which a token may still be accepted, because clocks differ. */
 const TOLERANCE_MS = 30_000;

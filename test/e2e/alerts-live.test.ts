@@ -1,15 +1,15 @@
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PublishedState } from '../../src/events/index.js';
-import { editsApplied, shardsReady } from '../support/alert-shards.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { MailServer } from '../support/mail-server.js';
-import { MarketWriter } from '../support/market-writer.js';
-import { PlainClient } from '../support/plain-client.js';
-import { RestCaller } from '../support/rest-caller.js';
-import { StreamClient } from '../support/event-stream.js';
+import { editsApplied, shardsReady } from '../support/servers/alert-shards.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { MailServer } from '../support/servers/mail-server.js';
+import { MarketWriter } from '../support/data/market-writer.js';
+import { PlainClient } from '../support/clients/plain-client.js';
+import { RestCaller } from '../support/clients/rest-caller.js';
+import { StreamClient } from '../support/clients/event-stream.js';
 import { waitFor } from '../support/wait-for.js';
-import { WebhookReceiver } from '../support/webhook-receiver.js';
+import { WebhookReceiver } from '../support/servers/webhook-receiver.js';
 
 /** The rule in the published example. */
 const SPEC_RULE = {

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { AlertEvaluation } from '../../src/alerts/evaluation/alert-evaluation.js';
-import { editsApplied, logEvaluated } from '../support/alert-shards.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { MarketWriter } from '../support/market-writer.js';
-import { startRedisOfSuite } from '../support/redis-of-suite.js';
-import type { TestRedis } from '../support/redis-server.js';
-import { RestCaller } from '../support/rest-caller.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { editsApplied, logEvaluated } from '../support/servers/alert-shards.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { MarketWriter } from '../support/data/market-writer.js';
+import { startRedisOfSuite } from '../support/servers/redis-of-suite.js';
+import type { TestRedis } from '../support/servers/redis-server.js';
+import { RestCaller } from '../support/clients/rest-caller.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
 let redis: TestRedis;

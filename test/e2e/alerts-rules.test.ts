@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SecretBox } from '../../src/platform/secrets/secret-box.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { MarketWriter } from '../support/market-writer.js';
-import { RestCaller } from '../support/rest-caller.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { MarketWriter } from '../support/data/market-writer.js';
+import { RestCaller } from '../support/clients/rest-caller.js';
 import { waitFor } from '../support/wait-for.js';
 
 let app: TestApp;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { EVENT_TYPES } from '../../src/events/index.js';
 import { asyncApiDocument } from '../../src/realtime/asyncapi/document.js';
 import { TRANSPORTS } from '../../src/realtime/asyncapi/transports.js';
-import { faultsOf } from '../support/asyncapi-validator.js';
+import { faultsOf } from '../support/oracles/asyncapi-validator.js';
 
 interface Part {
   [key: string]: Part;

@@ -7,11 +7,11 @@ import { RedisConnections } from '../../src/platform/redis/redis-connections.js'
 import { Metrics } from '../../src/platform/metrics/metrics.js';
 import { parseSettings } from '../../src/platform/settings/settings.js';
 import { redisRooms } from '../../src/realtime/transports/socketio/redis-rooms.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { MarketWriter } from '../support/market-writer.js';
-import { startRedisOfSuite } from '../support/redis-of-suite.js';
-import type { TestRedis } from '../support/redis-server.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { MarketWriter } from '../support/data/market-writer.js';
+import { startRedisOfSuite } from '../support/servers/redis-of-suite.js';
+import type { TestRedis } from '../support/servers/redis-server.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
 let db: TestDatabase;

@@ -3,9 +3,9 @@ import { connect as connectTo } from 'node:net';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { POD_KEY, startPods, type TestPods } from '../support/pods.js';
-import { startRedisOfSuite } from '../support/redis-of-suite.js';
-import { createTestDatabase } from '../support/test-database.js';
+import { POD_KEY, startPods, type TestPods } from '../support/servers/pods.js';
+import { startRedisOfSuite } from '../support/servers/redis-of-suite.js';
+import { createTestDatabase } from '../support/servers/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
 const apiKey = POD_KEY;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
-import { RestCaller, type RestAnswer } from '../support/rest-caller.js';
-import { StreamClient } from '../support/event-stream.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
+import { RestCaller, type RestAnswer } from '../support/clients/rest-caller.js';
+import { StreamClient } from '../support/clients/event-stream.js';
 import { waitFor } from '../support/wait-for.js';
 
 /** Almost as deep as fits into metadata; JSON.stringify overflows the stack at about half of that. */

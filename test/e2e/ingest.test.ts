@@ -1,8 +1,8 @@
 import { request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { PlainClient } from '../support/plain-client.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { PlainClient } from '../support/clients/plain-client.js';
 
 interface Answer {
   accepted: number;

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { StreamClient } from '../support/event-stream.js';
-import { PlainClient } from '../support/plain-client.js';
-import { QueryFollower, QueryView, type LiveRow } from '../support/query-view.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { StreamClient } from '../support/clients/event-stream.js';
+import { PlainClient } from '../support/clients/plain-client.js';
+import { QueryFollower, QueryView, type LiveRow } from '../support/clients/query-view.js';
 import { waitFor } from '../support/wait-for.js';
 
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31);

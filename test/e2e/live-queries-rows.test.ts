@@ -1,6 +1,6 @@
 import { afterAll, afterEach, assert, beforeAll, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { QueryFollower } from '../support/query-view.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { QueryFollower } from '../support/clients/query-view.js';
 import { waitFor } from '../support/wait-for.js';
 
 let app: TestApp;

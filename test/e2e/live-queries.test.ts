@@ -1,8 +1,8 @@
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { StreamClient } from '../support/event-stream.js';
-import { PlainClient } from '../support/plain-client.js';
-import { QueryFollower, QueryView } from '../support/query-view.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { StreamClient } from '../support/clients/event-stream.js';
+import { PlainClient } from '../support/clients/plain-client.js';
+import { QueryFollower, QueryView } from '../support/clients/query-view.js';
 import { waitFor } from '../support/wait-for.js';
 
 const BY_CHAIN = { aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }] };

@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { DefiLlama } from '@defillama/api';
 import type { DeFiLlama as CfxClient } from '@cfxdevkit/defillama';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { answerLlamaHosts } from '../support/llama-hosts.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { answerLlamaHosts } from '../support/servers/llama-hosts.js';
 import { waitFor } from '../support/wait-for.js';
 
 const DAY = 86_400_000;

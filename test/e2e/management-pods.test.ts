@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Pods } from '../../src/platform/redis/pods.js';
 import { RedisConnections } from '../../src/platform/redis/redis-connections.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { MarketWriter } from '../support/market-writer.js';
-import { PlainClient, type Message } from '../support/plain-client.js';
-import { startRedisOfSuite } from '../support/redis-of-suite.js';
-import type { TestRedis } from '../support/redis-server.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { MarketWriter } from '../support/data/market-writer.js';
+import { PlainClient, type Message } from '../support/clients/plain-client.js';
+import { startRedisOfSuite } from '../support/servers/redis-of-suite.js';
+import type { TestRedis } from '../support/servers/redis-server.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
 type Answer = { status: number; body: Record<string, unknown> };

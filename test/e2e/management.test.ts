@@ -1,10 +1,10 @@
 import { io } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { StreamClient } from '../support/event-stream.js';
-import { MarketWriter } from '../support/market-writer.js';
-import { PlainClient, type Message } from '../support/plain-client.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { StreamClient } from '../support/clients/event-stream.js';
+import { MarketWriter } from '../support/data/market-writer.js';
+import { PlainClient, type Message } from '../support/clients/plain-client.js';
 import { waitFor } from '../support/wait-for.js';
 
 type Answer = { status: number; body: Record<string, unknown> };

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Templates } from '../../src/notifications/index.js';
 import { ALERT, NotificationFixture } from '../integration/notifications/notification-fixture.js';
 import { waitFor } from '../support/wait-for.js';
-import { WebhookReceiver } from '../support/webhook-receiver.js';
+import { WebhookReceiver } from '../support/servers/webhook-receiver.js';
 
 let fixture: NotificationFixture;
 let receiver: WebhookReceiver;

@@ -2,13 +2,13 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assertDescribed } from '../support/asyncapi-validator.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { MarketWriter } from '../support/market-writer.js';
+import { assertDescribed } from '../support/oracles/asyncapi-validator.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { waitFor } from '../support/wait-for.js';
 
 const PYTHON = '/usr/bin/python3';
-const SCRIPT = new URL('../support/python/socketio_client.py', import.meta.url).pathname;
+const SCRIPT = new URL('../support/clients/socketio_client.py', import.meta.url).pathname;
 const isMissing = spawnSync(PYTHON, ['-c', 'import socketio, requests, websocket']).status !== 0;
 const HOW = 'apt-get install python3-socketio python3-requests python3-websocket';
 

@@ -1,9 +1,9 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AppProcess } from '../support/app-process.js';
-import { serverPort } from '../support/server-port.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { AppProcess } from '../support/servers/app-process.js';
+import { serverPort } from '../support/servers/server-port.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
 interface Content {

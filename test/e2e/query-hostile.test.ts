@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { QueryPool } from '../../src/query/execution/query-pool.js';
 import { REQUEST_EXAMPLES } from '../../src/query/query.examples.js';
-import { BAD_QUERIES, SQL, TOO_LARGE_QUERIES } from '../support/query-faults.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { BAD_QUERIES, SQL, TOO_LARGE_QUERIES } from '../support/faults/query-faults.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 
 interface Refusal {
   status: number;

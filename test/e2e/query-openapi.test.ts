@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { formatCursor } from '../../src/events/index.js';
 import { QueryAdmission } from '../../src/query/execution/query-admission.js';
 import { StoredFactsReader } from '../../src/query/execution/stored-facts.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 
 type Json = Record<string, unknown>;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { StoredFactsReader } from '../../src/query/execution/stored-facts.js';
 import { REQUEST_EXAMPLES } from '../../src/query/query.examples.js';
 import { HistoryBackfill } from '../../src/events/index.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 
 const HOUR_MS = 3_600_000;

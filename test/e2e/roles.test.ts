@@ -4,11 +4,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { Sequencer } from '../../src/events/capture/sequencer.js';
 import { LANE_PROCESSORS } from '../../src/notifications/deliveries/lane-processors.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { MarketWriter } from '../support/market-writer.js';
-import { startRedisOfSuite } from '../support/redis-of-suite.js';
-import type { TestRedis } from '../support/redis-server.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { MarketWriter } from '../support/data/market-writer.js';
+import { startRedisOfSuite } from '../support/servers/redis-of-suite.js';
+import type { TestRedis } from '../support/servers/redis-server.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
 let db: TestDatabase;

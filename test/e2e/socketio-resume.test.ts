@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import '../support/described-frames.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { RecordedWriter, seeded } from '../support/recorded-writer.js';
-import { SocketIoClient } from '../support/resuming-clients.js';
+import '../support/oracles/described-frames.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { RecordedWriter, seeded } from '../support/data/recorded-writer.js';
+import { SocketIoClient } from '../support/clients/resuming-clients.js';
 import { waitFor } from '../support/wait-for.js';
 
 let app: TestApp;

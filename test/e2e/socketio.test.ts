@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from 'vitest';
-import { faultsOf } from '../support/asyncapi-validator.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { next } from '../support/socketio-server.js';
+import { faultsOf } from '../support/oracles/asyncapi-validator.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { next } from '../support/servers/socketio-server.js';
 import { waitFor } from '../support/wait-for.js';
 
 let app: TestApp;

@@ -2,7 +2,7 @@ import { connect as connectTcp } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RealtimeHub } from '../../src/realtime/core/hub.js';
 import { ConnectionAdmission } from '../../src/realtime/transports/connection-admission.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 
 let app: TestApp;

@@ -4,10 +4,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { DomainError, type ErrorCode } from '../../src/platform/errors/domain-error.js';
 import { Settings } from '../../src/platform/settings/settings.js';
 import { ConnectionAdmission } from '../../src/realtime/transports/connection-admission.js';
-import { admin } from '../support/admin-call.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { StreamClient } from '../support/event-stream.js';
-import { MarketWriter } from '../support/market-writer.js';
+import { admin } from '../support/clients/admin-call.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { StreamClient } from '../support/clients/event-stream.js';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { waitFor } from '../support/wait-for.js';
 
 let app: TestApp;

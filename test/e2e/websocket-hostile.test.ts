@@ -7,9 +7,9 @@ import { WebSocket } from 'ws';
 import { AccessService } from '../../src/access/index.js';
 import { DomainError } from '../../src/platform/errors/domain-error.js';
 import { RealtimeHub } from '../../src/realtime/core/hub.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { admin } from '../support/admin-call.js';
-import { PlainClient, type Message } from '../support/plain-client.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { admin } from '../support/clients/admin-call.js';
+import { PlainClient, type Message } from '../support/clients/plain-client.js';
 import { waitFor } from '../support/wait-for.js';
 
 let app: TestApp;

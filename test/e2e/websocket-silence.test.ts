@@ -1,8 +1,8 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { Clock } from '../../src/platform/clock/clock.js';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { PlainClient } from '../support/plain-client.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { PlainClient } from '../support/clients/plain-client.js';
 import { WebSocketTransport } from '../../src/realtime/transports/websocket/websocket.transport.js';
 import { waitFor } from '../support/wait-for.js';
 

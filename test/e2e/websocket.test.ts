@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { createTestApp, type TestApp } from '../support/create-test-app.js';
-import { MarketWriter } from '../support/market-writer.js';
-import { PlainClient, type Message } from '../support/plain-client.js';
+import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { MarketWriter } from '../support/data/market-writer.js';
+import { PlainClient, type Message } from '../support/clients/plain-client.js';
 import { waitFor } from '../support/wait-for.js';
 
 let app: TestApp;

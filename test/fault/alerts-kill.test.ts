@@ -1,18 +1,18 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { serverPort } from '../support/server-port.js';
-import { logEvaluated } from '../support/alert-shards.js';
-import { AppProcess } from '../support/app-process.js';
-import { MarketWriter } from '../support/market-writer.js';
-import { RestCaller } from '../support/rest-caller.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { serverPort } from '../support/servers/server-port.js';
+import { logEvaluated } from '../support/servers/alert-shards.js';
+import { AppProcess } from '../support/servers/app-process.js';
+import { MarketWriter } from '../support/data/market-writer.js';
+import { RestCaller } from '../support/clients/rest-caller.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 import { waitFor } from '../support/wait-for.js';
-import { WebhookReceiver } from '../support/webhook-receiver.js';
+import { WebhookReceiver } from '../support/servers/webhook-receiver.js';
 
 const KEY = `rta_faultadmin_${'k'.repeat(43)}`;
 const KILLS = process.env['TEST_LONG'] ? 20 : 3;
-const HOOK = pathToFileURL(join(import.meta.dirname, '../support/kill-point.mjs')).href;
+const HOOK = pathToFileURL(join(import.meta.dirname, '../support/faults/kill-point.mjs')).href;
 /** Points between evaluation and the queues, in the order in which an alert passes them. */
 const POINTS = ['evaluated', 'written', 'committed', 'announced'] as const;
 /** Maximum number of crossings while one process lives: fewer than count as flapping. */

@@ -1,11 +1,11 @@
 import { io } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import '../support/described-frames.js';
-import { POD_KEY, startPods, type TestPods } from '../support/pods.js';
-import { RecordedWriter, seeded } from '../support/recorded-writer.js';
-import type { ResumingClient } from '../support/resuming-client.js';
-import { SocketIoClient, SseClient, WebSocketClient } from '../support/resuming-clients.js';
-import { createTestDatabase } from '../support/test-database.js';
+import '../support/oracles/described-frames.js';
+import { POD_KEY, startPods, type TestPods } from '../support/servers/pods.js';
+import { RecordedWriter, seeded } from '../support/data/recorded-writer.js';
+import type { ResumingClient } from '../support/clients/resuming-client.js';
+import { SocketIoClient, SseClient, WebSocketClient } from '../support/clients/resuming-clients.js';
+import { createTestDatabase } from '../support/servers/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
 const DRAIN_SECONDS = 5;

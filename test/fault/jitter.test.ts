@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import '../support/described-frames.js';
-import { Fleet } from '../support/fleet.js';
-import { startJitter } from '../support/jitter.js';
-import { POD_KEY, startPods, type TestPods } from '../support/pods.js';
-import { RecordedWriter, seeded } from '../support/recorded-writer.js';
-import { createTestDatabase } from '../support/test-database.js';
+import '../support/oracles/described-frames.js';
+import { Fleet } from '../support/clients/fleet.js';
+import { startJitter } from '../support/faults/jitter.js';
+import { POD_KEY, startPods, type TestPods } from '../support/servers/pods.js';
+import { RecordedWriter, seeded } from '../support/data/recorded-writer.js';
+import { createTestDatabase } from '../support/servers/test-database.js';
 
 const CLIENTS = 30;
 const JITTER = { disconnectedMs: 1_000, everyMs: 4_000 };

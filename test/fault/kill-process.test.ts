@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { serverPort } from '../support/server-port.js';
-import '../support/described-frames.js';
-import { AppProcess } from '../support/app-process.js';
-import { RecordedWriter, seeded } from '../support/recorded-writer.js';
-import type { ResumingClient } from '../support/resuming-client.js';
-import { SocketIoClient, SseClient, WebSocketClient } from '../support/resuming-clients.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { serverPort } from '../support/servers/server-port.js';
+import '../support/oracles/described-frames.js';
+import { AppProcess } from '../support/servers/app-process.js';
+import { RecordedWriter, seeded } from '../support/data/recorded-writer.js';
+import type { ResumingClient } from '../support/clients/resuming-client.js';
+import { SocketIoClient, SseClient, WebSocketClient } from '../support/clients/resuming-clients.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
 const KEY = `rta_faultadmin_${'k'.repeat(43)}`;

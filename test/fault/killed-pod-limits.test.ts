@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { serverPort } from '../support/server-port.js';
-import '../support/described-frames.js';
-import { AppProcess } from '../support/app-process.js';
-import { PlainClient } from '../support/plain-client.js';
-import { startRedis, type TestRedis } from '../support/redis-server.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { serverPort } from '../support/servers/server-port.js';
+import '../support/oracles/described-frames.js';
+import { AppProcess } from '../support/servers/app-process.js';
+import { PlainClient } from '../support/clients/plain-client.js';
+import { startRedis, type TestRedis } from '../support/servers/redis-server.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 
 const ADMIN_KEY = `rta_killedadmin_${'k'.repeat(43)}`;
 /** Number of connections that a key of tier free may have. */

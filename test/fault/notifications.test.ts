@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { serverPort } from '../support/server-port.js';
+import { serverPort } from '../support/servers/server-port.js';
 import { newId, sha256 } from '../../src/notifications/core/ids.js';
-import { AppProcess } from '../support/app-process.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { AppProcess } from '../support/servers/app-process.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 import { waitFor } from '../support/wait-for.js';
-import { WebhookReceiver } from '../support/webhook-receiver.js';
+import { WebhookReceiver } from '../support/servers/webhook-receiver.js';
 import { ALERT } from '../integration/notifications/notification-fixture.js';
 
 const LONG = process.env['TEST_LONG'] !== undefined;

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { migrateDatabase } from '../../src/platform/database/migrate-database.js';
-import '../support/described-frames.js';
-import { cacheDifferences } from '../support/cache-differences.js';
-import { Fleet } from '../support/fleet.js';
-import { longestStall, newestSeq, POD_FAULTS } from '../support/pod-faults.js';
-import { POD_KEY, startPods, type TestPods } from '../support/pods.js';
-import { RecordedWriter, seeded } from '../support/recorded-writer.js';
-import { openTestPool } from '../support/test-pool.js';
-import { startTestCluster, type TestCluster } from '../support/test-cluster.js';
+import '../support/oracles/described-frames.js';
+import { cacheDifferences } from '../support/oracles/cache-differences.js';
+import { Fleet } from '../support/clients/fleet.js';
+import { longestStall, newestSeq, POD_FAULTS } from '../support/faults/pod-faults.js';
+import { POD_KEY, startPods, type TestPods } from '../support/servers/pods.js';
+import { RecordedWriter, seeded } from '../support/data/recorded-writer.js';
+import { openTestPool } from '../support/servers/test-pool.js';
+import { startTestCluster, type TestCluster } from '../support/servers/test-cluster.js';
 import { waitFor } from '../support/wait-for.js';
 
 const LONG = process.env['TEST_LONG'] !== undefined;

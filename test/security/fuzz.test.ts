@@ -5,11 +5,11 @@ import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { serverLogin } from '../../src/platform/database/embedded/server-login.js';
-import { AppProcess } from '../support/app-process.js';
-import { hostileRequests, type ApiDescription, type HostileRequest } from '../support/fuzz/hostile-requests.js';
-import { hostileText, hostileValue } from '../support/fuzz/hostile-values.js';
-import { serverPort } from '../support/server-port.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { AppProcess } from '../support/servers/app-process.js';
+import { hostileRequests, type ApiDescription, type HostileRequest } from '../support/faults/hostile-requests.js';
+import { hostileText, hostileValue } from '../support/faults/hostile-values.js';
+import { serverPort } from '../support/servers/server-port.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 
 const KEY = `rta_fuzzadmin_${'f'.repeat(43)}`;
 const ROUNDS = process.env['TEST_LONG'] === '1' ? 100 : 6;

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { AppProcess } from '../support/app-process.js';
+import { AppProcess } from '../support/servers/app-process.js';
 import { ATTACKS, Bystander } from '../support/attacks/index.js';
 import type { Victim } from '../support/attacks/attack.js';
 import { fillVictimHistory } from '../support/attacks/victim-history.js';
-import { serverPort } from '../support/server-port.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { serverPort } from '../support/servers/server-port.js';
+import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
 const ADMIN_KEY = `rta_securityadmin_${'s'.repeat(43)}`;

@@ -3,8 +3,8 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { serverPort } from '../../support/server-port.js';
-import { AppProcess } from '../../support/app-process.js';
+import { serverPort } from '../../support/servers/server-port.js';
+import { AppProcess } from '../../support/servers/app-process.js';
 
 export interface BenchAppOptions {
   /** Settings in addition to those of the bench: no source, no limits, log level warn. */

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { startPods, type TestPods } from '../../support/pods.js';
-import { startTestCluster } from '../../support/test-cluster.js';
-import { openTestPool } from '../../support/test-pool.js';
+import { startPods, type TestPods } from '../../support/servers/pods.js';
+import { startTestCluster } from '../../support/servers/test-cluster.js';
+import { openTestPool } from '../../support/servers/test-pool.js';
 import type { BenchContext } from './bench-context.js';
 
 const MIGRATE = join(import.meta.dirname, '../../../dist/src/migrate.js');

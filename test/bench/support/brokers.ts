@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { serverPort } from '../../support/server-port.js';
+import { serverPort } from '../../support/servers/server-port.js';
 import { mqttPublish, natsPublish } from './raw-load-brokers.js';
 import type { BenchContext } from './bench-context.js';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { leader, newestSeq } from '../../support/pod-faults.js';
-import type { TestPods } from '../../support/pods.js';
-import { RecordedWriter, seeded } from '../../support/recorded-writer.js';
+import { leader, newestSeq } from '../../support/faults/pod-faults.js';
+import type { TestPods } from '../../support/servers/pods.js';
+import { RecordedWriter, seeded } from '../../support/data/recorded-writer.js';
 import { waitFor } from '../../support/wait-for.js';
 
 /** Rate for one write of five changes every 4 ms, so that a measured pause is at most 4 ms too long. */

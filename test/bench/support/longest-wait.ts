@@ -1,5 +1,5 @@
-import type { Fleet } from '../../support/fleet.js';
-import type { SeenEvent } from '../../support/resuming-client.js';
+import type { Fleet } from '../../support/clients/fleet.js';
+import type { SeenEvent } from '../../support/clients/resuming-client.js';
 
 /**
  * Longest time that a client of a fleet waited, ms: until it received an event, or between two events during which none

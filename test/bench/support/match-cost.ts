@@ -4,7 +4,7 @@ import type * as FilterModule from '../../../src/realtime/core/filter.js';
 import type * as IndexModule from '../../../src/realtime/core/filter-index.js';
 import type { Session } from '../../../src/realtime/core/session.js';
 import type * as SubscriptionModule from '../../../src/realtime/core/subscription.js';
-import { logEvent } from '../../support/realtime-parts.js';
+import { logEvent } from '../../support/servers/realtime-parts.js';
 import type { DistinctFilter } from './distinct-filters.js';
 import type { Key } from './latency-load.js';
 import { median } from './percentiles.js';

@@ -14,7 +14,7 @@ import { Clock } from '../../../src/platform/clock/clock.js';
 import { sessionUrl } from '../../../src/platform/database/connection-options.js';
 import { RequestContext } from '../../../src/platform/http/request-context.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 
 class SetClock extends Clock {
   time = 1_000_000;

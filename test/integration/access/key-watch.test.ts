@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AccessEvents, AccessService, UsageLimits, type Caller } from '../../../src/access/index.js';
 import { KeyDirectory } from '../../../src/access/keys/key-directory.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
 import { waitFor } from '../../support/wait-for.js';
 
 let app: TestApp;

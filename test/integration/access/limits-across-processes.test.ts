@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { granted, limitedCaller, limiterParts, type LimiterParts } from '../../contract/limiter-parts.js';
-import { startRedis, type TestRedis } from '../../support/redis-server.js';
+import { startRedis, type TestRedis } from '../../support/servers/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
 let redis: TestRedis;

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AccessEvents, AccessService, SystemFacts, UsageLimits } from '../../../src/access/index.js';
 import { Connections } from '../../../src/access/limits/connections.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 let db: TestDatabase;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { editsApplied, logEvaluated, shardsReady } from '../../support/alert-shards.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
-import { MarketWriter } from '../../support/market-writer.js';
-import { RestCaller } from '../../support/rest-caller.js';
-import { seeded } from '../../support/recorded-writer.js';
+import { editsApplied, logEvaluated, shardsReady } from '../../support/servers/alert-shards.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
+import { MarketWriter } from '../../support/data/market-writer.js';
+import { RestCaller } from '../../support/clients/rest-caller.js';
+import { seeded } from '../../support/data/recorded-writer.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000);

@@ -6,13 +6,13 @@ import { AlertHistoryWriter } from '../../../src/alerts/evaluation/alert-history
 import { TransitionWriter, type Planned } from '../../../src/alerts/evaluation/transition-writer.js';
 import { RuleLoader } from '../../../src/alerts/evaluation/rule-loader.js';
 import { Database } from '../../../src/platform/database/database.js';
-import { editsApplied, logEvaluated, shardsReady } from '../../support/alert-shards.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
-import { MarketWriter } from '../../support/market-writer.js';
-import { RestCaller } from '../../support/rest-caller.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { editsApplied, logEvaluated, shardsReady } from '../../support/servers/alert-shards.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
+import { MarketWriter } from '../../support/data/market-writer.js';
+import { RestCaller } from '../../support/clients/rest-caller.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
-import { WebhookReceiver } from '../../support/webhook-receiver.js';
+import { WebhookReceiver } from '../../support/servers/webhook-receiver.js';
 
 let db: TestDatabase;
 let app: TestApp;

@@ -13,9 +13,9 @@ import {
   type Transition,
   type ValueCondition,
 } from '../../../src/alerts/core/index.js';
-import { historyOf, scenarios, tableKey, type Step } from '../../support/alert-scenarios.js';
-import { StateStore } from '../../support/alert-state-store.js';
-import { NaiveAlerts, type BareTransition } from '../../support/naive-alerts.js';
+import { historyOf, scenarios, tableKey, type Step } from '../../support/data/alert-scenarios.js';
+import { StateStore } from '../../support/data/alert-state-store.js';
+import { NaiveAlerts, type BareTransition } from '../../support/oracles/naive-alerts.js';
 
 const DEAD_BAND = { tvl: 0.01, price: 0.2 };
 const OPTIONS = {

@@ -4,7 +4,7 @@ import { AlertEvaluation } from '../../../src/alerts/evaluation/alert-evaluation
 import { HistoryLoader } from '../../../src/alerts/evaluation/history-loader.js';
 import { HistoryWriter } from '../../../src/events/history/history-writer.js';
 import { EventLog, type LogEvent } from '../../../src/events/index.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
 import { waitFor } from '../../support/wait-for.js';
 
 /** Value, volume and market capitalisation of a price, and the time at which it was logged. */

@@ -12,8 +12,8 @@ import { HistoryWriter } from '../../../src/events/history/history-writer.js';
 import { EventLog, type LogEvent } from '../../../src/events/index.js';
 import { Settings } from '../../../src/platform/settings/settings.js';
 import { Database } from '../../../src/platform/database/database.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
-import { pastOfLog } from '../../support/alert-past.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
+import { pastOfLog } from '../../support/data/alert-past.js';
 
 const WINDOWS = [300, 3_600, 86_400, 604_800];
 const SUBJECTS: Partial<Condition>[] = [

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { RestCaller } from '../../support/rest-caller.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { RestCaller } from '../../support/clients/rest-caller.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 let db: TestDatabase;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { isComparison } from '../../../src/alerts/core/index.js';
 import { RuleLoader, type StoredRule } from '../../../src/alerts/evaluation/rule-loader.js';
 import { Database } from '../../../src/platform/database/database.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 /** Number of rules: more than two slices. */

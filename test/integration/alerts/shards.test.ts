@@ -9,8 +9,8 @@ import type { Transition } from '../../../src/alerts/core/index.js';
 import type { LogEvent } from '../../../src/events/index.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 
 describe('alert shards', () => {
   let db: TestDatabase;

@@ -8,8 +8,8 @@ import { EventFeed } from '../../../src/events/feed/event-feed.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
-import { testLoops } from '../../support/background-loops.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { testLoops } from '../../support/servers/background-loops.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 /** Parts of one process: a log, a feed, and a sequencer that runs after it is started. */

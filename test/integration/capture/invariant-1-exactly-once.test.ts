@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { createPod, settle, type Pod } from './capture-fixture.js';
 import { NaiveDeadBand, type NaiveEvent } from './naive-dead-band.js';
 

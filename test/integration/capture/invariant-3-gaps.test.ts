@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Broker, type BatchListener } from '../../../src/events/broker/broker.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 import { createPod, type Pod } from './capture-fixture.js';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseCursor } from '../../../src/events/core/cursor.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 import { createPod, settle, type Pod } from './capture-fixture.js';
 

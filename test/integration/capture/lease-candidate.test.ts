@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LeaseCandidate } from '../../../src/events/capture/lease-candidate.js';
 import type { LeaderSession } from '../../../src/events/capture/leader-session.js';
 import { Database } from '../../../src/platform/database/database.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const NOWHERE = { epoch: '', seq: 0 };

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { EVENT_ATTEMPTS, LogReader, type LogReaderOptions } from '../../../src/events/feed/log-reader.js';
-import { testLoops } from '../../support/background-loops.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { testLoops } from '../../support/servers/background-loops.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 import { createPod, settle, type Pod } from './capture-fixture.js';
 

@@ -5,7 +5,7 @@ import { Capture1790000001000 } from '../../../migrations/1790000001000-capture.
 import { appendEvents } from '../../../src/events/log/append-events.js';
 import { EventLog } from '../../../src/events/log/event-log.js';
 import { Database } from '../../../src/platform/database/database.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 
 let db: TestDatabase;
 let database: Database;

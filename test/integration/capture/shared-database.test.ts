@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { migrateDatabase } from '../../../src/platform/database/migrate-database.js';
-import { createTestDatabase } from '../../support/test-database.js';
+import { createTestDatabase } from '../../support/servers/test-database.js';
 
 it('migrations revoke PUBLIC from functions of the product, but not from other functions in the database', async () => {
   const db = await createTestDatabase({ empty: true });

@@ -7,8 +7,8 @@ import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
 import { EventLog } from '../../../src/events/log/event-log.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { EventFeed } from '../../../src/events/feed/event-feed.js';
-import { testLoops } from '../../support/background-loops.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { testLoops } from '../../support/servers/background-loops.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;

@@ -6,7 +6,7 @@ import { HistoryStore } from '../../../src/events/history/history-store.js';
 import { HourlySamples } from '../../../src/events/history/hourly-samples.js';
 import { RawPartitions } from '../../../src/events/history/raw-partitions.js';
 import { Rollups } from '../../../src/events/history/rollups.js';
-import { testLoops } from '../../support/background-loops.js';
+import { testLoops } from '../../support/servers/background-loops.js';
 import { waitFor } from '../../support/wait-for.js';
 import { DAY_MS, HOUR_MS, historyFixture, StoppedClock, type HistoryFixture } from './history-fixture.js';
 

@@ -5,7 +5,7 @@ import { HistoryStore } from '../../../src/events/history/history-store.js';
 import { HistoryWriter } from '../../../src/events/history/history-writer.js';
 import { HourlySamples } from '../../../src/events/history/hourly-samples.js';
 import { Rollups } from '../../../src/events/history/rollups.js';
-import { testLoops } from '../../support/background-loops.js';
+import { testLoops } from '../../support/servers/background-loops.js';
 import { waitFor } from '../../support/wait-for.js';
 import { HOUR_MS, historyFixture, sequence, tvlEvent, type HistoryFixture } from './history-fixture.js';
 

@@ -6,7 +6,7 @@ import { HistoryBackfill } from '../../../src/events/history/history-backfill.js
 import { HistoryStore, type SeriesPoint } from '../../../src/events/history/history-store.js';
 import { Rollups } from '../../../src/events/history/rollups.js';
 import { DAY_MS, HOUR_MS, historyFixture, type HistoryFixture } from './history-fixture.js';
-import { testLoops } from '../../support/background-loops.js';
+import { testLoops } from '../../support/servers/background-loops.js';
 
 let fixture: HistoryFixture;
 let store: HistoryStore;

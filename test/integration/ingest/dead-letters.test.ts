@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { DeadLetters } from '../../../src/events/dead-letters/dead-letters.js';
 import { Database } from '../../../src/platform/database/database.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 
 const event = (seq: number): LogEvent => ({
   seq,

@@ -6,7 +6,7 @@ import { PublicationWait } from '../../../src/events/ingest/publication-wait.js'
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 
 class TestClock extends Clock {
   override now(): number {

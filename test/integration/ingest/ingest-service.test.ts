@@ -8,7 +8,7 @@ import { Clock } from '../../../src/platform/clock/clock.js';
 import { DomainError } from '../../../src/platform/errors/domain-error.js';
 import { RequestContext } from '../../../src/platform/http/request-context.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { createPod, type Pod } from '../capture/capture-fixture.js';
 
 let db: TestDatabase;

@@ -4,7 +4,7 @@ import { PostedEvents } from '../../../src/events/ingest/posted-events.js';
 import { PublicationWait } from '../../../src/events/ingest/publication-wait.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { RequestContext } from '../../../src/platform/http/request-context.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { createPod, type Pod } from '../capture/capture-fixture.js';
 
 let db: TestDatabase;

@@ -8,7 +8,7 @@ import { MemoryHotCache } from '../../../src/events/hot-cache/memory-hot-cache.j
 import { PublishedState } from '../../../src/events/hot-cache/published-state.js';
 import { PublishedStore } from '../../../src/events/hot-cache/published-store.js';
 import { StateReconciler } from '../../../src/events/hot-cache/state-reconciler.js';
-import { testLoops } from '../../support/background-loops.js';
+import { testLoops } from '../../support/servers/background-loops.js';
 import { waitFor } from '../../support/wait-for.js';
 import { HOUR_MS, historyFixture, sequence, StoppedClock, type HistoryFixture } from '../history/history-fixture.js';
 

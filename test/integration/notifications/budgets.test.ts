@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { HistoryRetention } from '../../../src/alerts/history/history-retention.js';
 import { DeliveryRetention } from '../../../src/notifications/deliveries/delivery-retention.js';
-import { editsApplied, logEvaluated, shardsReady } from '../../support/alert-shards.js';
-import { MarketWriter } from '../../support/market-writer.js';
-import { RestCaller } from '../../support/rest-caller.js';
-import { WebhookReceiver } from '../../support/webhook-receiver.js';
+import { editsApplied, logEvaluated, shardsReady } from '../../support/servers/alert-shards.js';
+import { MarketWriter } from '../../support/data/market-writer.js';
+import { RestCaller } from '../../support/clients/rest-caller.js';
+import { WebhookReceiver } from '../../support/servers/webhook-receiver.js';
 import { waitFor } from '../../support/wait-for.js';
 import { ALERT, NotificationFixture } from './notification-fixture.js';
 

@@ -4,9 +4,9 @@ import type { Claimant } from '../../../src/notifications/core/message-shares.js
 import { DueTargets } from '../../../src/notifications/deliveries/due-targets.js';
 import { Lanes } from '../../../src/notifications/deliveries/lanes.js';
 import type { Database } from '../../../src/platform/database/database.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
-import { WebhookReceiver } from '../../support/webhook-receiver.js';
+import { WebhookReceiver } from '../../support/servers/webhook-receiver.js';
 import { ALERT, NotificationFixture } from './notification-fixture.js';
 
 /** Inserts targets of a user, each with due messages that are older than `ageMs`. */

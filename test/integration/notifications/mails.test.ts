@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PreferenceStore } from '../../../src/notifications/index.js';
 import { MailTransport } from '../../../src/notifications/channels/email/mail-transport.js';
-import { RestCaller } from '../../support/rest-caller.js';
+import { RestCaller } from '../../support/clients/rest-caller.js';
 import { waitFor } from '../../support/wait-for.js';
-import { WebhookReceiver } from '../../support/webhook-receiver.js';
-import { MailServer } from '../../support/mail-server.js';
+import { WebhookReceiver } from '../../support/servers/webhook-receiver.js';
+import { MailServer } from '../../support/servers/mail-server.js';
 import { ALERT, NotificationFixture } from './notification-fixture.js';
 
 const PASSWORD = 'hunter2-smtp-password';

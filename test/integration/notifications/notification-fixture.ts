@@ -7,8 +7,8 @@ import {
   type Channel,
   type NewDelivery,
 } from '../../../src/notifications/index.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
-import type { TestDatabase } from '../../support/test-database.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
+import type { TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 export const ALERT: AlertMessage = {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Batcher } from '../../../src/notifications/deliveries/batcher.js';
-import { startRedis, type TestRedis } from '../../support/redis-server.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { startRedis, type TestRedis } from '../../support/servers/redis-server.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
-import { WebhookReceiver } from '../../support/webhook-receiver.js';
+import { WebhookReceiver } from '../../support/servers/webhook-receiver.js';
 import { NotificationFixture } from './notification-fixture.js';
 
 let receiver: WebhookReceiver;

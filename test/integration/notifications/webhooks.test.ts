@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { RestCaller } from '../../support/rest-caller.js';
+import { RestCaller } from '../../support/clients/rest-caller.js';
 import { waitFor } from '../../support/wait-for.js';
-import { WebhookReceiver } from '../../support/webhook-receiver.js';
+import { WebhookReceiver } from '../../support/servers/webhook-receiver.js';
 import { ALERT, NotificationFixture } from './notification-fixture.js';
 
 /** Reference implementation of RFC 8188, which decrypts as a browser would. */

@@ -7,10 +7,10 @@ import { Templates, type NewDelivery } from '../../../src/notifications/index.js
 import { DeliveryClaims, type Claim } from '../../../src/notifications/deliveries/delivery-claims.js';
 import { Resolver } from '../../../src/notifications/egress/resolver.js';
 import { groupStorms } from '../../../src/alerts/messages/storm.js';
-import { RestCaller } from '../../support/rest-caller.js';
-import { MarketWriter } from '../../support/market-writer.js';
+import { RestCaller } from '../../support/clients/rest-caller.js';
+import { MarketWriter } from '../../support/data/market-writer.js';
 import { waitFor } from '../../support/wait-for.js';
-import { WebhookReceiver } from '../../support/webhook-receiver.js';
+import { WebhookReceiver } from '../../support/servers/webhook-receiver.js';
 import { ALERT, NotificationFixture } from './notification-fixture.js';
 
 let fixture: NotificationFixture;

@@ -6,7 +6,7 @@ import { Database } from '../../../src/platform/database/database.js';
 import { entityOptions } from '../../../src/platform/database/entity-options.js';
 import { migrationSource } from '../../../src/platform/database/migrate-database.js';
 import { runFor } from '../../../src/platform/fairness/working-for.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 describe('Database', () => {

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { Readiness } from '../../../src/platform/health/readiness.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
-import { createTestDatabase } from '../../support/test-database.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
+import { createTestDatabase } from '../../support/servers/test-database.js';
 
 describe('/health/ready', () => {
   let app: TestApp;

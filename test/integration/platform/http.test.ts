@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { brotliCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
 
 describe('the HTTP server', () => {
   let app: TestApp;

@@ -11,7 +11,7 @@ import { MoveTypes1790000018000 } from '../../../migrations/1790000018000-move-t
 import { InstanceNames1790000021000 } from '../../../migrations/1790000021000-instance-names.js';
 import { BoundedRows1790000024000 } from '../../../migrations/1790000024000-bounded-rows.js';
 import { migrations } from '../../../migrations/index.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 
 /**
  * SQL for a wildcard rule's firings about three names, two of which differ only in spelling, and for the message about

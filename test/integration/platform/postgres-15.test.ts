@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type pg from 'pg';
 import { migrateDatabase } from '../../../src/platform/database/migrate-database.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
-import { NO_POSTGRES_15, startTestCluster, type TestCluster } from '../../support/test-cluster.js';
-import { openTestPool } from '../../support/test-pool.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
+import { NO_POSTGRES_15, startTestCluster, type TestCluster } from '../../support/servers/test-cluster.js';
+import { openTestPool } from '../../support/servers/test-pool.js';
 import { waitFor } from '../../support/wait-for.js';
 
 if (NO_POSTGRES_15) console.warn(`Skipped: ${NO_POSTGRES_15}`);

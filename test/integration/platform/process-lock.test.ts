@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ProcessLock } from '../../../src/platform/database/process-lock.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const HOLDERS = `SELECT pid FROM pg_stat_activity WHERE application_name = 'defi-realtime-lock' AND datname = current_database()`;

@@ -1,6 +1,6 @@
 import { LATEST_SCHEMA_VERSION } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 
 describe('the BullMQ schema', () => {
   let db: TestDatabase;

@@ -18,7 +18,7 @@ import { connect, type ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { PAIRS } from '../../../src/platform/http/certificates.fixture.js';
-import { createTestDatabase } from '../../support/test-database.js';
+import { createTestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const MAIN = join(import.meta.dirname, '../../../dist/src/main.js');

@@ -8,7 +8,7 @@ import { evaluate, type Request, type Row } from './naive-query.js';
 import type { Point, Series, World } from './naive-rows.js';
 import { FIRST_DAY, MINUTE } from './query-world.js';
 import { queryParts, type QueryParts } from './query-parts.js';
-import { testLoops } from '../../support/background-loops.js';
+import { testLoops } from '../../support/servers/background-loops.js';
 
 const HOUR = 60 * MINUTE;
 /** Number of days, so that values lie before and after the end of a partition. */

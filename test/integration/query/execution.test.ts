@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { QueryAdmission } from '../../../src/query/execution/query-admission.js';
 import { QueryPool } from '../../../src/query/execution/query-pool.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
 import { waitFor } from '../../support/wait-for.js';
 
 let app: TestApp;

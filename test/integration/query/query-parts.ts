@@ -14,7 +14,7 @@ import type { Arrivals } from '../../../src/query/execution/arrivals.js';
 import { QueryPool } from '../../../src/query/execution/query-pool.js';
 import { queryDeadline, QueryRunner, type QueryResult } from '../../../src/query/execution/query-runner.js';
 import { StoredFactsReader, type StoredFacts } from '../../../src/query/execution/stored-facts.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import type { Row } from './naive-query.js';
 
 interface Page {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EncodedEvent, EventEncoder, type DeliveredEvent } from '../../../src/realtime/core/encoded-event.js';
-import { logEvent } from '../../support/realtime-parts.js';
+import { logEvent } from '../../support/servers/realtime-parts.js';
 
 const delivered = (seq: number) => logEvent(seq) as DeliveredEvent;
 const format = () => ({ build: (event: EncodedEvent) => Buffer.from(event.text) });

@@ -6,7 +6,7 @@ import { compileFilter, matches, mismatches } from '../../../src/realtime/core/f
 import { FilterIndex } from '../../../src/realtime/core/filter-index.js';
 import type { Session } from '../../../src/realtime/core/session.js';
 import { Subscription, SUBSCRIPTION_TYPES, type SubscriptionRequest } from '../../../src/realtime/core/subscription.js';
-import { logEvent } from '../../support/realtime-parts.js';
+import { logEvent } from '../../support/servers/realtime-parts.js';
 
 const some = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 const protocols = ['aave-v3', 'lido', 'uniswap-v3'];

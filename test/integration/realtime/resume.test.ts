@@ -7,7 +7,14 @@ import { RealtimeHub } from '../../../src/realtime/core/hub.js';
 import type { Session } from '../../../src/realtime/core/session.js';
 import type { SubscriptionRequest } from '../../../src/realtime/core/subscription.js';
 import { waitFor } from '../../support/wait-for.js';
-import { caller, EPOCH, logEvent, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/realtime-parts.js';
+import {
+  caller,
+  EPOCH,
+  logEvent,
+  MemoryLog,
+  NOTHING_PUBLISHED,
+  RecordingLink,
+} from '../../support/servers/realtime-parts.js';
 
 const protocols = ['aave-v3', 'lido', 'uniswap-v3'];
 const FILTERS: SubscriptionRequest[] = [

@@ -3,7 +3,7 @@ import { formatCursor, type PublishedValue } from '../../../src/events/index.js'
 import { RealtimeHub, type HubParts } from '../../../src/realtime/core/hub.js';
 import { parseSelector, parseSubscribe, parseUpdate } from '../../../src/realtime/core/parse-subscribe.js';
 import type { PublishedValues } from '../../../src/realtime/core/snapshot.js';
-import { caller, EPOCH, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/realtime-parts.js';
+import { caller, EPOCH, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/servers/realtime-parts.js';
 
 const PRICE = { type: 'price_change', protocol: null, chain: null, token: 'bitcoin' } as const;
 

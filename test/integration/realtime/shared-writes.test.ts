@@ -13,8 +13,8 @@ import { PlainOutlet } from '../../../src/realtime/transports/socket-internals.j
 import { SseLink } from '../../../src/realtime/transports/sse/sse-link.js';
 import { WebSocketLink } from '../../../src/realtime/transports/websocket/websocket-link.js';
 import { WriteBatches } from '../../../src/realtime/transports/write-batches.js';
-import { logEvent } from '../../support/realtime-parts.js';
-import { KEY, startSocketIoServer, type SocketIoServer } from '../../support/socketio-server.js';
+import { logEvent } from '../../support/servers/realtime-parts.js';
+import { KEY, startSocketIoServer, type SocketIoServer } from '../../support/servers/socketio-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const settings = (flushMs: string) =>

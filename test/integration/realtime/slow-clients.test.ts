@@ -2,7 +2,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Session } from '../../../src/realtime/core/session.js';
-import { KEY, next, startSocketIoServer, type SocketIoServer } from '../../support/socketio-server.js';
+import { KEY, next, startSocketIoServer, type SocketIoServer } from '../../support/servers/socketio-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const SOFT_MARK = 256 * 1024;

@@ -4,9 +4,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { DomainError } from '../../../src/platform/errors/domain-error.js';
 import { formatCursor } from '../../../src/events/index.js';
 import { FAREWELLS } from '../../../src/realtime/hub-driver.js';
-import { EPOCH } from '../../support/realtime-parts.js';
-import { seeded } from '../../support/recorded-writer.js';
-import { next, startSocketIoServer, type SocketIoServer } from '../../support/socketio-server.js';
+import { EPOCH } from '../../support/servers/realtime-parts.js';
+import { seeded } from '../../support/data/recorded-writer.js';
+import { next, startSocketIoServer, type SocketIoServer } from '../../support/servers/socketio-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
 let server: SocketIoServer;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { KEY, startSocketIoServer, type SocketIoServer } from '../../support/socketio-server.js';
+import { KEY, startSocketIoServer, type SocketIoServer } from '../../support/servers/socketio-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
 let server: SocketIoServer;

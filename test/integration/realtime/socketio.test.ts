@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, assert, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { formatCursor } from '../../../src/events/index.js';
-import { EPOCH } from '../../support/realtime-parts.js';
-import { KEY, next, startSocketIoServer, type SocketIoServer } from '../../support/socketio-server.js';
+import { EPOCH } from '../../support/servers/realtime-parts.js';
+import { KEY, next, startSocketIoServer, type SocketIoServer } from '../../support/servers/socketio-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
 let server: SocketIoServer;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { logEvent } from '../../support/realtime-parts.js';
+import { logEvent } from '../../support/servers/realtime-parts.js';
 import { EncodedEvent, type DeliveredEvent } from '../../../src/realtime/core/encoded-event.js';
 import { websocketMessage, websocketText } from '../../../src/realtime/core/dialects/websocket.js';
 

@@ -13,7 +13,7 @@ import { Clock } from '../../../src/platform/clock/clock.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { RedisConnections } from '../../../src/platform/redis/redis-connections.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
-import { testLoops } from '../../support/background-loops.js';
+import { testLoops } from '../../support/servers/background-loops.js';
 import { waitFor } from '../../support/wait-for.js';
 import { createPod, type Pod } from '../capture/capture-fixture.js';
 

@@ -9,8 +9,8 @@ import { RedisConnections } from '../../../src/platform/redis/redis-connections.
 import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { brokerContract, someRows } from '../../contract/broker.contract.js';
 import { hotCacheContract } from '../../contract/hot-cache.contract.js';
-import { testLoops } from '../../support/background-loops.js';
-import { startRedisCluster } from '../../support/redis-server.js';
+import { testLoops } from '../../support/servers/background-loops.js';
+import { startRedisCluster } from '../../support/servers/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
 import { createRedisPod } from './cache-pod.js';
 

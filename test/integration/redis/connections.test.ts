@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { RedisConnections, type RedisState } from '../../../src/platform/redis/redis-connections.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
-import { createTestApp } from '../../support/create-test-app.js';
-import { startRedis, type TestRedis } from '../../support/redis-server.js';
+import { createTestApp } from '../../support/servers/create-test-app.js';
+import { startRedis, type TestRedis } from '../../support/servers/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
 describe('RedisConnections', () => {

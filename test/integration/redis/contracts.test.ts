@@ -8,8 +8,8 @@ import { RedisConnections } from '../../../src/platform/redis/redis-connections.
 import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { brokerContract } from '../../contract/broker.contract.js';
 import { hotCacheContract } from '../../contract/hot-cache.contract.js';
-import { testLoops } from '../../support/background-loops.js';
-import { startRedis, type TestRedis } from '../../support/redis-server.js';
+import { testLoops } from '../../support/servers/background-loops.js';
+import { startRedis, type TestRedis } from '../../support/servers/redis-server.js';
 import { createMemoryPod, createRedisPod, type CachePod } from './cache-pod.js';
 
 let redis: TestRedis;

@@ -3,7 +3,7 @@ import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { PodChannel, type PodMessage } from '../../../src/platform/redis/pod-channel.js';
 import { RedisConnections } from '../../../src/platform/redis/redis-connections.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
-import { startRedis, type TestRedis } from '../../support/redis-server.js';
+import { startRedis, type TestRedis } from '../../support/servers/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
 describe('PodChannel', () => {

@@ -10,8 +10,8 @@ import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { RedisConnections } from '../../../src/platform/redis/redis-connections.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { numbered, someRows } from '../../contract/broker.contract.js';
-import { testLoops } from '../../support/background-loops.js';
-import { startRedis, type TestRedis } from '../../support/redis-server.js';
+import { testLoops } from '../../support/servers/background-loops.js';
+import { startRedis, type TestRedis } from '../../support/servers/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const META = { slug: 'aave', name: 'Aave', symbol: null, category: null, chains: [], url: null, metadata: {} };

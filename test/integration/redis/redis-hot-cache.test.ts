@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cacheEntry, readEntry, type CacheEntry } from '../../../src/events/hot-cache/cache-entry.js';
-import { MarketWriter } from '../../support/market-writer.js';
-import { startRedis, type TestRedis } from '../../support/redis-server.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { MarketWriter } from '../../support/data/market-writer.js';
+import { startRedis, type TestRedis } from '../../support/servers/redis-server.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 import { settle } from '../capture/capture-fixture.js';
 import { createRedisPod, type RedisPod } from './cache-pod.js';

@@ -4,11 +4,11 @@ import { formatCursor } from '../../../src/events/core/cursor.js';
 import { EventLog } from '../../../src/events/log/event-log.js';
 import { appendEvents } from '../../../src/events/log/append-events.js';
 import { Database } from '../../../src/platform/database/database.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
-import { MarketWriter } from '../../support/market-writer.js';
-import { PlainClient } from '../../support/plain-client.js';
-import { startRedis, type TestRedis } from '../../support/redis-server.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
+import { MarketWriter } from '../../support/data/market-writer.js';
+import { PlainClient } from '../../support/clients/plain-client.js';
+import { startRedis, type TestRedis } from '../../support/servers/redis-server.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 describe('two processes on one database', () => {

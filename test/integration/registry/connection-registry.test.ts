@@ -3,10 +3,10 @@ import { Pods } from '../../../src/platform/redis/pods.js';
 import { RedisConnections } from '../../../src/platform/redis/redis-connections.js';
 import { ConnectionRegistry } from '../../../src/realtime/registry/connection-registry.js';
 import { RegistryCleaner } from '../../../src/realtime/registry/registry-cleaner.js';
-import { createTestApp, type TestApp } from '../../support/create-test-app.js';
-import { PlainClient } from '../../support/plain-client.js';
-import { startRedis, startRedisCluster, type TestRedis } from '../../support/redis-server.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestApp, type TestApp } from '../../support/servers/create-test-app.js';
+import { PlainClient } from '../../support/clients/plain-client.js';
+import { startRedis, startRedisCluster, type TestRedis } from '../../support/servers/redis-server.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 let redis: TestRedis;

@@ -4,7 +4,7 @@ import { Database } from '../../../src/platform/database/database.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { DefillamaSource, LlamaEndpoints } from '../../../src/events/sources/defillama/defillama-source.js';
 import { HttpFetcher } from '../../../src/events/sources/defillama/http-fetcher.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 import { json, PROTOCOLS, startLlamaServer, type LlamaServer } from './llama-server.js';
 

@@ -7,8 +7,8 @@ import { SourceRunner } from '../../../src/events/sources/source-runner.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
-import { testLoops } from '../../support/background-loops.js';
-import { createTestDatabase, type TestDatabase } from '../../support/test-database.js';
+import { testLoops } from '../../support/servers/background-loops.js';
+import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 /** Records the points given to history, which has separate tests. */

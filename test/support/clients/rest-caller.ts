@@ -1,0 +1,52 @@
+import type { TestApp } from '../servers/create-test-app.js';
+
+export interface RestAnswer {
+  status: number;
+  headers: Headers;
+  text: string;
+  // oxlint-disable-next-line typescript/no-explicit-any -- answers of many routes, judged by the tests
+  body: any;
+}
+
+/** User of the REST API who calls any route with one key. */
+export class RestCaller {
+  constructor(
+    private readonly url: string,
+    readonly apiKey: string,
+  ) {}
+
+  /** Creates a new user with a key. */
+  static async of(app: TestApp, userId: string, fields: Parameters<TestApp['key']>[0] = {}): Promise<RestCaller> {
+    return new RestCaller(app.url, await app.key({ userId, ...fields }));
+  }
+
+  async call(method: string, path: string, body?: unknown, more: Record<string, string> = {}): Promise<RestAnswer> {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.apiKey}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...more,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+    return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
+  }
+
+  get(path: string): Promise<RestAnswer> {
+    return this.call('GET', path);
+  }
+
+  post(path: string, body?: unknown, more?: Record<string, string>): Promise<RestAnswer> {
+    return this.call('POST', path, body, more);
+  }
+
+  /** Creates a rule and waits until it is evaluated. */
+  async rule(body: object): Promise<string> {
+    const made = await this.post('/v1/alerts/rules', body);
+    if (made.status !== 201) throw new Error(`no rule: ${made.status} ${made.text}`);
+    return made.body.ruleId as string;
+  }
+}
