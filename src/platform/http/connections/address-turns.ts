@@ -70,7 +70,7 @@ export function beginInTurn(request: IncomingMessage, client: string | undefined
 
 function beginForwarded(request: IncomingMessage, client: string, begin: () => void): void {
   if (isOfKnownSession(request)) return begin();
-  turns.runFor(client, () => {
+  turns.runFor(client, request.socket, () => {
     turns.charge(client, READING_COST_MS.request);
     forwarded.set(request, client);
     begin();

@@ -109,7 +109,7 @@ export class Handshakes {
       if (next === undefined) return;
       if (next.socket.destroyed) continue;
       this.underWay.set(next.socket, Infinity);
-      this.turns.runFor(next.address, () => this.begin(next));
+      this.turns.runFor(next.address, next.socket, () => this.begin(next));
     }
     this.watch();
   }

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect, type AddressInfo, type Socket } from 'node:net';
+import { connect, Socket, type AddressInfo } from 'node:net';
 import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSettings } from '../../settings/settings.js';
@@ -220,7 +220,7 @@ describe('requests without a key behind a proxy', () => {
     const turns = new ReadingTurns();
     const begun: string[] = [];
     const run = (client: string): void =>
-      turns.runFor(client, () => {
+      turns.runFor(client, new Socket(), () => {
         turns.charge(client, 1);
         begun.push(client);
       });
@@ -229,5 +229,23 @@ describe('requests without a key behind a proxy', () => {
     while (begun.length < 41) await setTimeout(5);
     // Nine begin as they arrive, in the turn of the loop that they may fill.
     expect(begun.indexOf('192.0.2.2')).toBeLessThan(14);
+  });
+
+  it('do not begin, and cost nothing, after their connection has ended', async () => {
+    const turns = new ReadingTurns();
+    const begun: number[] = [];
+    const proxied = Array.from({ length: 100 }, () => new Socket());
+    for (const [n, socket] of proxied.entries()) {
+      turns.runFor('192.0.2.1', socket, () => {
+        turns.charge('192.0.2.1', 10);
+        begun.push(n);
+      });
+    }
+    for (const socket of proxied.slice(0, -1)) socket.destroy();
+    turns.runFor('192.0.2.1', proxied[5] ?? new Socket(), () => begun.push(5));
+    while (!begun.includes(99)) await setTimeout(5);
+    // A few begin as they arrive.
+    expect(begun.length).toBeLessThan(9);
+    expect(proxied.map((socket) => socket.listenerCount('close'))).toEqual(Array(100).fill(0));
   });
 });

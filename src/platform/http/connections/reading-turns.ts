@@ -101,21 +101,26 @@ export class ReadingTurns {
   /** Begins a request or handshake of a connection: now, or in a turn of its address. */
   run(socket: Socket, begin: () => void): void {
     const address = this.addresses.get(socket);
-    if (address === undefined) return begin();
-    this.beginning.add(socket);
-    this.runFor(address, () => {
-      this.beginning.delete(socket);
-      begin();
-    });
+    if (address === undefined) begin();
+    else this.runFor(address, socket, begin);
   }
 
-  /** Begins a request for an address: now, or in its turn. */
-  runFor(address: string, begin: () => void): void {
+  /** Begins a request or handshake for an address: now, or in its turn, and not at all once its connection has ended. */
+  runFor(address: string, socket: Socket, begin: () => void): void {
+    if (socket.destroyed) return;
     if (!this.isRunning && this.isDue) {
       begin();
       return;
     }
-    this.waiting.add(address, begin);
+    const ended = (): void => void this.waiting.remove(address, start);
+    const start = (): void => {
+      socket.off('close', ended);
+      this.beginning.delete(socket);
+      begin();
+    };
+    socket.once('close', ended);
+    this.beginning.add(socket);
+    this.waiting.add(address, start);
     this.takeTurns();
   }
 
