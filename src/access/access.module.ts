@@ -18,6 +18,7 @@ import { Audit } from './audit/audit.js';
 import { ProcessAudit } from './audit/process-audit.js';
 import { Refusals } from './audit/refusals.js';
 import { AccessGuard } from './guard/access.guard.js';
+import { ConnectionWatch } from './connection-watch.js';
 import { AdminKey } from './keys/admin-key.js';
 import { ApiKeyEntity } from './keys/api-key.entity.js';
 import { ApiKeys } from './keys/api-keys.js';
@@ -29,7 +30,6 @@ import { UserEntity } from './keys/user.entity.js';
 import { ConnectionSlots } from './limits/connection-slots.js';
 import { Connections } from './limits/connections.js';
 import { MinuteCounters } from './limits/minute-counters.js';
-import { OverstayWatch } from './limits/overstay-watch.js';
 import { RequestLimits } from './limits/request-limits.js';
 import { SharedSlots } from './limits/shared-slots.js';
 import { StrangerLimits } from './limits/stranger-limits.js';
@@ -47,7 +47,6 @@ const LIMITS = [
   StrangerLimits,
   StrangerSlots,
   MinuteCounters,
-  OverstayWatch,
   RequestLimits,
   TierLimits,
   UsageLimits,
@@ -63,6 +62,7 @@ const LIMITS = [
     AccessEvents,
     Audit,
     AccessRetention,
+    ConnectionWatch,
     ProcessAudit,
     Refusals,
     ...KEYS,

@@ -12,6 +12,7 @@ import { Metrics } from '../../src/platform/metrics/metrics.js';
 import { Pods } from '../../src/platform/redis/pods.js';
 import { RedisConnections } from '../../src/platform/redis/redis-connections.js';
 import { parseSettings } from '../../src/platform/settings/settings.js';
+import { testLoops } from '../support/servers/background-loops.js';
 
 class SetClock extends Clock {
   time = 1_000_000;
@@ -51,11 +52,11 @@ export async function limiterParts(redisUrl?: string): Promise<LimiterParts> {
   const clock = new SetClock();
   const metrics = new Metrics();
   const redis = await RedisConnections.open(settings(redisUrl), metrics);
-  const pods = new Pods(redis);
+  const pods = new Pods(redis, testLoops());
   const here = new Connections(clock);
   const shared = new SharedSlots(redis, pods);
-  const slots = new ConnectionSlots(here, shared, pods);
-  const strangerSlots = new StrangerSlots(clock, shared, pods);
+  const slots = new ConnectionSlots(here, shared, pods, testLoops());
+  const strangerSlots = new StrangerSlots(clock, shared, pods, testLoops());
   const counters = new MinuteCounters(redis, metrics);
   const limits = new UsageLimits(counters, slots);
   const strangers = new StrangerLimits(counters, strangerSlots, settings());

@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, Repository } from 'typeorm';
 import { Clock } from '../../platform/clock/clock.js';
@@ -9,7 +9,6 @@ import { ApiKeyEntity } from './api-key.entity.js';
 import { Callers, sameRights } from './callers.js';
 import { KeyChanges } from './key-changes.js';
 
-const POLL_INTERVAL_MS = 2_000;
 const BATCH_SIZE = 1_000;
 
 /**
@@ -18,10 +17,8 @@ const BATCH_SIZE = 1_000;
  * rows of the keys in use, so it needs no change log and cannot miss a transaction that commits late.
  */
 @Injectable()
-export class KeyWatch implements OnApplicationBootstrap, OnApplicationShutdown {
+export class KeyWatch {
   private readonly logger = new Logger(KeyWatch.name);
-  private timer: NodeJS.Timeout | undefined;
-  private polling: Promise<void> | undefined;
 
   constructor(
     @InjectRepository(ApiKeyEntity) private readonly keys: Repository<ApiKeyEntity>,
@@ -31,37 +28,28 @@ export class KeyWatch implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly clock: Clock,
     changes: KeyChanges,
   ) {
-    changes.onChange((id) => void runForProcess(() => this.check([id])));
+    changes.onChange((id) => void runForProcess(() => this.checkOne(id)));
   }
 
-  onApplicationBootstrap(): void {
-    this.timer = setInterval(() => this.poll(), POLL_INTERVAL_MS);
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await this.polling;
-  }
-
-  /** Checks every key in use, unless the previous check is still running. */
-  private poll(): void {
-    this.polling ??= this.checkAll().finally(() => (this.polling = undefined));
-  }
-
-  private async checkAll(): Promise<void> {
+  /** Checks every key in use. Must be called at least every 2 s. */
+  async checkAll(): Promise<void> {
     const ids = this.connections.keyIds().filter((id) => !id.startsWith('jwt:'));
     for (let from = 0; from < ids.length; from += BATCH_SIZE) await this.check(ids.slice(from, from + BATCH_SIZE));
+  }
+
+  private async checkOne(id: string): Promise<void> {
+    try {
+      await this.check([id]);
+    } catch (error) {
+      this.logger.warn({ err: error }, 'check of a changed key failed; all keys in use are checked within 2 s');
+    }
   }
 
   private async check(ids: readonly string[]): Promise<void> {
     const inUse = ids.filter((id) => this.connections.count(id) > 0);
     if (inUse.length === 0) return;
-    try {
-      const found = new Map((await this.keys.findBy({ id: In(inUse) })).map((key) => [key.id, key]));
-      for (const id of inUse) this.judge(id, found.get(id));
-    } catch (error) {
-      this.logger.warn({ err: error }, 'check of the keys in use failed; retrying in 2 s');
-    }
+    const found = new Map((await this.keys.findBy({ id: In(inUse) })).map((key) => [key.id, key]));
+    for (const id of inUse) this.judge(id, found.get(id));
   }
 
   private judge(id: string, key: ApiKeyEntity | undefined): void {

@@ -5,6 +5,8 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { Pods } from '../../platform/redis/pods.js';
 import type { Caller } from '../caller.js';
 import { Connections, type LateConnections, type SlotHolder } from './connections.js';
@@ -28,14 +30,22 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
   /** Keys whose count in Redis may differ from the count in this process. */
   private readonly changed = new Set<string>();
   private writing: NodeJS.Timeout | undefined;
-  private repeating: NodeJS.Timeout | undefined;
+  private readonly repeating: BackgroundLoop;
   private readonly ends: (() => void)[] = [];
 
   constructor(
     private readonly here: Connections<T>,
     private readonly shared: SharedSlots,
     private readonly pods: Pods,
-  ) {}
+    loops: BackgroundLoops,
+  ) {
+    this.repeating = loops.loop({
+      name: 'connection_counts',
+      intervalMs: REPEAT_INTERVAL_MS,
+      firstAfterMs: REPEAT_INTERVAL_MS,
+      run: () => this.writeAll(),
+    });
+  }
 
   onModuleInit(): void {
     // Writes the changes made while Redis was unavailable. Writes all counts after Redis was emptied or other processes
@@ -44,17 +54,17 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
       this.shared.onUp(() => this.writeSoon()),
       this.pods.onLapse(() => this.writeAll()),
     );
-    this.repeating = setInterval(() => this.writeAll(), REPEAT_INTERVAL_MS);
+    this.repeating.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    clearInterval(this.repeating);
+    await this.repeating.stop();
     for (const end of this.ends) end();
     await this.write();
   }
 
   onApplicationShutdown(): void {
-    clearInterval(this.repeating);
+    void this.repeating.stop();
     clearTimeout(this.writing);
   }
 

@@ -6,6 +6,8 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
+import type { BackgroundLoop } from '../process/background-loop.js';
+import { BackgroundLoops } from '../process/background-loops.js';
 import { PODS_TAG } from './cluster-subscriber.js';
 import { RedisConnections } from './redis-connections.js';
 
@@ -48,11 +50,21 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
   private readonly logger = new Logger(Pods.name);
   private readonly lapses = new Set<() => void>();
   private present: readonly string[] = [];
-  private timer: NodeJS.Timeout | undefined;
+  private readonly loop: BackgroundLoop;
   private unwatch: (() => void) | undefined;
-  private leaving = false;
 
-  constructor(private readonly redis: RedisConnections) {}
+  constructor(
+    private readonly redis: RedisConnections,
+    loops: BackgroundLoops,
+  ) {
+    this.loop = loops.loop({
+      name: 'pod_heartbeat',
+      intervalMs: HEARTBEAT_INTERVAL_MS,
+      firstAfterMs: HEARTBEAT_INTERVAL_MS,
+      logLevel: 'debug',
+      run: () => this.sendHeartbeat(),
+    });
+  }
 
   /** Ids of other processes with a heartbeat in the last 5 s; empty while Redis is unavailable. */
   get others(): readonly string[] {
@@ -93,15 +105,14 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
    */
   async onModuleInit(): Promise<void> {
     if (!this.redis.configured) return;
-    this.unwatch = this.redis.onState((state) => void (state === 'up' && this.sendHeartbeat()));
-    await this.sendHeartbeat();
-    this.timer = setInterval(() => void this.sendHeartbeat(), HEARTBEAT_INTERVAL_MS);
+    this.unwatch = this.redis.onState((state) => state === 'up' && this.loop.ring());
+    await this.sendHeartbeat().catch(() => undefined);
+    this.loop.start();
   }
 
   /** Deregisters this process, so that the others need not wait 5 s until it counts as ended. */
   async beforeApplicationShutdown(): Promise<void> {
-    this.leaving = true;
-    clearInterval(this.timer);
+    await this.loop.stop();
     if (this.redis.state !== 'up') return;
     await this.redis
       .commands()
@@ -112,21 +123,17 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
   }
 
   onApplicationShutdown(): void {
-    clearInterval(this.timer);
+    void this.loop.stop();
     this.unwatch?.();
   }
 
   private async sendHeartbeat(): Promise<void> {
-    if (this.redis.state !== 'up' || this.leaving) return;
-    try {
-      const answer = await this.redis
-        .commands()
-        .eval(HEARTBEAT, 1, this.seenKey, this.id, String(SILENCE_TIMEOUT_MS), String(ENDED_POD_TTL_MS));
-      const [lapsed, present] = answer as [number, string[]];
-      this.present = present.filter((id) => id !== this.id);
-      if (lapsed === 1) for (const listener of this.lapses) listener();
-    } catch (error) {
-      this.logger.debug({ err: error }, 'heartbeat of this process failed');
-    }
+    if (this.redis.state !== 'up') return;
+    const answer = await this.redis
+      .commands()
+      .eval(HEARTBEAT, 1, this.seenKey, this.id, String(SILENCE_TIMEOUT_MS), String(ENDED_POD_TTL_MS));
+    const [lapsed, present] = answer as [number, string[]];
+    this.present = present.filter((id) => id !== this.id);
+    if (lapsed === 1) for (const listener of this.lapses) listener();
   }
 }
