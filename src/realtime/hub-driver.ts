@@ -7,7 +7,7 @@ import {
 import { AccessEvents, type EndReason } from '../access/index.js';
 import { EventFeed } from '../events/index.js';
 import { RealtimeHub } from './core/hub.js';
-import type { CloseReason } from './core/link.js';
+import type { CloseReason } from './core/wire/link.js';
 import { ConnectionAdmission } from './transports/connection-admission.js';
 
 /** Interval at which the hub checks its connections, ms: the shortest interval of `latest`. */

@@ -5,8 +5,8 @@ export type {
   LiveQueryOptions,
   LiveQueryRunner,
   LiveQuerySink,
-} from './core/live-queries.js';
-export { SharedMessage } from './core/shared-message.js';
+} from './core/session/live-queries.js';
+export { SharedMessage } from './core/wire/shared-message.js';
 export { Drain } from './drain.js';
 export { RealtimeModule } from './realtime.module.js';
 export { SocketIoAdapter } from './transports/socketio/socketio.adapter.js';

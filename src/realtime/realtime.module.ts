@@ -3,7 +3,7 @@ import { AccessModule } from '../access/index.js';
 import { ChangeReferences, EventFeed, EventLog, EventsModule, PublishedState } from '../events/index.js';
 import { Clock } from '../platform/clock/clock.js';
 import { AsyncApiController } from './asyncapi/asyncapi.controller.js';
-import { EventEncoder } from './core/encoded-event.js';
+import { EventEncoder } from './core/wire/encoded-event.js';
 import { RealtimeHub } from './core/hub.js';
 import { Drain } from './drain.js';
 import { HubDriver } from './hub-driver.js';

@@ -1,9 +1,9 @@
-import { SUBSCRIPTION_TYPES } from '../core/subscription.js';
 import { EXAMPLE_ERROR } from './common.schemas.js';
 import { EXAMPLE_CURSOR, EXAMPLE_MILLISECONDS, EXAMPLE_TIME } from './event.schemas.js';
 import { answeredFilters } from './filter.schemas.js';
 import { choice, closed, constant, flag, integer, list, nullable, oneOf, ref, text } from './schema.js';
 import type { MessageDescription, Properties, Schema } from './schema.js';
+import { SUBSCRIPTION_TYPES } from '../core/filter/subscription-request.js';
 
 const cursor = ref('Cursor');
 const strings = list({ type: 'string' });

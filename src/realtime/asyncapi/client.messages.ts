@@ -1,8 +1,8 @@
-import { SUBSCRIPTION_TYPES } from '../core/subscription.js';
-import { MESSAGE_TYPES } from '../core/parse-websocket.js';
+import { MESSAGE_TYPES } from '../core/request/parse-websocket.js';
 import { EXAMPLE_FILTERS, names, SOCKET_IO_FILTERS, WEB_SOCKET_FILTERS } from './filter.schemas.js';
 import { choice, closed, flag, integer, list, oneOf, ref, text } from './schema.js';
 import type { MessageDescription, Properties, Schema } from './schema.js';
+import { SUBSCRIPTION_TYPES } from '../core/filter/subscription-request.js';
 
 const mode: Properties = {
   mode: choice(['all', 'latest'], 'mode of the whole connection; `latest`: the newest event per key and interval'),

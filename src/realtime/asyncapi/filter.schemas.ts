@@ -1,5 +1,5 @@
 import { EVENT_TYPE_NAMES, EVENT_TYPES } from '../../events/index.js';
-import { FIELDS, FIELDS_BY_PLACE, spellingOf, type Dialect, type FilterField } from '../core/filter-fields.js';
+import { FIELDS, FIELDS_BY_PLACE, spellingOf, type Dialect, type FilterField } from '../core/filter/fields.js';
 import { choice, list, text } from './schema.js';
 import type { Properties, Schema } from './schema.js';
 

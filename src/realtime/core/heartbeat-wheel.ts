@@ -1,4 +1,4 @@
-import type { Session } from './session.js';
+import type { Session } from './session/session.js';
 
 /**
  * Length of one slot of the wheel, ms: heartbeats of many connections are spread over the period instead of sent at once.

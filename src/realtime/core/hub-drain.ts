@@ -1,5 +1,5 @@
 import type { RealtimeHub } from './hub.js';
-import type { Session } from './session.js';
+import type { Session } from './session/session.js';
 
 /**
  * Ends all connections of a hub over a period. All clients are notified at once, each with its own random delay within

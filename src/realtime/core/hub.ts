@@ -2,21 +2,21 @@ import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../access/index.js';
 import { formatCursor, isDelivered, type LogEvent } from '../../events/index.js';
 import { notePresent } from '../../platform/fairness/working-for.js';
-import { EventEncoder, type DeliveredEvent, type EncodedEvent } from './encoded-event.js';
-import { FilterIndex } from './filter-index.js';
+import { EventEncoder, type DeliveredEvent, type EncodedEvent } from './wire/encoded-event.js';
+import { FilterIndex } from './filter/filter-index.js';
 import { HeartbeatWheel } from './heartbeat-wheel.js';
-import type { ClientLink, CloseReason } from './link.js';
-import { LiveQueries } from './live-queries.js';
-import { REALTIME_LIMITS, type RealtimeLimits } from './realtime-limits.js';
-import { Session } from './session.js';
-import type { SessionHost, SessionKeeper } from './session-host.js';
-import type { SessionIdentity } from './session-identity.js';
+import type { ClientLink, CloseReason } from './wire/link.js';
+import { LiveQueries } from './session/live-queries.js';
+import { REALTIME_LIMITS, type RealtimeLimits } from './session/realtime-limits.js';
+import { Session } from './session/session.js';
+import type { SessionHost, SessionKeeper } from './session/session-host.js';
+import type { SessionIdentity } from './session/session-identity.js';
 import { SessionRegistry, type Audience } from './session-registry.js';
 import { SlowConsumers } from './slow-consumers.js';
-import { SharedReads } from './shared-reads.js';
-import type { PublishedValues } from './snapshot.js';
-import { SILENT_OBSERVER, type RealtimeObserver, type RecentEvents, type StoredEvents } from './sources.js';
-import type { Subscription } from './subscription.js';
+import { SharedReads } from './session/shared-reads.js';
+import type { PublishedValues } from './session/snapshot.js';
+import { SILENT_OBSERVER, type RealtimeObserver, type RecentEvents, type StoredEvents } from './session/log-ports.js';
+import type { Subscription } from './session/subscription.js';
 
 export interface HubParts {
   recent: RecentEvents;
@@ -47,7 +47,7 @@ export class RealtimeHub implements SessionHost {
   readonly sessions = new SessionRegistry();
   readonly queries = new LiveQueries();
 
-  private readonly index = new FilterIndex();
+  private readonly index = new FilterIndex<Subscription>();
   private readonly wheel: HeartbeatWheel;
   private readonly slowConsumers: SlowConsumers;
   private readonly latest = new Set<Session>();

@@ -1,4 +1,4 @@
-import type { Session } from './session.js';
+import type { Session } from './session/session.js';
 
 /** Rooms of a connection, by its subscriptions: channel names, subscription types, `protocol:{slug}[:{chain}]`. */
 export function roomsOf(session: Session): Set<string> {

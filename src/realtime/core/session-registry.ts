@@ -1,5 +1,5 @@
 import { roomsOf } from './rooms.js';
-import type { Session } from './session.js';
+import type { Session } from './session/session.js';
 
 /** Recipients of an announcement. A room is a channel's name, a subscription type, or `protocol:{slug}[:{chain}]`. */
 export type Audience =

@@ -1,6 +1,6 @@
-import type { RealtimeLimits } from './realtime-limits.js';
-import type { Session } from './session.js';
-import type { RealtimeObserver } from './sources.js';
+import type { RealtimeLimits } from './session/realtime-limits.js';
+import type { Session } from './session/session.js';
+import type { RealtimeObserver } from './session/log-ports.js';
 
 /**
  * Handles connections that read more slowly than they are written to: they are switched to `latest` and notified, then closed

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Caller } from '../../access/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { RealtimeHub } from '../core/hub.js';
-import type { ConnectionInfo } from '../core/session-identity.js';
+import type { ConnectionInfo } from '../core/session/session-identity.js';
 import { ConnectionQuestions } from './connection-questions.js';
 import type {
   Connection,

@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
-import type { TransportName } from '../core/link.js';
+import type { TransportName } from '../core/wire/link.js';
 
 export class ConnectionListQuery {
   /**

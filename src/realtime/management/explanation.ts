@@ -1,9 +1,9 @@
 import { eventPayload, formatCursor, isDelivered, type LogEvent } from '../../events/index.js';
-import type { DeliveredEvent } from '../core/encoded-event.js';
-import { CONDITIONS, isCondition } from '../core/filter-conditions.js';
-import { mismatches } from '../core/filter.js';
-import type { Session } from '../core/session.js';
-import type { Subscription } from '../core/subscription.js';
+import type { DeliveredEvent } from '../core/wire/encoded-event.js';
+import { CONDITIONS, isCondition } from '../core/filter/conditions.js';
+import { mismatches } from '../core/filter/filter.js';
+import type { Session } from '../core/session/session.js';
+import type { Subscription } from '../core/session/subscription.js';
 import type { Explanation, SubscriptionVerdict } from './operations.dto.js';
 
 /** Explains why an event reaches a connection or does not, with the same functions that route events. */

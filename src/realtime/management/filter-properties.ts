@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { ArrayMaxSize, IsArray, IsNumber, IsOptional, IsString, Length, Max, Min } from 'class-validator';
-import { FIELDS, type FilterField, type SpelledFilter } from '../core/filter-fields.js';
+import { FIELDS, type FilterField, type SpelledFilter } from '../core/filter/fields.js';
 
 /** Property of a DTO: its description in OpenAPI, and its validators. */
 interface Property {

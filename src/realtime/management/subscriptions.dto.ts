@@ -1,8 +1,8 @@
 import { ApiProperty, IntersectionType, OmitType, PartialType } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
-import { SUBSCRIPTION_TYPES, type SubscriptionType } from '../core/subscription.js';
 import { Page } from './connections.dto.js';
 import { FilterBody, FilterLists, FilterNumbers } from './filter-properties.js';
+import { SUBSCRIPTION_TYPES, type SubscriptionType } from '../core/filter/subscription-request.js';
 
 class DeliveryMode {
   /** Delivery mode of the whole connection; `latest`: only the newest event per key and interval. */

@@ -8,7 +8,7 @@ import {
 import { Pods } from '../../platform/redis/pods.js';
 import { RealtimeHub } from '../core/hub.js';
 import { roomsOf } from '../core/rooms.js';
-import type { Session } from '../core/session.js';
+import type { Session } from '../core/session/session.js';
 import { RegistryStore, type Entry } from './registry-store.js';
 
 const TICK_INTERVAL_MS = 1_000;

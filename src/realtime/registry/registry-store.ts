@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Pods } from '../../platform/redis/pods.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
-import type { ConnectionInfo } from '../core/session-identity.js';
+import type { ConnectionInfo } from '../core/session/session-identity.js';
 
 /** Lifetime of an entry after its process last wrote it, s. */
 const ENTRY_TTL_SECONDS = 60;

@@ -3,9 +3,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Pods } from '../../platform/redis/pods.js';
 import { RealtimeHub } from '../core/hub.js';
-import { keptText, type KeptSession } from '../core/kept-session.js';
-import type { SessionKeeper as Keeper } from '../core/session-host.js';
-import type { Session } from '../core/session.js';
+import { keptText, type KeptSession } from '../core/session/kept-session.js';
+import type { SessionKeeper as Keeper } from '../core/session/session-host.js';
+import type { Session } from '../core/session/session.js';
 import { SessionStore, type SessionRow } from './session-store.js';
 
 /**

@@ -1,5 +1,5 @@
-import type { SubscriptionRequest } from '../../../src/realtime/core/subscription.js';
 import { followers, type BenchFilter, type Key } from './latency-load.js';
+import type { SubscriptionRequest } from '../../../src/realtime/core/filter/subscription-request.js';
 
 /** Steps used as thresholds; the smallest matches every published change. */
 const THRESHOLDS = [0.01, 0.02, 0.05];

@@ -35,8 +35,8 @@ export interface HubServer {
 
 export async function startHubServer(env: Readonly<Record<string, string>> = {}): Promise<HubServer> {
   const { RealtimeHub } = await built<typeof import('../../../src/realtime/core/hub.js')>('realtime/core/hub.js');
-  const { EventEncoder } = await built<typeof import('../../../src/realtime/core/encoded-event.js')>(
-    'realtime/core/encoded-event.js',
+  const { EventEncoder } = await built<typeof import('../../../src/realtime/core/wire/encoded-event.js')>(
+    'realtime/core/wire/encoded-event.js',
   );
   const { Ring } = await built<typeof import('../../../src/events/feed/ring.js')>('events/feed/ring.js');
   const { Metrics } =

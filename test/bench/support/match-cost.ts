@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { threadCpuUsage } from 'node:process';
-import type * as FilterModule from '../../../src/realtime/core/filter.js';
-import type * as IndexModule from '../../../src/realtime/core/filter-index.js';
-import type { Session } from '../../../src/realtime/core/session.js';
-import type * as SubscriptionModule from '../../../src/realtime/core/subscription.js';
+import type * as FilterModule from '../../../src/realtime/core/filter/filter.js';
+import type * as IndexModule from '../../../src/realtime/core/filter/filter-index.js';
+import type { Session } from '../../../src/realtime/core/session/session.js';
+import type * as SubscriptionModule from '../../../src/realtime/core/session/subscription.js';
 import { logEvent } from '../../support/servers/realtime-parts.js';
 import type { DistinctFilter } from './distinct-filters.js';
 import type { Key } from './latency-load.js';
@@ -23,11 +23,11 @@ export async function timeMatching(
   keys: readonly Key[],
   scanned: number,
 ): Promise<{ matchUs: number; scanUs: number }> {
-  const { compileFilter, matches } = (await import(join(BUILT, 'filter.js'))) as typeof FilterModule;
-  const { FilterIndex } = (await import(join(BUILT, 'filter-index.js'))) as typeof IndexModule;
-  const { Subscription } = (await import(join(BUILT, 'subscription.js'))) as typeof SubscriptionModule;
+  const { compileFilter, matches } = (await import(join(BUILT, 'filter/filter.js'))) as typeof FilterModule;
+  const { FilterIndex } = (await import(join(BUILT, 'filter/filter-index.js'))) as typeof IndexModule;
+  const { Subscription } = (await import(join(BUILT, 'session/subscription.js'))) as typeof SubscriptionModule;
   const compiled = filters.map(({ request }) => compileFilter(request));
-  const index = new FilterIndex();
+  const index = new FilterIndex<SubscriptionModule.Subscription>();
   const nobody = {} as Session;
   for (const [n, filter] of compiled.entries()) {
     index.add(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EncodedEvent, EventEncoder, type DeliveredEvent } from '../../../src/realtime/core/encoded-event.js';
+import { EncodedEvent, EventEncoder, type DeliveredEvent } from '../../../src/realtime/core/wire/encoded-event.js';
 import { logEvent } from '../../support/servers/realtime-parts.js';
 
 const delivered = (seq: number) => logEvent(seq) as DeliveredEvent;

@@ -1,11 +1,15 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { STEPS, type EventType, type LogEvent } from '../../../src/events/index.js';
-import type { FieldName } from '../../../src/realtime/core/filter-fields.js';
-import { compileFilter, matches, mismatches } from '../../../src/realtime/core/filter.js';
-import { FilterIndex } from '../../../src/realtime/core/filter-index.js';
-import type { Session } from '../../../src/realtime/core/session.js';
-import { Subscription, SUBSCRIPTION_TYPES, type SubscriptionRequest } from '../../../src/realtime/core/subscription.js';
+import type { FieldName } from '../../../src/realtime/core/filter/fields.js';
+import { compileFilter, matches, mismatches } from '../../../src/realtime/core/filter/filter.js';
+import { FilterIndex } from '../../../src/realtime/core/filter/filter-index.js';
+import type { Session } from '../../../src/realtime/core/session/session.js';
+import {
+  SUBSCRIPTION_TYPES,
+  type SubscriptionRequest,
+} from '../../../src/realtime/core/filter/subscription-request.js';
+import { Subscription } from '../../../src/realtime/core/session/subscription.js';
 import { logEvent } from '../../support/servers/realtime-parts.js';
 
 const some = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
@@ -53,7 +57,7 @@ let made = 0;
 const subscriptionOf = (asked: SubscriptionRequest) =>
   new Subscription(nobody, `s${++made}`, made, asked, compileFilter(asked), 0, 0);
 
-const found = (index: FilterIndex, one: LogEvent) =>
+const found = (index: FilterIndex<Subscription>, one: LogEvent) =>
   index
     .match(one)
     .flatMap((group) => group.members.map(({ id }) => id))
@@ -76,7 +80,7 @@ describe('the filter index', () => {
         fc.array(request, { maxLength: 30 }),
         fc.array(event, { minLength: 1, maxLength: 20 }),
         (asked, events) => {
-          const index = new FilterIndex();
+          const index = new FilterIndex<Subscription>();
           const all = asked.map(subscriptionOf);
           for (const subscription of all) index.add(subscription);
           for (const one of events) {
@@ -93,7 +97,7 @@ describe('the filter index', () => {
     const change = fc.record({ asked: request, remove: fc.boolean(), pick: fc.nat() });
     fc.assert(
       fc.property(fc.array(change, { maxLength: 40 }), event, (changes, one) => {
-        const index = new FilterIndex();
+        const index = new FilterIndex<Subscription>();
         const held: Subscription[] = [];
         for (const { asked, remove, pick } of changes) {
           const [gone] = remove && held.length > 0 ? held.splice(pick % held.length, 1) : [];
@@ -115,7 +119,7 @@ describe('the filter index', () => {
   });
 
   it('keeps one group for equal filters, whatever the order of their values', () => {
-    const index = new FilterIndex();
+    const index = new FilterIndex<Subscription>();
     index.add(subscriptionOf({ type: 'tvl_changes', filter: { protocols: ['lido', 'aave-v3'], threshold: 0.05 } }));
     index.add(subscriptionOf({ type: 'tvl_changes', filter: { protocols: ['aave-v3', 'lido'], threshold: 0.05 } }));
     index.add(
@@ -129,7 +133,7 @@ describe('the filter index', () => {
   });
 
   it('finds the one matching group among 10,000 protocols and thresholds', () => {
-    const index = new FilterIndex();
+    const index = new FilterIndex<Subscription>();
     for (let i = 0; i < 10_000; i++) {
       index.add(
         subscriptionOf({ type: 'tvl_changes', filter: { protocols: [`p${i}`], threshold: STEPS[i % 9] ?? 0 } }),

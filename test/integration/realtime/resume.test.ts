@@ -2,10 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatCursor, type LogEvent } from '../../../src/events/index.js';
-import { compileFilter, matches } from '../../../src/realtime/core/filter.js';
+import { compileFilter, matches } from '../../../src/realtime/core/filter/filter.js';
 import { RealtimeHub } from '../../../src/realtime/core/hub.js';
-import type { Session } from '../../../src/realtime/core/session.js';
-import type { SubscriptionRequest } from '../../../src/realtime/core/subscription.js';
+import type { Session } from '../../../src/realtime/core/session/session.js';
+import type { SubscriptionRequest } from '../../../src/realtime/core/filter/subscription-request.js';
 import { waitFor } from '../../support/wait-for.js';
 import {
   caller,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { formatCursor, type PublishedValue } from '../../../src/events/index.js';
 import { RealtimeHub, type HubParts } from '../../../src/realtime/core/hub.js';
-import { parseSelector, parseSubscribe, parseUpdate } from '../../../src/realtime/core/parse-subscribe.js';
-import type { PublishedValues } from '../../../src/realtime/core/snapshot.js';
+import { parseSelector, parseSubscribe, parseUpdate } from '../../../src/realtime/core/request/parse-socketio.js';
+import type { PublishedValues } from '../../../src/realtime/core/session/snapshot.js';
 import { caller, EPOCH, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/servers/realtime-parts.js';
 
 const PRICE = { type: 'price_change', protocol: null, chain: null, token: 'bitcoin' } as const;

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import type { Session } from '../../../src/realtime/core/session.js';
+import type { Session } from '../../../src/realtime/core/session/session.js';
 import { KEY, next, startSocketIoServer, type SocketIoServer } from '../../support/servers/socketio-server.js';
 import { waitFor } from '../../support/wait-for.js';
 

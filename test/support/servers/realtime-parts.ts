@@ -1,9 +1,9 @@
 import type { Caller } from '../../../src/access/index.js';
 import type { LogEvent, LogPage } from '../../../src/events/index.js';
-import type { EncodedEvent } from '../../../src/realtime/core/encoded-event.js';
-import type { ClientLink, CloseReason } from '../../../src/realtime/core/link.js';
-import type { SharedMessage } from '../../../src/realtime/core/shared-message.js';
-import type { RecentEvents, StoredEvents } from '../../../src/realtime/core/sources.js';
+import type { EncodedEvent } from '../../../src/realtime/core/wire/encoded-event.js';
+import type { ClientLink, CloseReason } from '../../../src/realtime/core/wire/link.js';
+import type { SharedMessage } from '../../../src/realtime/core/wire/shared-message.js';
+import type { RecentEvents, StoredEvents } from '../../../src/realtime/core/session/log-ports.js';
 
 export const EPOCH = 'e1';
 

@@ -1,6 +1,6 @@
 import { DomainError } from '../../../platform/errors/domain-error.js';
-import { naming, parseSelector, parseSubscribe, parseUpdate } from '../../core/parse-subscribe.js';
-import type { Session } from '../../core/session.js';
+import { naming, parseSelector, parseSubscribe, parseUpdate } from '../../core/request/parse-socketio.js';
+import type { Session } from '../../core/session/session.js';
 
 type Answer = Readonly<Record<string, unknown>>;
 

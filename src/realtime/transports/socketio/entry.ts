@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { Socket } from 'socket.io';
 import type { Caller, Credentials } from '../../../access/index.js';
-import { parseOffset, parseSince, type KeptSession, type ResumeOffset } from '../../core/kept-session.js';
-import type { ResumeTicket } from '../../core/session-identity.js';
+import { parseOffset, parseSince, type KeptSession, type ResumeOffset } from '../../core/session/kept-session.js';
+import type { ResumeTicket } from '../../core/session/session-identity.js';
 import { RESUME_WINDOW_MS, SessionKeeper } from '../../resume/session-keeper.js';
 import { ConnectionAdmission } from '../connection-admission.js';
 

@@ -1,8 +1,8 @@
 import type { Socket } from 'socket.io';
-import { socketIoEvent, socketIoMessage } from '../../core/dialects/socketio.js';
-import type { EncodedEvent, FrameFormat } from '../../core/encoded-event.js';
-import type { ClientLink, CloseReason } from '../../core/link.js';
-import type { MessageFormat, SharedMessage } from '../../core/shared-message.js';
+import { socketIoEvent, socketIoMessage } from '../../core/wire/socketio.js';
+import type { EncodedEvent, FrameFormat } from '../../core/wire/encoded-event.js';
+import type { ClientLink, CloseReason } from '../../core/wire/link.js';
+import type { MessageFormat, SharedMessage } from '../../core/wire/shared-message.js';
 import { closingOf } from '../closings.js';
 import type { FrameRun } from '../frame-run.js';
 import { EngineOutlet, type FrameProof } from '../socket-internals.js';

@@ -7,7 +7,7 @@ import { asDomainError, DomainError } from '../../../platform/errors/domain-erro
 import { LoopGuard } from '../../../platform/loop/loop-guard.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
-import type { Session } from '../../core/session.js';
+import type { Session } from '../../core/session/session.js';
 import { giveToken, proveEngineFrames, type FrameProof } from '../socket-internals.js';
 import { WriteBatches } from '../write-batches.js';
 import { Doorstep } from './doorstep.js';

@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiQuery } from '@nestjs/swagger';
-import { FIELDS_BY_PLACE, type FilterField } from '../../core/filter-fields.js';
+import { FIELDS_BY_PLACE, type FilterField } from '../../core/filter/fields.js';
 
 /** Documents the filter fields as query parameters. */
 export const ApiFilterQueries = (): MethodDecorator =>

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import type { FrameFormat, EncodedEvent } from '../../core/encoded-event.js';
-import { sseBlock, sseMessage } from '../../core/dialects/sse.js';
-import type { ClientLink, CloseReason } from '../../core/link.js';
+import type { FrameFormat, EncodedEvent } from '../../core/wire/encoded-event.js';
+import { sseBlock, sseMessage } from '../../core/wire/sse.js';
+import type { ClientLink, CloseReason } from '../../core/wire/link.js';
 import type { DomainError } from '../../../platform/errors/domain-error.js';
-import type { MessageFormat, SharedMessage } from '../../core/shared-message.js';
+import type { MessageFormat, SharedMessage } from '../../core/wire/shared-message.js';
 import type { FrameRun } from '../frame-run.js';
 import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { closingOf } from '../closings.js';

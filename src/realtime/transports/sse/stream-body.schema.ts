@@ -1,4 +1,4 @@
-import { FIELDS_BY_PLACE } from '../../core/filter-fields.js';
+import { FIELDS_BY_PLACE } from '../../core/filter/fields.js';
 
 const list = (description: string) => ({ type: 'array', items: { type: 'string' }, maxItems: 5_000, description });
 const number = (description: string) => ({ type: 'number', minimum: 0, description });

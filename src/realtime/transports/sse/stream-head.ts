@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { sseMessage } from '../../core/dialects/sse.js';
+import { sseMessage } from '../../core/wire/sse.js';
 import type { DomainError } from '../../../platform/errors/domain-error.js';
 
 /** Range of the reconnect delay, ms. Each client gets a random delay, so that many clients do not reconnect at once. */

@@ -1,5 +1,6 @@
-import { spelled, type SubscriptionFilter } from '../../core/filter-fields.js';
-import type { Subscription } from '../../core/subscription.js';
+import { spelled } from '../../core/filter/fields.js';
+import type { Subscription } from '../../core/session/subscription.js';
+import type { SubscriptionFilter } from '../../core/filter/subscription-request.js';
 
 /** Returns the effective filter with the names of this dialect: aliases resolved, the threshold rounded to a step. */
 export function filterAnswer(filter: SubscriptionFilter): Readonly<Record<string, unknown>> {

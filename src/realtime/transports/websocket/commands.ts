@@ -1,10 +1,11 @@
 import { isShortChannel } from '../../../events/index.js';
 import { DomainError, type SocketError } from '../../../platform/errors/domain-error.js';
-import type { ClientMessage, MessageId, NamedChannel } from '../../core/parse-websocket.js';
-import type { Session, SubscribeAnswer } from '../../core/session.js';
-import type { Subscription, SubscriptionRequest } from '../../core/subscription.js';
+import type { ClientMessage, MessageId, NamedChannel } from '../../core/request/parse-websocket.js';
+import type { Session, SubscribeAnswer } from '../../core/session/session.js';
+import type { Subscription } from '../../core/session/subscription.js';
 import { filterAnswer, subscriptionAnswer } from './answers.js';
 import type { WebSocketLink } from './websocket-link.js';
+import type { SubscriptionRequest } from '../../core/filter/subscription-request.js';
 
 type Of<T extends ClientMessage['type']> = Extract<ClientMessage, { type: T }>;
 type Command = Exclude<ClientMessage, { type: 'authenticate' }>;

@@ -1,10 +1,10 @@
 import { WebSocket } from 'ws';
 import type { DomainError } from '../../../platform/errors/domain-error.js';
-import type { MessageId } from '../../core/parse-websocket.js';
-import type { EncodedEvent } from '../../core/encoded-event.js';
-import { websocketMessage, websocketText } from '../../core/dialects/websocket.js';
-import type { ClientLink, CloseReason } from '../../core/link.js';
-import type { MessageFormat, SharedMessage } from '../../core/shared-message.js';
+import type { MessageId } from '../../core/request/parse-websocket.js';
+import type { EncodedEvent } from '../../core/wire/encoded-event.js';
+import { websocketMessage, websocketText } from '../../core/wire/websocket.js';
+import type { ClientLink, CloseReason } from '../../core/wire/link.js';
+import type { MessageFormat, SharedMessage } from '../../core/wire/shared-message.js';
 import type { FrameRun } from '../frame-run.js';
 import type { PlainOutlet } from '../socket-internals.js';
 import { BatchedWriter, type WriteBatches } from '../write-batches.js';

@@ -1,0 +1,83 @@
+import type { Filter } from '../filter/conditions.js';
+import { spelled, type SpelledFilter } from '../filter/fields.js';
+import type { SubscriptionRequest, SubscriptionType } from '../filter/subscription-request.js';
+import type { KeptReplay } from './kept-session.js';
+import type { Group } from '../filter/filter-index.js';
+import type { Session } from './session.js';
+
+/** One subscription of one session. */
+export class Subscription {
+  /**
+   * Names of the subscription in messages to its client; the array is shared by all events that match only this
+   * subscription.
+   */
+  readonly names: readonly string[];
+  /** Position after which the subscription needs no replay: its events are sent live or by a replay that has completed. */
+  coveredFrom: number;
+  /** Position after which the client is still to receive events, on this connection or a later one. */
+  from: number;
+  /** Replay with which the subscription last began. */
+  replay: KeptReplay | undefined;
+  group: Group<Subscription> | undefined;
+  memberIndex = -1;
+  private madeText: string | undefined;
+
+  constructor(
+    readonly session: Session,
+    readonly id: string,
+    /** Order of creation within the session: messages name older subscriptions first. */
+    readonly order: number,
+    readonly request: SubscriptionRequest,
+    readonly filter: Filter,
+    readonly subscribedAt: number,
+    coveredFrom: number,
+  ) {
+    this.names = [request.channel ?? request.type];
+    this.coveredFrom = coveredFrom;
+    this.from = coveredFrom;
+  }
+
+  /** Request as JSON. */
+  get requestText(): string {
+    return (this.madeText ??= JSON.stringify(this.request));
+  }
+
+  /** Sets the start of the subscription: events up to this position are not sent. */
+  beginAt(position: number): void {
+    this.coveredFrom = position;
+    this.from = position;
+    this.replay = undefined;
+  }
+
+  /** Returns the subscription as answers show it. */
+  describe(): SubscriptionInfo {
+    const { type, channel, filter, about, all } = this.request;
+    const { same, renamed } = spelled(filter, 'common');
+    const aboutProtocols = type === 'protocol' ? about?.protocol : undefined;
+    return {
+      id: this.id,
+      type,
+      ...(channel === undefined ? {} : { channel }),
+      ...(aboutProtocols === undefined ? {} : { protocols: aboutProtocols }),
+      ...same,
+      ...renamed,
+      ...(all === true ? { all } : {}),
+    };
+  }
+}
+
+export interface SubscriptionInfo extends SpelledFilter {
+  id: string;
+  type: SubscriptionType;
+  channel?: string;
+  all?: boolean;
+  /** Interval of a live query, ms. */
+  intervalMs?: number;
+}
+
+/** Returns the names in order of subscription, each once. */
+export function namesOf(matching: Subscription[]): readonly string[] {
+  if (matching.length === 0) return [];
+  const ordered = matching.sort((a, b) => a.order - b.order);
+  return [...new Set(ordered.flatMap((subscription) => subscription.names))];
+}
