@@ -3,7 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
 import { Clock } from '../../platform/clock/clock.js';
 import { timeGiven } from '../../platform/input/time.js';
-import { DomainError } from '../../platform/errors/domain-error.js';
+import { inputFault } from '../../platform/input/faults.js';
 import type { Caller, Limits } from '../caller.js';
 import { ApiKeyEntity } from '../keys/api-key.entity.js';
 import { ApiKeys, type CreatedKey, type Creation, type KeyRights } from '../keys/api-keys.js';
@@ -96,10 +96,7 @@ export class ApiKeyAdmin {
   private rightsOf({ expiresAt, limits, ...rest }: ChangeKeyBody): Partial<KeyRights> {
     const end = typeof expiresAt === 'string' ? timeGiven(expiresAt, this.clock.now()) : expiresAt;
     if (end instanceof Date && !(end.getTime() > this.clock.now())) {
-      throw new DomainError('invalid_request', 'expiresAt must be in the future.', {
-        errors: [{ pointer: '/expiresAt', code: 'in_past', detail: 'expiresAt must be in the future.' }],
-        field: 'expiresAt',
-      });
+      throw inputFault('invalid_request', '/expiresAt', 'in_past', 'expiresAt must be in the future.');
     }
     return { ...rest, ...(end === undefined ? {} : { expiresAt: end }), ...(limits && { limits: plain(limits) }) };
   }

@@ -1,3 +1,4 @@
+import { at, MAX_FAULTS } from '../../platform/input/faults.js';
 import { isPlainText, isStorable } from '../../platform/input/text.js';
 import {
   endedFault,
@@ -56,8 +57,6 @@ const UNKNOWN_FIELD = `Unknown field; allowed: ${FIELDS.join(', ')}.`;
 const MAX_NAME_LENGTH = 200;
 /** Maximum nesting of the input: far more than a rule may have, and a bound on the recursion for hostile input. */
 const MAX_INPUT_DEPTH = 32;
-/** Maximum number of errors in an answer. */
-const MAX_FAULTS = 50;
 
 /**
  * Reads `conditions` and `where` of a request body; names are converted to the spelling of the log. Accepts an event type
@@ -111,7 +110,7 @@ class ConditionParser {
   condition(input: unknown, pointer: string): Condition | undefined {
     if (!isRecord(input)) return this.fail(pointer, 'invalid_type', 'Must be an object.');
     for (const name of Object.keys(input)) {
-      if (!isOneOf(name, FIELDS)) this.fail(`${pointer}/${escapePointer(name)}`, 'unknown_field', UNKNOWN_FIELD);
+      if (!isOneOf(name, FIELDS)) this.fail(at(pointer, name), 'unknown_field', UNKNOWN_FIELD);
     }
     const subject = this.subject(input, pointer);
     const { metric } = input;
@@ -192,7 +191,7 @@ class ConditionParser {
     if (!isRecord(absent)) return this.fail(`${pointer}/absent`, 'invalid_type', 'Must be an object with "minutes".');
     for (const name of Object.keys(absent)) {
       if (name !== 'minutes')
-        this.fail(`${pointer}/absent/${escapePointer(name)}`, 'unknown_field', 'Unknown field; allowed: minutes.');
+        this.fail(at(`${pointer}/absent`, name), 'unknown_field', 'Unknown field; allowed: minutes.');
     }
     const { minutes } = absent;
     if (typeof minutes === 'number' && Number.isFinite(minutes))
@@ -289,8 +288,4 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isOneOf<T extends string>(value: unknown, allowed: readonly T[]): value is T {
   return allowed.some((one) => one === value);
-}
-
-function escapePointer(name: string): string {
-  return name.slice(0, MAX_NAME_LENGTH).replaceAll('~', '~0').replaceAll('/', '~1');
 }

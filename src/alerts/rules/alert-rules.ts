@@ -5,9 +5,10 @@ import { parseTime } from '../../platform/input/time.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { faultyInput, inputFault } from '../../platform/input/faults.js';
 import type { RuleFinding } from '../core/index.js';
 import { RuleActions } from './rule-actions.js';
-import { faulty, type RuleDraft } from './rule-draft.js';
+import type { RuleDraft } from './rule-draft.js';
 import { RuleDrafts } from './rule-drafts.js';
 import { RuleEdits } from './rule-edits.js';
 import type { ChangeRuleBody, ReplaceRuleBody, RuleBody, SnoozeBody } from './rule.dto.js';
@@ -118,7 +119,7 @@ export class AlertRules {
     const end = parseTime(until, this.clock.now()) ?? 0;
     if (end > this.clock.now() || end === stored?.getTime()) return;
     const detail = `${field} must be in the future`;
-    throw faulty([{ pointer: `/${field}`, code: 'out_of_range', detail }]);
+    throw inputFault('invalid_request', `/${field}`, 'out_of_range', detail);
   }
 
   /** Runs an edit in a transaction. `ruleId`: id of the rule, if it already exists. */
@@ -142,5 +143,5 @@ function refuseReadOnly({ ruleId, userId, createdAt }: ChangeRuleBody, row: Rule
       ? []
       : [{ pointer: `/${field}`, code: 'read_only', detail: `${field} is set by the server and cannot be changed` }],
   );
-  if (faults.length > 0) throw faulty(faults);
+  if (faults.length > 0) throw faultyInput(faults);
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { Targets, Templates } from '../../notifications/index.js';
 import type { RuleAction } from '../core/index.js';
 
@@ -20,7 +21,12 @@ export class RuleActions {
     const claimed: RuleAction[] = [];
     for (const [index, action] of actions.entries()) {
       if (action.template !== undefined && !(await this.templates.exists(userId, action.template))) {
-        throw refused(`/actions/${index}/template`, 'unknown_template', `Template ${action.template} not found.`);
+        throw inputFault(
+          'invalid_request',
+          `/actions/${index}/template`,
+          'unknown_template',
+          `Template ${action.template} not found.`,
+        );
       }
       const { target } = await this.targets
         .claim(tx, userId, action.type, action.target)
@@ -40,7 +46,9 @@ export class RuleActions {
     try {
       this.targets.checkFormat(action);
     } catch (error) {
-      throw error instanceof DomainError ? refused(pointer, 'invalid_format', error.message, error) : error;
+      throw error instanceof DomainError
+        ? inputFault('invalid_request', pointer, 'invalid_format', error.message, { cause: error })
+        : error;
     }
     if (action.format !== 'json' || action.template === undefined) return;
     const { text } = await this.templates.preview(userId, { template: action.template });
@@ -48,7 +56,7 @@ export class RuleActions {
       JSON.parse(text);
     } catch (cause) {
       const detail = `The template ${action.template} renders no valid JSON with an example alert.`;
-      throw refused(`/actions/${index}/template`, 'invalid_json', detail, cause);
+      throw inputFault('invalid_request', `/actions/${index}/template`, 'invalid_json', detail, { cause });
     }
   }
 }
@@ -57,10 +65,5 @@ export class RuleActions {
 function atTarget(error: unknown, index: number): unknown {
   if (!(error instanceof DomainError) || error.code !== 'invalid_request') return error;
   const code = error.errors?.[0]?.code ?? 'invalid_target';
-  return refused(`/actions/${index}/target`, code, error.message, error);
-}
-
-function refused(pointer: string, code: string, detail: string, cause?: unknown): DomainError {
-  const errors = [{ pointer, code, detail }];
-  return new DomainError('invalid_request', detail, { errors, field: pointer.slice(1), cause });
+  return inputFault('invalid_request', `/actions/${index}/target`, code, error.message, { cause: error });
 }

@@ -1,6 +1,6 @@
 import { NEVER_QUIET, quietHoursFault, type RuleQuietHours } from '../../notifications/core/index.js';
 import { timeGiven } from '../../platform/input/time.js';
-import { DomainError, type InputFault } from '../../platform/errors/domain-error.js';
+import { faultyInput, inputFault } from '../../platform/input/faults.js';
 import { checkRule, parseConditions, type EvaluatorOptions, type Rule, type RuleFinding } from '../core/index.js';
 import type { ChangeRuleBody, RuleBody } from './rule.dto.js';
 
@@ -45,7 +45,7 @@ export function draftOf(
     body.conditions ?? base?.conditions ?? [],
     body.where === undefined ? (base?.where ?? null) : body.where,
   );
-  if (errors.length > 0) throw faulty(errors);
+  if (errors.length > 0) throw faultyInput(errors);
   const draft: RuleDraft = {
     ...DEFAULTS,
     name: '',
@@ -55,7 +55,7 @@ export function draftOf(
     where,
   };
   const findings = checkRule(draft, deadBand);
-  if (findings.errors.length > 0) throw faulty(findings.errors);
+  if (findings.errors.length > 0) throw faultyInput(findings.errors);
   return { draft, warnings: findings.warnings };
 }
 
@@ -91,13 +91,13 @@ function quietHoursOf({ quietHours: given }: RuleBody | ChangeRuleBody): RuleQui
   const fault = quietHoursFault(quietHours);
   if (fault === undefined) return quietHours;
   const detail = `quietHours.${fault.field} ${fault.detail}`;
-  throw faulty([{ pointer: `/quietHours/${fault.field}`, code: 'invalid', detail }]);
+  throw inputFault('invalid_request', `/quietHours/${fault.field}`, 'invalid', detail);
 }
 
 function throttleOf({ throttleMinutes, throttle_minutes: other }: RuleBody | ChangeRuleBody): number | undefined {
   if (throttleMinutes !== undefined && other !== undefined && throttleMinutes !== other) {
     const detail = 'throttleMinutes and throttle_minutes are the same field; give one of them.';
-    throw faulty([{ pointer: '/throttle_minutes', code: 'contradiction', detail }]);
+    throw inputFault('invalid_request', '/throttle_minutes', 'contradiction', detail);
   }
   return throttleMinutes ?? other;
 }
@@ -106,13 +106,4 @@ type Present<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
 
 function withoutAbsent<T extends object>(fields: T): Present<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;
-}
-
-export function faulty(errors: readonly InputFault[]): DomainError {
-  const [first] = errors;
-  const more = errors.length > 1 ? ` (and ${errors.length - 1} more, see errors)` : '';
-  return new DomainError('invalid_request', `${first?.detail ?? 'The rule is not valid.'}${more}`, {
-    errors,
-    ...(first === undefined ? {} : { field: first.pointer.replace(/^\//, '') }),
-  });
 }

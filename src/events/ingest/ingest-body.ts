@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Request } from 'express';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { mayLast } from '../../platform/http/bodies/body-deadline.js';
 import { unpackedBody } from '../../platform/http/bodies/read-body.js';
 import { SlicedWork } from '../../platform/loop/slices.js';
@@ -196,5 +197,5 @@ function parsed(line: Line): unknown {
 }
 
 function invalid(message: string, pointer = ''): DomainError {
-  return new DomainError('invalid_request', message, { errors: [{ pointer, code: 'invalid_body', detail: message }] });
+  return inputFault('invalid_request', pointer, 'invalid_body', message);
 }

@@ -4,6 +4,7 @@ import type { PoolClient } from 'pg';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { RequestContext } from '../../platform/http/request-context.js';
 import { appendEvents, type NewEvent } from '../log/append-events.js';
 import { BadItem, type Item, observation, optionalName } from './item-fields.js';
@@ -53,11 +54,7 @@ export class PostedEvents {
       };
     } catch (error) {
       if (!(error instanceof BadItem)) throw error;
-      throw new DomainError('invalid_request', error.detail, {
-        errors: [
-          { pointer: error.field === undefined ? '' : `/${error.field}`, code: error.code, detail: error.detail },
-        ],
-      });
+      throw inputFault('invalid_request', error.field === undefined ? '' : `/${error.field}`, error.code, error.detail);
     }
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { roleIncludes, type Caller } from '../../access/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { EventLog, type LogBounds, type LogFilter } from '../log/event-log.js';
 import { formatCursor, parseCursor } from '../core/cursor.js';
 import { EVENT_TYPE_NAMES, EVENT_TYPES, type EventType } from '../core/event-catalogue.js';
@@ -54,8 +55,7 @@ function eventTypes(list: string): EventType[] {
     const type = EVENT_TYPE_NAMES.get(name);
     if (type !== undefined) return type;
     const detail = `types must be some of ${EVENT_TYPES.join(', ')}`;
-    const errors = [{ pointer: '?types', code: 'unknown_type', detail }];
-    throw new DomainError('invalid_request', detail, { field: 'types', errors });
+    throw inputFault('invalid_request', '?types', 'unknown_type', detail);
   });
 }
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { isoTime, RANGE_FORMS, readTime } from '../../platform/input/time.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ALL_CHAINS } from '../core/names.js';
 import {
@@ -98,10 +99,7 @@ function keptRange({ from, to }: Range, interval: Interval, rawFrom: number): Ra
     return { from, to: startOf('1h', to) < rawFrom ? Math.max(startOf('1h', to), startOf('1h', from)) : to };
   if (to > rawFrom) return { from: Math.max(from, rawFrom), to };
   const detail = `Single values are kept from ${isoTime(rawFrom)}; start there, or use the interval 1h or 1d.`;
-  throw new DomainError('limit_exceeded', detail, {
-    field: 'from',
-    errors: [{ pointer: '?from', code: 'not_kept', detail }],
-  });
+  throw inputFault('limit_exceeded', '?from', 'not_kept', detail);
 }
 
 /** Returns the chains of the range; `all` is included only if the range has times in which no real chain existed. */
@@ -123,10 +121,7 @@ function inRange(value: unknown): number | undefined {
 }
 
 function badTime(field: string, detail: string): DomainError {
-  return new DomainError('invalid_request', detail, {
-    field,
-    errors: [{ pointer: `?${field}`, code: 'invalid_time', detail }],
-  });
+  return inputFault('invalid_request', `?${field}`, 'invalid_time', detail);
 }
 
 function rawAnswer({ at, value }: RawRow): HistoryRow {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { isoTime } from '../../platform/input/time.js';
 import { isRealChain, nameFault, normaliseToken, totalOverChains } from '../core/names.js';
 import { ChangeReferences } from '../history/change-references.js';
@@ -127,10 +128,7 @@ function tokenOf(given: string): string {
   const fault = nameFault('token', given);
   if (fault === undefined) return normaliseToken(given);
   const detail = `Each token ${fault}.`;
-  throw new DomainError('invalid_request', detail, {
-    field: 'tokens',
-    errors: [{ pointer: ':tokens', code: 'is_name', detail }],
-  });
+  throw inputFault('invalid_request', ':tokens', 'is_name', detail);
 }
 
 export function notFound(what: string): DomainError {

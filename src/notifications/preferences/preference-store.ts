@@ -14,6 +14,7 @@ import { isTimeOfDay, isZone, quietHoursFault } from '../core/quiet-hours.js';
 import { Deliveries } from '../deliveries/deliveries.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { TargetEntity } from '../targets/target.entity.js';
 import { PreferencesEntity } from './preferences.entity.js';
 
@@ -121,6 +122,6 @@ function check({ quietHours, digest }: UserPreferences): void {
 }
 
 function refused(field: string, detail: string): DomainError {
-  const errors = [{ pointer: `/${field.replace('.', '/')}`, code: 'invalid', detail }];
-  return new DomainError('invalid_request', `${field} ${detail}.`, { field, errors });
+  const pointer = `/${field.replace('.', '/')}`;
+  return inputFault('invalid_request', pointer, 'invalid', detail, { message: `${field} ${detail}.` });
 }

@@ -7,6 +7,7 @@ import { PublicLinks } from '../channels/public-links.js';
 import { Database } from '../../platform/database/database.js';
 import { columnsOf } from '../../platform/database/entity-options.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { TargetEntity } from './target.entity.js';
 import { TargetHealth } from './target-health.js';
 import { TargetRules } from './target-rules.js';
@@ -135,8 +136,7 @@ export class TargetList {
     });
     if (!right) {
       const detail = 'is not the code that was sent last, or was tried too often; request a new one';
-      const errors = [{ pointer: '/code', code: 'wrong_code', detail }];
-      throw new DomainError('invalid_request', `The code ${detail}.`, { field: 'code', errors });
+      throw inputFault('invalid_request', '/code', 'wrong_code', detail, { message: `The code ${detail}.` });
     }
     const row = await this.stored.findOneBy({ id });
     if (row === null) throw new DomainError('not_found', 'Target not found.');

@@ -4,6 +4,7 @@ import type { NormalisedTarget } from '../core/channels/definition.js';
 import { EgressPolicy, EgressRefused } from '../core/egress-policy.js';
 import { SHOWN_CHARACTERS } from '../core/hook-forms.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { Settings } from '../../platform/settings/settings.js';
 
 /** Checks of targets that need no request to the target. */
@@ -40,8 +41,7 @@ export class TargetRules {
 }
 
 function invalid(detail: string): DomainError {
-  return new DomainError('invalid_request', `The target is not valid: ${detail}.`, {
-    field: 'target',
-    errors: [{ pointer: '/target', code: 'invalid_target', detail }],
+  return inputFault('invalid_request', '/target', 'invalid_target', detail, {
+    message: `The target is not valid: ${detail}.`,
   });
 }

@@ -13,6 +13,7 @@ import { newId, sha256 } from '../core/ids.js';
 import { Deliveries } from '../deliveries/deliveries.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { SecretBox } from '../../platform/secrets/secret-box.js';
 import { TargetEntity, type TargetStatus } from './target.entity.js';
 import { TargetRules } from './target-rules.js';
@@ -88,8 +89,7 @@ export class Targets {
   checkFormat(action: { type: Channel; target: string; format?: Format; template?: string }): void {
     const fault = formatFault(action);
     if (fault === undefined) return;
-    const errors = [{ pointer: '/format', code: 'invalid_format', detail: fault }];
-    throw new DomainError('invalid_request', `The format ${fault}.`, { field: 'format', errors });
+    throw inputFault('invalid_request', '/format', 'invalid_format', fault, { message: `The format ${fault}.` });
   }
 
   /** Returns the status of each known target, by its normalised form. */

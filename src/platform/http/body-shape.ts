@@ -1,13 +1,12 @@
 import { createRequire } from 'node:module';
 import { getMetadataStorage } from 'class-validator';
 import { DomainError, type InputFault } from '../errors/domain-error.js';
+import { escaped, MAX_FAULTS } from '../input/faults.js';
 
 /** Number of unknown fields at which a request is refused without further checks. */
 const MAX_UNKNOWN_FIELDS = 1_000;
 /** Maximum number of objects in a list whose DTO class sets no maximum. */
 const MAX_OBJECTS = 100;
-/** Maximum number of reported faults. */
-export const MAX_FAULTS = 50;
 const MAX_SHOWN_LENGTH = 200;
 
 /** DTO class, whose decorators describe its fields. */
@@ -58,7 +57,7 @@ export function trimmedTo(shape: Class, body: unknown, root: string): Trimmed {
       // Copying this member would set the prototype.
       if (name === '__proto__') continue;
       const field = fields.get(name);
-      const pointer = `${prefix}${name.slice(0, MAX_SHOWN_LENGTH).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+      const pointer = `${prefix}${escaped(name)}`;
       if (field !== undefined) known.push([name, memberOf(field, name, member, pointer)]);
       else if (faults.push(unknownField(name, pointer)) >= MAX_UNKNOWN_FIELDS) throw tooMany(faults);
     }

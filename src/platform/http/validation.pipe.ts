@@ -1,8 +1,9 @@
 import { ValidationPipe, type ArgumentMetadata } from '@nestjs/common';
 import { getMetadataStorage, type ValidationError } from 'class-validator';
 import { DomainError, type InputFault } from '../errors/domain-error.js';
+import { escaped, faultyInput } from '../input/faults.js';
 import { MAX_DEPTH } from './bodies/json-scan.js';
-import { MAX_FAULTS, trimmedTo, type Class } from './body-shape.js';
+import { trimmedTo, type Class } from './body-shape.js';
 import { plainText } from './validation-texts.js';
 
 const MAX_POINTER_LENGTH = 200;
@@ -33,7 +34,7 @@ export class RequestValidationPipe extends ValidationPipe {
     const root = POINTER_ROOT[metadata.type] ?? '/';
     if (!isChecked(metadata.metatype)) return this.validated(value, metadata, root, []);
     const trimmed = trimmedTo(metadata.metatype, value, root);
-    if (trimmed.tooLong) throw invalidRequest(trimmed.faults, root);
+    if (trimmed.tooLong) throw faultyInput(trimmed.faults);
     return this.validated(trimmed.value, metadata, root, trimmed.faults);
   }
 
@@ -52,7 +53,7 @@ export class RequestValidationPipe extends ValidationPipe {
       },
     );
     const faults = [...found, ...errors.flatMap((error) => faultsOf(error, root))];
-    if (faults.length > 0) throw invalidRequest(faults, root);
+    if (faults.length > 0) throw faultyInput(faults);
     return instance;
   }
 }
@@ -69,16 +70,6 @@ function isChecked(type: ArgumentMetadata['metatype']): type is Class {
   return type !== undefined && getMetadataStorage().getTargetValidationMetadatas(type, '', false, false).length > 0;
 }
 
-function invalidRequest(found: readonly InputFault[], root: string): DomainError {
-  const faults = found.slice(0, MAX_FAULTS);
-  const [first] = faults;
-  const more = faults.length > 1 ? ` (and ${faults.length - 1} more, see errors)` : '';
-  return new DomainError('invalid_request', `${first?.detail ?? 'The request is not valid.'}${more}`, {
-    errors: faults,
-    ...(first === undefined ? {} : { field: first.pointer.slice(root.length) }),
-  });
-}
-
 /**
  * Rules for the type of a value. If a value violates one of them, its violated rules for length, range and format are not
  * reported.
@@ -86,7 +77,7 @@ function invalidRequest(found: readonly InputFault[], root: string): DomainError
 const KINDS = new Set(['isDefined', 'isString', 'isBoolean', 'isInt', 'isNumber', 'isArray', 'isObject']);
 
 function faultsOf(error: ValidationError, prefix: string): InputFault[] {
-  const pointer = `${prefix}${error.property.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  const pointer = `${prefix}${escaped(error.property)}`;
   const broken = Object.entries(error.constraints ?? {});
   const kind = broken.find(([constraint]) => KINDS.has(constraint));
   const own = (kind ? [kind] : broken).map(([constraint, text]): InputFault => {

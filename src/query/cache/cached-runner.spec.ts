@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { queryFault } from '../core/faults.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { parseQuery } from '../core/parse-query.js';
 import type { QueryRunner } from '../execution/query-runner.js';
 import { CachedRunner } from './cached-runner.js';
@@ -29,7 +29,7 @@ function runnerThatFails(error: Error) {
 const groups = { aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'protocol' }] };
 
 it('a query that exceeded a limit is refused for 30 s without another run', async () => {
-  const tooSlow = queryFault('limit_exceeded', '', 'too_slow', 'It took too long.');
+  const tooSlow = inputFault('limit_exceeded', '', 'too_slow', 'It took too long.');
   const { run, ask } = runnerThatFails(tooSlow);
   // All pages of groups come from the same result.
   for (const limit of [1, 1, 2]) expect(await ask({ ...groups, limit })).toBe(tooSlow);

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EventFeed, parseCursor } from '../../events/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { queryFault } from '../core/faults.js';
+import { inputFault } from '../../platform/input/faults.js';
 
 /** Longest wait of a query until this process has read the log up to a position, ms. */
 const REACH_TIMEOUT_MS = 1_000;
@@ -59,6 +59,6 @@ export class Freshness {
   }
 
   private fault(code: string, detail: string): DomainError {
-    return queryFault('invalid_request', '/at_least', code, detail);
+    return inputFault('invalid_request', '/at_least', code, detail);
   }
 }

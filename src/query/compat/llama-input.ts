@@ -1,4 +1,4 @@
-import { DomainError } from '../../platform/errors/domain-error.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { SEARCH_WIDTH } from './compat.dto.js';
 
 const MAX_COINS = 500;
@@ -12,10 +12,7 @@ export function askedCoins(list: string, address: string): string[] {
   coins.delete('');
   if (coins.size <= MAX_COINS && address.length <= MAX_ADDRESS_BYTES) return [...coins];
   const detail = `At most ${MAX_COINS} coins and ${MAX_ADDRESS_BYTES / 1_024} KB of address per request; ask in several.`;
-  throw new DomainError('limit_exceeded', detail, {
-    field: 'coins',
-    errors: [{ pointer: ':coins', code: 'too_many_coins', detail }],
-  });
+  throw inputFault('limit_exceeded', ':coins', 'too_many_coins', detail);
 }
 
 /** Returns the maximum age of a price in ms, from a text such as `600` (seconds), `4h` or `1W`. */

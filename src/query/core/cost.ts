@@ -1,7 +1,7 @@
 import { comparisons, conjuncts, type Condition, type Query } from './ast.js';
 import { datasetOf, fieldOf } from './datasets.js';
 import type { Plan, Span } from './plan.js';
-import { queryFault } from './faults.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { QUERY_LIMITS } from './limits.js';
 import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS } from './time.js';
 
@@ -44,7 +44,7 @@ export function estimateCost(query: Query, plan: Plan, sizes: StoredSizes, chose
   const cost = roughCost(query, plan, sizes, chosen);
   if (cost.rows > MAX_ROWS) {
     const detail = `The query would read about ${cost.rows} rows; at most ${MAX_ROWS} are allowed. Use a longer time.bucket, a shorter range, or fewer protocols.`;
-    throw queryFault('limit_exceeded', '/time', 'too_costly', detail);
+    throw inputFault('limit_exceeded', '/time', 'too_costly', detail);
   }
   return cost;
 }

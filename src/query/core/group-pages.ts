@@ -1,5 +1,5 @@
 import type { Query } from './ast.js';
-import { queryFault } from './faults.js';
+import { inputFault } from '../../platform/input/faults.js';
 import type { KeyValue } from './keyset.js';
 import { QUERY_LIMITS } from './limits.js';
 import type { Span } from './plan.js';
@@ -21,7 +21,7 @@ type Group = readonly unknown[];
 export function checkGroups(count: number): void {
   if (count <= QUERY_LIMITS.groups) return;
   const detail = `The query has more than ${QUERY_LIMITS.groups} groups; use a longer time.bucket, a shorter range, fewer group_by fields, or having.`;
-  throw queryFault('limit_exceeded', '/aggregations', 'too_many_groups', detail);
+  throw inputFault('limit_exceeded', '/aggregations', 'too_many_groups', detail);
 }
 
 /** For `fill: null`, adds a row for every missing combination of group and bucket, with null aggregates and counts of 0. */

@@ -1,7 +1,7 @@
 import { BUCKETS, DATASETS, FILLS, type Aggregation, type DatasetName, type Query, type TimeRange } from './ast.js';
 import { datasetOf, fieldNames, fieldOf, type Dataset, type Field } from './datasets.js';
 import { shown } from '../../platform/input/text.js';
-import { at, Faults, queryFault } from './faults.js';
+import { at, Faults, inputFault } from '../../platform/input/faults.js';
 import { DEFAULT_LIMIT, QUERY_LIMITS } from './limits.js';
 import { parseAggregations } from './parse-aggregations.js';
 import { joined, parseCondition, type ConditionScope } from './parse-condition.js';
@@ -70,7 +70,7 @@ export function parseQuery(body: unknown): Query {
 const present = (value: unknown): boolean => !isAbsent(value);
 
 function bodyFault(): Error {
-  return queryFault(
+  return inputFault(
     'invalid_request',
     '',
     'invalid_type',
@@ -80,7 +80,7 @@ function bodyFault(): Error {
 
 function datasetName(value: unknown, faults: Faults): DatasetName {
   if (value === 'points') {
-    throw queryFault(
+    throw inputFault(
       'invalid_request',
       '/dataset',
       'not_available',

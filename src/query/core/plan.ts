@@ -1,7 +1,7 @@
 import { isoTime, parseTime } from '../../platform/input/time.js';
 import type { Bucket, Fill, Query } from './ast.js';
 import { datasetOf } from './datasets.js';
-import { queryFault } from './faults.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { QUERY_LIMITS } from './limits.js';
 import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS } from './time.js';
 
@@ -67,7 +67,7 @@ export function planQuery(query: Query, { now, rawFrom, range }: PlanFacts): Pla
   if (fine && asked.from < rawFrom) {
     const what = single ? 'Single values' : `Buckets of ${bucket}`;
     const detail = `${what} are available from ${isoTime(rawFrom)}; start there, or use time.bucket 1h or longer.`;
-    throw queryFault('limit_exceeded', '/time/from', 'not_kept', detail);
+    throw inputFault('limit_exceeded', '/time/from', 'not_kept', detail);
   }
   // An hour whose single values are no longer kept is either complete in the range or omitted. The first hour is included as
   // a whole; the last one is omitted, because it would include values after the end.
@@ -85,13 +85,13 @@ function checkFill({ bucket, fill }: NonNullable<Query['time']>, { from, to }: S
   const most = QUERY_LIMITS.filledBuckets;
   if (bucketStarts(bucket, from, to, most + 1).length <= most) return;
   const detail = `At most ${most} buckets are allowed with fill; use a longer time.bucket, a shorter range, or fill none.`;
-  throw queryFault('limit_exceeded', '/time', 'too_many_buckets', detail);
+  throw inputFault('limit_exceeded', '/time', 'too_many_buckets', detail);
 }
 
 function rangeOf(time: NonNullable<Query['time']>, now: number): Span {
   const [from, to] = [parseTime(time.from, now) ?? now, parseTime(time.to, now) ?? now];
   if (from < to) return { from, to };
-  throw queryFault('invalid_request', '/time', 'empty_range', 'time.from must be before time.to.');
+  throw inputFault('invalid_request', '/time', 'empty_range', 'time.from must be before time.to.');
 }
 
 function whole(unit: number, from: number, to: number): Span | undefined {

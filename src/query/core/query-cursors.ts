@@ -1,6 +1,6 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 import type { Query } from './ast.js';
-import { queryFault } from './faults.js';
+import { inputFault } from '../../platform/input/faults.js';
 import type { KeyValue } from './keyset.js';
 import type { Span } from './plan.js';
 
@@ -84,5 +84,5 @@ export class QueryCursors {
 }
 
 function invalid(code: string, detail: string): Error {
-  return queryFault('invalid_request', '/cursor', code, detail);
+  return inputFault('invalid_request', '/cursor', code, detail);
 }

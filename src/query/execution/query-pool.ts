@@ -5,7 +5,7 @@ import pg from 'pg';
 import { sessionUrl, valueTypes } from '../../platform/database/connection-options.js';
 import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
-import { queryFault } from '../core/faults.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { QUERY_LIMITS } from '../core/limits.js';
 import { giveWay } from './backend-priority.js';
 
@@ -200,10 +200,10 @@ function explained(error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === CANCELLED) {
     const detail = `The query took longer than ${QUERY_LIMITS.seconds} s; use a shorter range, a longer time.bucket, or fewer protocols.`;
-    return queryFault('limit_exceeded', '', 'too_slow', detail);
+    return inputFault('limit_exceeded', '', 'too_slow', detail);
   }
   if (OUT_OF_RANGE.test(code)) {
-    return queryFault(
+    return inputFault(
       'limit_exceeded',
       '/aggregations',
       'out_of_range',

@@ -1,4 +1,4 @@
-import { queryFault } from '../core/faults.js';
+import { inputFault } from '../../platform/input/faults.js';
 
 /** Maximum number of rows that one run of a live query reads, about a second of one core. */
 const MAX_LIVE_ROWS = 2_000_000;
@@ -48,5 +48,5 @@ export class LiveBudget {
 
 function refusal(what: string) {
   const detail = `${what}; use a longer time.bucket, a shorter range, or fewer protocols.`;
-  return queryFault('limit_exceeded', '/time', 'too_costly', detail);
+  return inputFault('limit_exceeded', '/time', 'too_costly', detail);
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Caller } from '../../access/index.js';
 import type { Query } from '../core/ast.js';
 import { datasetOf } from '../core/datasets.js';
-import { queryFault } from '../core/faults.js';
+import { inputFault } from '../../platform/input/faults.js';
 import { parseQuery } from '../core/parse-query.js';
 import { keyed } from '../core/result-diff.js';
 import { queryDeadline, QueryRunner } from '../execution/query-runner.js';
@@ -22,7 +22,7 @@ export class LiveExecutor {
     const once = { cursor: query.cursor, at_least: query.atLeast, explain: query.explain || undefined };
     for (const [member, given] of Object.entries(once)) {
       if (given === undefined) continue;
-      throw queryFault('invalid_request', `/${member}`, 'not_live', `A live query must not have ${member}; remove it.`);
+      throw inputFault('invalid_request', `/${member}`, 'not_live', `A live query must not have ${member}; remove it.`);
     }
     return query;
   }

@@ -1,4 +1,5 @@
 import { DomainError } from '../../errors/domain-error.js';
+import { inputFault } from '../../input/faults.js';
 
 /**
  * Deepest nesting of a body. Every valid request needs less: the deepest is a query of depth 5 with its surrounding objects.
@@ -128,5 +129,5 @@ function depthOf(list: LongList): number {
 
 function tooWide(): DomainError {
   const detail = `An object of the request has more than ${MAX_FIELDS} fields; remove some.`;
-  return new DomainError('invalid_request', detail, { errors: [{ pointer: '', code: 'too_many_fields', detail }] });
+  return inputFault('invalid_request', '', 'too_many_fields', detail);
 }
