@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { aLogEvent } from '../../../test/support/data/log-event.js';
 import { backtest } from './backtest.js';
 import { checkRule } from './check-rule.js';
 import { Evaluator } from './evaluator.js';
@@ -10,32 +11,15 @@ import type { Transition } from './transition.js';
 const START = 1_760_000_000_000;
 const MINUTE = 60_000;
 
-const nothing = {
-  protocol: null,
-  chain: null,
-  token: null,
-  previous: null,
-  current: null,
-  volume24h: null,
-  marketCap: null,
-};
 const at = (minutes: number): number => START + minutes * MINUTE;
 
 function price(token: string, minutes: number, lag = 0): MarketRow {
   const times = { loggedAt: at(minutes), observedAt: at(minutes - lag) };
-  return { ...nothing, type: 'price_change', token, current: 100, ...times };
+  return aLogEvent({ type: 'price_change', token, current: 100, ...times });
 }
 
 function tvl(protocol: string, chain: string, minutes: number): MarketRow {
-  return {
-    ...nothing,
-    type: 'tvl_change',
-    protocol,
-    chain,
-    current: 5,
-    loggedAt: at(minutes),
-    observedAt: at(minutes),
-  };
+  return aLogEvent({ protocol, chain, current: 5 }, at(minutes));
 }
 
 function rule(conditions: Condition[], extra: Partial<RuleDefinition> = {}): RuleDefinition {

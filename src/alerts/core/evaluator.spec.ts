@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { aLogEvent } from '../../../test/support/data/log-event.js';
 import { backtest } from './backtest.js';
 import { Evaluator } from './evaluator.js';
 import type { HistoryPoint, MarketRow } from './market-row.js';
@@ -8,19 +9,9 @@ import type { Transition } from './transition.js';
 const START = 1_760_000_000_000;
 const SECOND = 1_000;
 
-const nothing = {
-  protocol: null,
-  chain: null,
-  token: null,
-  previous: null,
-  current: null,
-  volume24h: null,
-  marketCap: null,
-};
-
 function tvl(current: number, seconds: number, { protocol = 'aave-v3', chain = 'ethereum', lag = 0 } = {}): MarketRow {
   const loggedAt = START + seconds * SECOND;
-  return { ...nothing, type: 'tvl_change', protocol, chain, current, loggedAt, observedAt: loggedAt - lag * SECOND };
+  return aLogEvent({ protocol, chain, current, observedAt: loggedAt - lag * SECOND }, loggedAt);
 }
 
 function rule(conditions: Condition[], extra: Partial<RuleDefinition> = {}): RuleDefinition {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { aLogEvent } from '../../../test/support/data/log-event.js';
 import { checkRule } from './check-rule.js';
 import { Evaluator } from './evaluator.js';
 import type { MarketRow } from './market-row.js';
@@ -7,16 +8,7 @@ import type { Condition, RuleDefinition, SubjectFilter } from './rule.js';
 import type { Transition } from './transition.js';
 
 const START = 1_760_000_000_000;
-const nothing = {
-  protocol: null,
-  chain: null,
-  token: null,
-  previous: null,
-  current: null,
-  volume24h: null,
-  marketCap: null,
-};
-const times = (seconds: number) => ({ loggedAt: START + seconds * 1_000, observedAt: START + seconds * 1_000 });
+const at = (seconds: number): number => START + seconds * 1_000;
 
 interface Facts {
   category?: string | null;
@@ -30,16 +22,7 @@ function tvl(
   seconds: number,
   { category = null, tags = [], chain = 'ethereum' }: Facts = {},
 ) {
-  return {
-    ...nothing,
-    type: 'tvl_change',
-    protocol,
-    chain,
-    current,
-    category,
-    tags,
-    ...times(seconds),
-  } satisfies MarketRow;
+  return aLogEvent({ protocol, chain, current, category, tags }, at(seconds));
 }
 
 const rule = (condition: Condition): RuleDefinition => ({
@@ -117,7 +100,7 @@ describe('a wildcard rule with a filter', () => {
     const rows = [tvl('p', 20, 0, { tags: ['x'] }), tvl('p', 20, 1, { chain: 'bsc', tags: ['y', 'z'] })];
     expect(notified(high({ tags: ['y'] }), ...rows)).toEqual(['first_fire protocol=p']);
     expect(notified({ ...high({ tags: ['x', 'w'] }), chain: 'bsc' }, ...rows)).toEqual([]);
-    const row = { ...nothing, type: 'price_change', token: 't', current: 20, tags: ['y'], ...times(0) } as const;
+    const row = aLogEvent({ type: 'price_change', token: 't', current: 20, tags: ['y'] }, at(0));
     expect(notified(price({ tags: ['y'] }), row)).toEqual(['first_fire token=t']);
     expect(notified(price({ tags: ['x'] }), row)).toEqual([]);
   });
@@ -126,27 +109,31 @@ describe('a wildcard rule with a filter', () => {
     const passes: Condition = { metric: 'price', token: 't', operator: 'eq', threshold: 8 };
     const evaluator = new Evaluator();
     evaluator.addRule({ ...rule(passes), conditions: [passes, { ...price({ tags: ['y'] }), threshold: 0 }] });
-    const row = (current: number, tags: string[], seconds: number): MarketRow => ({
-      ...nothing,
-      type: 'price_change',
-      token: 't',
-      current,
-      tags,
-      ...times(seconds),
-    });
+    const row = (current: number, tags: string[], seconds: number): MarketRow =>
+      aLogEvent(
+        {
+          type: 'price_change',
+          token: 't',
+          current,
+          tags,
+        },
+        at(seconds),
+      );
     expect(evaluator.apply(row(9, ['x'], 0))).toEqual([]);
     expect(evaluator.apply(row(1, ['x', 'y'], 1)).map(named)).toEqual(['first_fire token=t']);
     expect(evaluator.apply(row(2, ['x', 'y'], 2))).toEqual([]);
   });
 
   it('fires and resolves immediately when the category of a protocol changes', () => {
-    const moved = (category: string, seconds: number): MarketRow => ({
-      ...nothing,
-      type: 'protocol_update',
-      protocol: 'p',
-      category,
-      ...times(seconds),
-    });
+    const moved = (category: string, seconds: number): MarketRow =>
+      aLogEvent(
+        {
+          type: 'protocol_update',
+          protocol: 'p',
+          category,
+        },
+        at(seconds),
+      );
     const rows = [tvl('p', 20, 0, { category: 'Dexs' }), moved('Lending', 1), moved('Dexs', 2)];
     expect(notified(high({ categories: ['Lending'] }), ...rows)).toEqual([
       'first_fire protocol=p',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { aLogEvent } from '../../../test/support/data/log-event.js';
 import { Evaluator } from './evaluator.js';
 import type { MarketRow } from './market-row.js';
 import type { Condition, RuleDefinition } from './rule.js';
@@ -8,8 +9,6 @@ const START = 1_760_000_000_000;
 const SECOND = 1_000;
 const MINUTE = 60;
 
-const nothing = { protocol: null, chain: null, token: null, previous: null, volume24h: null, marketCap: null };
-
 function price(
   current: number,
   seconds: number,
@@ -17,7 +16,7 @@ function price(
 ) {
   const loggedAt = START + seconds * SECOND;
   const observedAt = loggedAt - lag * SECOND;
-  return { ...nothing, type: 'price_change', token, current, volume24h, loggedAt, observedAt } satisfies MarketRow;
+  return aLogEvent({ type: 'price_change', token, current, volume24h, observedAt }, loggedAt);
 }
 
 function rule(extra: Partial<RuleDefinition> = {}): RuleDefinition {

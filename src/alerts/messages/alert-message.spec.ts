@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { aLogEvent } from '../../../test/support/data/log-event.js';
 import { EXAMPLE_ALERT } from '../../notifications/index.js';
 import { Evaluator, type MarketRow, type Rule, type Transition } from '../core/index.js';
 import { alertMessage } from './alert-message.js';
@@ -7,9 +8,7 @@ const START = 1_760_000_000_000;
 const SECOND = 1_000;
 
 function price(current: number, seconds: number, token = 'bitcoin'): MarketRow {
-  const at = START + seconds * SECOND;
-  const nothing = { protocol: null, chain: null, previous: null, volume24h: null, marketCap: null };
-  return { ...nothing, type: 'price_change', token, current, loggedAt: at, observedAt: at };
+  return aLogEvent({ type: 'price_change', token, current }, START + seconds * SECOND);
 }
 
 function rule(more: Partial<Rule>): Rule {

@@ -1,34 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { aLogEvent } from '../../../test/support/data/log-event.js';
 import type { LogEvent } from '../core/log-event.js';
 import { decodeBatch, encodeBatch } from './batch-message.js';
 
-const event = (seq: number, type: LogEvent['type'], owner: string | null = null): LogEvent => ({
-  seq,
-  epoch: 'e1',
-  type,
-  protocol: null,
-  chain: null,
-  token: null,
-  previous: null,
-  current: null,
-  moved: null,
-  protocolTvl: null,
-  name: null,
-  category: null,
-  symbol: null,
-  volume24h: null,
-  marketCap: null,
-  data: null,
-  source: 'test',
-  confidence: 1,
-  tags: [],
-  observedAt: 1,
-  capturedAt: 1,
-  loggedAt: 1,
-  owner,
-  correlationId: null,
-  traceParent: null,
-});
+const event = (seq: number, type: LogEvent['type'], owner: string | null = null): LogEvent =>
+  aLogEvent({ seq, type, owner });
 
 describe('a message with a batch', () => {
   it('leaves out rows that other processes must read from the log: of one user, or of an unknown type', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { aLogEvent } from '../../../test/support/data/log-event.js';
 import { channelsOf, isShortChannel, parseChannel } from './channels.js';
 import { parseEventId } from './event-id.js';
 import { EVENT_TYPES, type EventType } from './event-catalogue.js';
@@ -7,35 +8,8 @@ import { eventPayload } from './payload.js';
 
 const at = Date.parse('2026-05-01T12:00:00.000Z');
 
-function event<T extends LogEvent['type']>(fields: Partial<LogEvent> & { type: T }): LogEvent & { type: T } {
-  return {
-    seq: 36,
-    epoch: 'abc',
-    protocol: null,
-    chain: null,
-    token: null,
-    previous: null,
-    current: null,
-    moved: null,
-    protocolTvl: null,
-    name: null,
-    category: null,
-    symbol: null,
-    volume24h: null,
-    marketCap: null,
-    data: null,
-    source: 'test',
-    confidence: 1,
-    tags: [],
-    observedAt: at,
-    capturedAt: at,
-    loggedAt: at,
-    owner: null,
-    correlationId: null,
-    traceParent: null,
-    ...fields,
-  };
-}
+const event = <T extends LogEvent['type']>(fields: Partial<LogEvent> & { type: T }): LogEvent & { type: T } =>
+  aLogEvent({ seq: 36, epoch: 'abc', ...fields }, at);
 
 describe('`eventPayload`', () => {
   it('returns a TVL change in percent, with the common fields and without internal fields', () => {

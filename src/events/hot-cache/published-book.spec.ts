@@ -1,40 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { aLogEvent } from '../../../test/support/data/log-event.js';
 import type { LogEvent } from '../core/log-event.js';
 import { PublishedBook, protocolMeta } from './published-book.js';
-
-const NOW = Date.UTC(2026, 10, 20);
-
-function logEvent(fields: Partial<LogEvent>): LogEvent {
-  return {
-    seq: 1,
-    epoch: 'e1',
-    type: 'tvl_change',
-    protocol: null,
-    chain: null,
-    token: null,
-    previous: null,
-    current: null,
-    moved: null,
-    protocolTvl: null,
-    name: null,
-    category: null,
-    symbol: null,
-    volume24h: null,
-    marketCap: null,
-    data: null,
-    source: 'test',
-    confidence: 1,
-    tags: [],
-    observedAt: NOW,
-    capturedAt: NOW,
-    loggedAt: NOW,
-    owner: null,
-    correlationId: null,
-    traceParent: null,
-    ...fields,
-  };
-}
 
 const value = fc.double({ min: 0, max: 1e12, noNaN: true });
 const change = fc.oneof(
@@ -54,7 +22,7 @@ const change = fc.oneof(
 );
 const log = fc
   .array(change, { maxLength: 60 })
-  .map((changes) => changes.map((fields, index) => logEvent({ ...fields, seq: index + 1 })));
+  .map((changes) => changes.map((fields, index) => aLogEvent({ ...fields, seq: index + 1 })));
 
 /** Computes the expected book naively: the last value of each key in log order. */
 function naive(events: readonly LogEvent[]): Map<string, number> {
@@ -113,7 +81,7 @@ describe('the in-memory table of published values', () => {
 
   test('attaches the newest protocol description to each value', () => {
     const book = new PublishedBook();
-    book.apply(logEvent({ seq: 1, protocol: 'aave', chain: 'ethereum', current: 5, name: 'Old' }));
+    book.apply(aLogEvent({ seq: 1, protocol: 'aave', chain: 'ethereum', current: 5, name: 'Old' }));
     book.putMeta(protocolMeta({ slug: 'aave', name: 'Aave', category: 'Lending', chains: ['ethereum'] }));
     expect(book.tvl('aave', 'ethereum')).toMatchObject({ value: 5, name: 'Aave', category: 'Lending' });
     const changes = [
@@ -122,7 +90,7 @@ describe('the in-memory table of published values', () => {
       { field: 'chains', previousValue: [], currentValue: ['ethereum', 'base'] },
       { field: 'metadata', previousValue: {}, currentValue: { status: 'live' } },
     ];
-    book.apply(logEvent({ seq: 2, type: 'protocol_update', protocol: 'aave', data: { changes } }));
+    book.apply(aLogEvent({ seq: 2, type: 'protocol_update', protocol: 'aave', data: { changes } }));
     expect(book.tvl('aave', 'ethereum')).toMatchObject({ name: 'Aave V3', symbol: 'AAVE', category: 'Lending' });
     expect(book.protocol('aave')).toEqual({
       slug: 'aave',
@@ -133,7 +101,7 @@ describe('the in-memory table of published values', () => {
       url: null,
       metadata: { status: 'live' },
     });
-    book.apply(logEvent({ seq: 3, protocol: 'aave', chain: 'base', current: 1, name: 'Older' }));
+    book.apply(aLogEvent({ seq: 3, protocol: 'aave', chain: 'base', current: 1, name: 'Older' }));
     expect(book.tvl('aave', 'base')).toMatchObject({ name: 'Aave V3' });
   });
 
@@ -141,7 +109,7 @@ describe('the in-memory table of published values', () => {
     const book = new PublishedBook();
     book.putMeta(protocolMeta({ slug: 'aave', name: 'Aave', category: 'Lending', symbol: 'AAVE' }));
     const changes = [{ field: 'category', previousValue: 'Lending', currentValue: null }];
-    book.apply(logEvent({ type: 'protocol_update', protocol: 'aave', symbol: 'AAVE', data: { changes } }));
+    book.apply(aLogEvent({ type: 'protocol_update', protocol: 'aave', symbol: 'AAVE', data: { changes } }));
     expect(book.protocol('aave')).toMatchObject({ category: null, symbol: 'AAVE' });
   });
 
@@ -149,7 +117,7 @@ describe('the in-memory table of published values', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (changes) => {
         const book = new PublishedBook();
-        book.apply(logEvent({ type: 'protocol_update', protocol: 'p', data: { changes } }));
+        book.apply(aLogEvent({ type: 'protocol_update', protocol: 'p', data: { changes } }));
         expect(book.protocol('p')).toMatchObject({ slug: expect.any(String), chains: expect.any(Array) });
       }),
     );

@@ -9,6 +9,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { LogEvent } from '../../../src/events/index.js';
 import type { RealtimeHub } from '../../../src/realtime/core/hub.js';
+import { aLogEvent } from '../../support/data/log-event.js';
 
 const BEAT_INTERVAL_MS = 100;
 const RING_SIZE = 50_000;
@@ -71,7 +72,12 @@ export async function startHubServer(env: Readonly<Record<string, string>> = {})
     port,
     hub,
     publish(events) {
-      const batch = events.map((fields) => logEvent(++log.position, fields));
+      const batch = events.map((fields) =>
+        aLogEvent(
+          { seq: ++log.position, epoch: EPOCH, type: 'governance', protocol: 'aave-v3', source: 'bench', ...fields },
+          Date.now(),
+        ),
+      );
       for (const event of batch) ring.push(event);
       hub.deliver(batch);
     },
@@ -180,36 +186,4 @@ async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<stri
 /** Imports a module of the build, as it runs in production; Node cannot strip the types of a file with decorators. */
 function built<T>(path: string): Promise<T> {
   return import(join(import.meta.dirname, '../../../dist/src', path)) as Promise<T>;
-}
-
-function logEvent(seq: number, fields: Partial<LogEvent>): LogEvent {
-  const now = Date.now();
-  return {
-    seq,
-    epoch: EPOCH,
-    type: 'governance',
-    protocol: 'aave-v3',
-    chain: null,
-    token: null,
-    previous: null,
-    current: null,
-    moved: null,
-    protocolTvl: null,
-    name: null,
-    category: null,
-    symbol: null,
-    volume24h: null,
-    marketCap: null,
-    data: null,
-    source: 'bench',
-    confidence: 1,
-    tags: [],
-    observedAt: now,
-    capturedAt: now,
-    loggedAt: now,
-    owner: null,
-    correlationId: null,
-    traceParent: null,
-    ...fields,
-  };
 }

@@ -4,7 +4,7 @@ import type * as FilterModule from '../../../src/realtime/core/filter/filter.js'
 import type * as IndexModule from '../../../src/realtime/core/filter/filter-index.js';
 import type { Session } from '../../../src/realtime/core/session/session.js';
 import type * as SubscriptionModule from '../../../src/realtime/core/session/subscription.js';
-import { logEvent } from '../../support/servers/realtime-parts.js';
+import { aTvlChange } from '../../support/data/log-event.js';
 import type { DistinctFilter } from './distinct-filters.js';
 import type { Key } from './latency-load.js';
 import { median } from './percentiles.js';
@@ -36,7 +36,7 @@ export async function timeMatching(
   }
   const moves = [0.01, 0.02, 0.05, 0.1];
   const events = Array.from({ length: EVENTS }, (_, n) =>
-    logEvent(n + 1, {
+    aTvlChange(n + 1, {
       ...keys[(n * 7) % keys.length],
       previous: 1_000_000,
       current: 1_030_000,

@@ -7,6 +7,7 @@ import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
 import { EventLog } from '../../../src/events/log/event-log.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { EventFeed } from '../../../src/events/feed/event-feed.js';
+import { aLogEvent } from '../../support/data/log-event.js';
 import { testLoops } from '../../support/servers/background-loops.js';
 import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 
@@ -73,32 +74,5 @@ let seq = 0;
 
 export function tvlEvent(fields: Partial<LogEvent>): LogEvent {
   const at = fields.observedAt ?? Date.now();
-  return {
-    seq: ++seq,
-    epoch: 'e1',
-    type: 'tvl_change',
-    protocol: 'aave',
-    chain: 'ethereum',
-    token: null,
-    previous: null,
-    current: 1,
-    moved: null,
-    protocolTvl: null,
-    name: null,
-    category: null,
-    symbol: null,
-    volume24h: null,
-    marketCap: null,
-    data: null,
-    source: 'test',
-    confidence: 1,
-    tags: [],
-    observedAt: at,
-    capturedAt: at,
-    loggedAt: at,
-    owner: null,
-    correlationId: null,
-    traceParent: null,
-    ...fields,
-  };
+  return aLogEvent({ seq: ++seq, protocol: 'aave', chain: 'ethereum', current: 1, ...fields }, at);
 }

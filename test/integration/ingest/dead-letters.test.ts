@@ -2,35 +2,19 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { DeadLetters } from '../../../src/events/dead-letters/dead-letters.js';
 import { Database } from '../../../src/platform/database/database.js';
+import { aLogEvent } from '../../support/data/log-event.js';
 import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 
-const event = (seq: number): LogEvent => ({
-  seq,
-  epoch: 'e1',
-  type: 'governance',
-  protocol: 'uniswap-v3',
-  chain: null,
-  token: null,
-  previous: null,
-  current: null,
-  moved: null,
-  protocolTvl: null,
-  name: null,
-  category: null,
-  symbol: null,
-  volume24h: null,
-  marketCap: null,
-  data: { proposal: 7 },
-  source: 'test',
-  confidence: 1,
-  tags: [],
-  observedAt: 1,
-  capturedAt: 2,
-  loggedAt: 3,
-  owner: null,
-  correlationId: null,
-  traceParent: null,
-});
+const event = (seq: number): LogEvent =>
+  aLogEvent({
+    seq,
+    type: 'governance',
+    protocol: 'uniswap-v3',
+    data: { proposal: 7 },
+    observedAt: 1,
+    capturedAt: 2,
+    loggedAt: 3,
+  });
 
 describe('dead letters', () => {
   let db: TestDatabase;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { EncodedEvent, EventEncoder, type DeliveredEvent } from '../../../src/realtime/core/wire/encoded-event.js';
-import { logEvent } from '../../support/servers/realtime-parts.js';
+import { aTvlChange } from '../../support/data/log-event.js';
 
-const delivered = (seq: number) => logEvent(seq) as DeliveredEvent;
+const delivered = (seq: number) => aTvlChange(seq) as DeliveredEvent;
 const format = () => ({ build: (event: EncodedEvent) => Buffer.from(event.text) });
 
 describe('an encoded event', () => {

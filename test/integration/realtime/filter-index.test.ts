@@ -10,7 +10,7 @@ import {
   type SubscriptionRequest,
 } from '../../../src/realtime/core/filter/subscription-request.js';
 import { Subscription } from '../../../src/realtime/core/session/subscription.js';
-import { logEvent } from '../../support/servers/realtime-parts.js';
+import { aTvlChange } from '../../support/data/log-event.js';
 
 const some = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 const protocols = ['aave-v3', 'lido', 'uniswap-v3'];
@@ -49,7 +49,7 @@ const event: fc.Arbitrary<LogEvent> = fc
     current: value,
     moved: fc.option(step, { nil: null }),
   })
-  .map((fields) => logEvent(1, fields));
+  .map((fields) => aTvlChange(1, fields));
 
 /** Routing uses no member of a session. */
 const nobody = {} as Session;
@@ -141,7 +141,7 @@ describe('the filter index', () => {
     }
     const before = index.size;
     expect(before).toBe(10_000);
-    expect(index.match(logEvent(1, { protocol: 'p77', moved: 0.5 }))).toHaveLength(1);
-    expect(index.match(logEvent(1, { protocol: 'p77', moved: 0.001 }))).toHaveLength(0);
+    expect(index.match(aTvlChange(1, { protocol: 'p77', moved: 0.5 }))).toHaveLength(1);
+    expect(index.match(aTvlChange(1, { protocol: 'p77', moved: 0.001 }))).toHaveLength(0);
   });
 });

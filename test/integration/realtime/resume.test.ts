@@ -7,14 +7,8 @@ import { RealtimeHub } from '../../../src/realtime/core/hub.js';
 import type { Session } from '../../../src/realtime/core/session/session.js';
 import type { SubscriptionRequest } from '../../../src/realtime/core/filter/subscription-request.js';
 import { waitFor } from '../../support/wait-for.js';
-import {
-  caller,
-  EPOCH,
-  logEvent,
-  MemoryLog,
-  NOTHING_PUBLISHED,
-  RecordingLink,
-} from '../../support/servers/realtime-parts.js';
+import { aTvlChange, EPOCH } from '../../support/data/log-event.js';
+import { caller, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/servers/realtime-parts.js';
 
 const protocols = ['aave-v3', 'lido', 'uniswap-v3'];
 const FILTERS: SubscriptionRequest[] = [
@@ -354,7 +348,7 @@ describe('resuming a subscription', () => {
     await session.subscribe([{ type: 'tvl_changes', filter: {} }]);
     log.append({});
     hub.startEpoch('e2', 0);
-    hub.deliver([logEvent(1, { epoch: 'e2' })]);
+    hub.deliver([aTvlChange(1, { epoch: 'e2' })]);
     expect(link.events.map(({ cursor }) => cursor)).toEqual([formatCursor('e1', 1), formatCursor('e2', 1)]);
   });
 });

@@ -3,7 +3,8 @@ import { formatCursor, type PublishedValue } from '../../../src/events/index.js'
 import { RealtimeHub, type HubParts } from '../../../src/realtime/core/hub.js';
 import { parseSelector, parseSubscribe, parseUpdate } from '../../../src/realtime/core/request/parse-socketio.js';
 import type { PublishedValues } from '../../../src/realtime/core/session/snapshot.js';
-import { caller, EPOCH, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/servers/realtime-parts.js';
+import { EPOCH } from '../../support/data/log-event.js';
+import { caller, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/servers/realtime-parts.js';
 
 const PRICE = { type: 'price_change', protocol: null, chain: null, token: 'bitcoin' } as const;
 

@@ -13,7 +13,7 @@ import { PlainOutlet } from '../../../src/realtime/transports/socket-internals.j
 import { SseLink } from '../../../src/realtime/transports/sse/sse-link.js';
 import { WebSocketLink } from '../../../src/realtime/transports/websocket/websocket-link.js';
 import { WriteBatches } from '../../../src/realtime/transports/write-batches.js';
-import { logEvent } from '../../support/servers/realtime-parts.js';
+import { aTvlChange } from '../../support/data/log-event.js';
 import { KEY, startSocketIoServer, type SocketIoServer } from '../../support/servers/socketio-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -71,7 +71,7 @@ describe.each([
         for (let n = 0; n < 5; n++) all.push(await connect(batches));
         const expected: string[][] = all.map(() => []);
         for (const [seq, { kind, to, names }] of steps.entries()) {
-          const event = new EncodedEvent(logEvent(seq + 1) as DeliveredEvent);
+          const event = new EncodedEvent(aTvlChange(seq + 1) as DeliveredEvent);
           for (const n of to) {
             const { link, socket } = all[n] ?? {};
             if (kind === 'event') link?.sendEvent(event, names);
@@ -119,7 +119,7 @@ describe.each(['0', '5'])('event stream writes with FLUSH_MS %s', (flushMs) => {
           }
           const expected: string[][] = links.map(() => []);
           for (const [seq, { kind, to }] of steps.entries()) {
-            const event = new EncodedEvent(logEvent(seq + 1) as DeliveredEvent);
+            const event = new EncodedEvent(aTvlChange(seq + 1) as DeliveredEvent);
             for (const n of to) {
               if (kind === 'event') links[n]?.sendEvent(event, []);
               if (kind === 'message') links[n]?.sendMessage('snapshot', { part: seq });

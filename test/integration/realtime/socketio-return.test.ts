@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { DomainError } from '../../../src/platform/errors/domain-error.js';
 import { formatCursor } from '../../../src/events/index.js';
 import { FAREWELLS } from '../../../src/realtime/hub-driver.js';
-import { EPOCH } from '../../support/servers/realtime-parts.js';
+import { EPOCH } from '../../support/data/log-event.js';
 import { seeded } from '../../support/data/recorded-writer.js';
 import { next, startSocketIoServer, type SocketIoServer } from '../../support/servers/socketio-server.js';
 import { waitFor } from '../../support/wait-for.js';

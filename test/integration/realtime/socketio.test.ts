@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, assert, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { formatCursor } from '../../../src/events/index.js';
-import { EPOCH } from '../../support/servers/realtime-parts.js';
+import { EPOCH } from '../../support/data/log-event.js';
 import { KEY, next, startSocketIoServer, type SocketIoServer } from '../../support/servers/socketio-server.js';
 import { waitFor } from '../../support/wait-for.js';
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { logEvent } from '../../support/servers/realtime-parts.js';
+import { aTvlChange } from '../../support/data/log-event.js';
 import { EncodedEvent, type DeliveredEvent } from '../../../src/realtime/core/wire/encoded-event.js';
 import { websocketMessage, websocketText } from '../../../src/realtime/core/wire/websocket.js';
 
 const references = { changes: () => ({ change1h: 1, change24h: -2.5, change7d: null }) };
-const encoded = (fields: object) => new EncodedEvent(logEvent(7, fields) as DeliveredEvent, references);
+const encoded = (fields: object) => new EncodedEvent(aTvlChange(7, fields) as DeliveredEvent, references);
 const update = (event: EncodedEvent, channels: string[], merged?: number) =>
   JSON.parse(websocketText(event, channels, merged)) as Record<string, unknown>;
 

@@ -1,5 +1,5 @@
 import type { LogEvent } from '../../../src/events/index.js';
-import { logEvent } from '../servers/realtime-parts.js';
+import { aLogEvent } from './log-event.js';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -62,20 +62,18 @@ interface Reading {
 function row(index: number, time: number, reading: Reading): LogEvent {
   const { token = null, protocol = null, chain = null, value = null, previous = null, observedAt = time } = reading;
   const metric = token === null ? 'tvl' : 'price';
-  return logEvent(index + 1, {
-    epoch: 'past',
-    type: value === null ? 'tick' : previous === null ? `${metric}_baseline` : `${metric}_change`,
-    protocol,
-    chain,
-    token,
-    previous,
-    current: value,
-    moved: null,
-    protocolTvl: null,
-    name: null,
-    category: null,
-    observedAt,
-    capturedAt: time,
-    loggedAt: time,
-  });
+  return aLogEvent(
+    {
+      seq: index + 1,
+      epoch: 'past',
+      type: value === null ? 'tick' : previous === null ? `${metric}_baseline` : `${metric}_change`,
+      protocol,
+      chain,
+      token,
+      previous,
+      current: value,
+      observedAt,
+    },
+    time,
+  );
 }

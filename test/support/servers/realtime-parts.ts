@@ -4,40 +4,7 @@ import type { EncodedEvent } from '../../../src/realtime/core/wire/encoded-event
 import type { ClientLink, CloseReason } from '../../../src/realtime/core/wire/link.js';
 import type { SharedMessage } from '../../../src/realtime/core/wire/shared-message.js';
 import type { RecentEvents, StoredEvents } from '../../../src/realtime/core/session/log-ports.js';
-
-export const EPOCH = 'e1';
-
-/** Returns a TVL change; `fields` may change any member. */
-export function logEvent(seq: number, fields: Partial<LogEvent> = {}): LogEvent {
-  return {
-    seq,
-    epoch: EPOCH,
-    type: 'tvl_change',
-    protocol: 'aave-v3',
-    chain: 'ethereum',
-    token: null,
-    previous: 100,
-    current: 110,
-    moved: 0.1,
-    protocolTvl: 110,
-    name: 'Aave V3',
-    category: 'Lending',
-    symbol: null,
-    volume24h: null,
-    marketCap: null,
-    data: null,
-    source: 'test',
-    confidence: 1,
-    tags: [],
-    observedAt: 1_700_000_000_000,
-    capturedAt: 1_700_000_000_001,
-    loggedAt: 1_700_000_000_002,
-    owner: null,
-    correlationId: null,
-    traceParent: null,
-    ...fields,
-  };
-}
+import { aTvlChange, EPOCH } from '../data/log-event.js';
 
 export function caller(fields: Partial<Caller> = {}): Caller {
   const limits = {
@@ -73,7 +40,7 @@ export class MemoryLog implements RecentEvents, StoredEvents {
   }
 
   append(...fields: Partial<LogEvent>[]): LogEvent[] {
-    const batch = fields.map((one, index) => logEvent(this.position + 1 + index, { epoch: this.epoch, ...one }));
+    const batch = fields.map((one, index) => aTvlChange(this.position + 1 + index, { epoch: this.epoch, ...one }));
     this.events.push(...batch);
     this.position += batch.length;
     for (const listener of this.listeners) listener(batch);
