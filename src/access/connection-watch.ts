@@ -21,7 +21,7 @@ export class ConnectionWatch implements OnApplicationBootstrap, OnApplicationShu
     private readonly slots: ConnectionSlots,
     private readonly events: AccessEvents,
   ) {
-    const poll = { intervalMs: POLL_INTERVAL_MS, firstAfterMs: POLL_INTERVAL_MS };
+    const poll = { intervalMs: POLL_INTERVAL_MS, isDelayed: true };
     this.loops = [
       loops.loop({ ...poll, name: 'keys_in_use', run: () => keys.checkAll() }),
       loops.loop({ ...poll, name: 'overstayed_connections', run: () => this.reportOverstayed() }),

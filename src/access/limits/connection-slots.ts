@@ -42,7 +42,7 @@ export class ConnectionSlots<T extends SlotHolder = Caller>
     this.repeating = loops.loop({
       name: 'connection_counts',
       intervalMs: REPEAT_INTERVAL_MS,
-      firstAfterMs: REPEAT_INTERVAL_MS,
+      isDelayed: true,
       run: () => this.writeAll(),
     });
   }

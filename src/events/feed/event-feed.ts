@@ -64,7 +64,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     this.polls = loops.loop({
       name: 'event_feed_poll',
       intervalMs: POLL_INTERVAL_MS,
-      firstAfterMs: POLL_INTERVAL_MS,
+      isDelayed: true,
       run: () => this.poll(),
     });
     const value: Record<FeedState, number> = { broker: 1, log: 0.5, unavailable: 0 };

@@ -1,9 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Clock } from '../../platform/clock/clock.js';
 import type { Database } from '../../platform/database/database.js';
-import { Metrics } from '../../platform/metrics/metrics.js';
-import { BackgroundLoops } from '../../platform/process/background-loops.js';
-import type { Settings } from '../../platform/settings/settings.js';
+import { testLoops } from '../../../test/support/servers/background-loops.js';
 import { ChangeReferences } from './change-references.js';
 
 it('loading the reference values of many tokens yields to the event loop', async () => {
@@ -24,8 +22,7 @@ it('loading the reference values of many tokens yields to the event loop', async
       yield await Promise.resolve(rows);
     },
   } as unknown as Database;
-  const loops = new BackgroundLoops(new Metrics(), {} as Settings);
-  const references = new ChangeReferences(database, { now: () => 0 } as Clock, loops);
+  const references = new ChangeReferences(database, { now: () => 0 } as Clock, testLoops());
   let turns = 0;
   const turn = () => {
     turns++;

@@ -50,7 +50,7 @@ export class ChangeReferences implements OnApplicationBootstrap, OnApplicationSh
     this.loop = loops.loop({
       name: 'change_references',
       intervalMs: REFRESH_INTERVAL_MS,
-      firstAfterMs: REFRESH_INTERVAL_MS,
+      isDelayed: true,
       run: () => this.refresh(),
     });
   }

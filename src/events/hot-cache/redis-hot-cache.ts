@@ -70,7 +70,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
     this.loop = parts.loops.loop({
       name: 'hot_cache_comparison',
       intervalMs: COMPARE_INTERVAL_MS,
-      firstAfterMs: COMPARE_INTERVAL_MS,
+      isDelayed: true,
       logLevel: 'debug',
       run: () => this.compareInTurn(),
     });

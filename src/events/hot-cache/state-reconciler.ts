@@ -40,7 +40,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
     this.loop = loops.loop({
       name: 'published_state_comparison',
       intervalMs: COMPARE_INTERVAL_MS,
-      firstAfterMs: COMPARE_INTERVAL_MS,
+      isDelayed: true,
       run: async (stop) => void (await this.compare(stop)),
     });
   }

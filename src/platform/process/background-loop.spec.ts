@@ -45,13 +45,17 @@ describe('a background loop', () => {
 
   it('runs later for the first time if so configured, and earlier if rung', async () => {
     const begun = performance.now();
-    start({ intervalMs: 100, firstAfterMs: 1_000, run: note });
+    start({ intervalMs: 100, isDelayed: true, run: note });
     await after(50);
     loop.ring();
     await after(99);
     expect(since(begun)).toEqual([50]);
     await after(1);
     expect(since(begun)).toEqual([50, 150]);
+    await loop.stop();
+    start({ intervalMs: 100, isDelayed: true, run: note });
+    await after(100);
+    expect(since(begun)).toEqual([50, 150, 250]);
   });
 
   it('runs once more after the run in progress if rung during it, and never twice at a time', async () => {

@@ -6,8 +6,8 @@ import { LoopPace, type LoopPauses, type Pace } from './loop-pace.js';
 export interface LoopTask extends LoopPauses {
   /** Name in logs and metrics: lower case with underscores. */
   readonly name: string;
-  /** Pause before the first run, ms; default 0: it begins within `start`. */
-  readonly firstAfterMs?: number;
+  /** Whether the first run waits for an interval or a ring, too; default: it begins within `start`. */
+  readonly isDelayed?: boolean;
   /** Shortest time between the starts of two runs, ms; a ring does not shorten it. Default 0. */
   readonly minIntervalMs?: number | undefined;
   /** Level of the log lines; `debug` for work whose dependency logs its own failures. Default `warn`. */
@@ -66,8 +66,8 @@ export class BackgroundLoop {
 
   private async repeat(stop: AbortSignal): Promise<void> {
     const stopped = (): boolean => stop.aborted;
-    const { firstAfterMs = 0, minIntervalMs = 0 } = this.task;
-    if (firstAfterMs > 0) await this.bell.wait(firstAfterMs, stopped);
+    const { intervalMs, isDelayed = false, minIntervalMs = 0 } = this.task;
+    if (isDelayed) await this.bell.wait(intervalMs, stopped);
     while (!stop.aborted) {
       const begun = performance.now();
       const { pauseMs, ringable } = await this.runOnce(stop);

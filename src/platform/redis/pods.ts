@@ -60,7 +60,7 @@ export class Pods implements OnModuleInit, BeforeApplicationShutdown, OnApplicat
     this.loop = loops.loop({
       name: 'pod_heartbeat',
       intervalMs: HEARTBEAT_INTERVAL_MS,
-      firstAfterMs: HEARTBEAT_INTERVAL_MS,
+      isDelayed: true,
       logLevel: 'debug',
       run: () => this.sendHeartbeat(),
     });

@@ -24,11 +24,6 @@ import { RowWatch } from './row-watch.js';
 const DEFAULT_INTERVAL_MS = 250;
 /** Interval at which due queries are started and results are sent, ms. The timer runs only while there is such work. */
 const WORK_INTERVAL_MS = 20;
-/**
- * Interval of checks for changes that are too small to be events, ms; they must be visible within 5 s, including the time of
- * a run.
- */
-const ROWS_INTERVAL_MS = 2_000;
 /** Interval of runs for answers that change with time alone, ms. */
 const TIME_REFRESH_INTERVAL_MS = 60_000;
 
@@ -49,7 +44,6 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
   private readonly budget = new LiveBudget();
   /** Queries of current rows, by dataset; they also show changes that are too small to be events. */
   private readonly ofRows = new Map<LiveQuery, DatasetName>();
-  private rowTimer: NodeJS.Timeout | undefined;
   private refreshedAt = 0;
 
   constructor(
@@ -63,19 +57,25 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
 
   onApplicationBootstrap(): void {
     this.hub.queries.serve(this);
+    this.rows.start({
+      isInterested: () => this.ofRows.size > 0,
+      rowsChanged: (datasets: readonly DatasetName[]) => {
+        for (const [live, dataset] of this.ofRows) if (datasets.includes(dataset)) this.touch(live, this.clock.now());
+      },
+    });
     this.ends.push(
       this.feed.subscribe((batch) => this.receive(batch)),
       this.feed.onEpochChange(() => this.touchAll()),
     );
   }
 
-  beforeApplicationShutdown(): void {
+  async beforeApplicationShutdown(): Promise<void> {
     for (const end of this.ends) end();
     clearInterval(this.workTimer);
-    clearInterval(this.rowTimer);
     this.executor.stop();
     this.pending.clear();
     this.queries.clear();
+    await this.rows.stop();
   }
 
   open(body: unknown, caller: Caller, { intervalMs = DEFAULT_INTERVAL_MS }: LiveQueryOptions): LiveQueryHandle {
@@ -130,19 +130,7 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
 
   private watchRows(live: LiveQuery, dataset: DatasetName): void {
     this.ofRows.set(live, dataset);
-    this.rowTimer ??= setInterval(() => void this.lookAtRows(), ROWS_INTERVAL_MS).unref();
-  }
-
-  private async lookAtRows(): Promise<void> {
-    if (this.ofRows.size === 0) {
-      clearInterval(this.rowTimer);
-      this.rowTimer = undefined;
-      return;
-    }
-    // While the database is unavailable no change is assumed; a later check finds it.
-    const changed: readonly DatasetName[] = await this.rows.changed().catch(() => []);
-    const now = this.clock.now();
-    for (const [live, dataset] of this.ofRows) if (changed.includes(dataset)) this.touch(live, now);
+    this.rows.wake();
   }
 
   private receive(batch: readonly LogEvent[]): void {

@@ -5,6 +5,8 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { Pods } from '../../platform/redis/pods.js';
 import { RealtimeHub } from '../core/hub.js';
 import { roomsOf } from '../core/rooms.js';
@@ -32,51 +34,49 @@ interface Written extends Entry {
 export class ConnectionRegistry implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
   private readonly logger = new Logger(ConnectionRegistry.name);
   private readonly written = new Map<string, Written>();
-  private timer: NodeJS.Timeout | undefined;
+  private readonly loop: BackgroundLoop;
   private unwatch: (() => void) | undefined;
-  private working: Promise<void> | undefined;
 
   constructor(
     private readonly hub: RealtimeHub,
     private readonly store: RegistryStore,
     private readonly pods: Pods,
-  ) {}
+    loops: BackgroundLoops,
+  ) {
+    this.loop = loops.loop({
+      name: 'connection_registry',
+      intervalMs: TICK_INTERVAL_MS,
+      isDelayed: true,
+      logLevel: 'debug',
+      run: () => this.tick(),
+    });
+  }
 
   onApplicationBootstrap(): void {
     this.unwatch = this.pods.onLapse(() => {
       for (const one of this.written.values()) one.at = -Infinity;
     });
-    this.timer = setInterval(() => {
-      this.working ??= this.tick().finally(() => (this.working = undefined));
-    }, TICK_INTERVAL_MS);
+    this.loop.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     this.unwatch?.();
-    clearInterval(this.timer);
-    await this.working;
-    if (this.store.isUp) await this.tryWrite(() => this.remove([...this.written.values()]));
+    await this.loop.stop();
+    if (!this.store.isUp) return;
+    await this.remove([...this.written.values()]).catch((error: unknown) => {
+      this.logger.debug({ err: error }, 'connections could not be removed from Redis; their entries will expire');
+    });
   }
 
   onApplicationShutdown(): void {
-    clearInterval(this.timer);
+    void this.loop.stop();
   }
 
   private async tick(): Promise<void> {
     if (!this.store.isUp) return;
-    await this.tryWrite(async () => {
-      await this.remove([...this.written.values()].filter(({ id }) => !this.hub.sessions.get(id)));
-      const now = performance.now();
-      await this.write(this.hub.sessions.all().filter((session) => this.isDue(session, now)));
-    });
-  }
-
-  private async tryWrite(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.logger.debug({ err: error }, 'open connections could not be written to Redis');
-    }
+    await this.remove([...this.written.values()].filter(({ id }) => !this.hub.sessions.get(id)));
+    const now = performance.now();
+    await this.write(this.hub.sessions.all().filter((session) => this.isDue(session, now)));
   }
 
   private isDue(session: Session, now: number): boolean {

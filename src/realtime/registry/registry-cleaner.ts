@@ -1,4 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { Pods } from '../../platform/redis/pods.js';
 import { RegistryStore } from './registry-store.js';
 
@@ -16,37 +18,38 @@ const SILENCE_TIMEOUT_MS = 15_000;
 @Injectable()
 export class RegistryCleaner implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(RegistryCleaner.name);
-  private timer: NodeJS.Timeout | undefined;
-  private working: Promise<void> | undefined;
+  private readonly loop: BackgroundLoop;
 
   constructor(
     private readonly store: RegistryStore,
     private readonly pods: Pods,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.working ??= this.clean(SILENCE_TIMEOUT_MS).finally(() => (this.working = undefined));
-    }, CHECK_INTERVAL_MS);
+    loops: BackgroundLoops,
+  ) {
+    this.loop = loops.loop({
+      name: 'registry_cleaning',
+      intervalMs: CHECK_INTERVAL_MS,
+      isDelayed: true,
+      logLevel: 'debug',
+      run: () => this.clean(SILENCE_TIMEOUT_MS),
+    });
   }
 
-  async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await this.working;
+  onApplicationBootstrap(): void {
+    this.loop.start();
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.loop.stop();
   }
 
   /** Removes the entries of processes that have been silent for `silentMs`. */
   async clean(silentMs: number): Promise<void> {
     if (!this.store.isUp) return;
-    try {
-      for (const pod of await this.pods.silentFor(silentMs)) {
-        const entries = await this.store.writtenBy(pod);
-        await this.store.remove(entries, pod);
-        await this.pods.forget(pod);
-        this.logger.log({ pod, connections: entries.length }, 'entries of a dead process removed from Redis');
-      }
-    } catch (error) {
-      this.logger.debug({ err: error }, 'cleanup after dead processes failed');
+    for (const pod of await this.pods.silentFor(silentMs)) {
+      const entries = await this.store.writtenBy(pod);
+      await this.store.remove(entries, pod);
+      await this.pods.forget(pod);
+      this.logger.log({ pod, connections: entries.length }, 'entries of a dead process removed from Redis');
     }
   }
 }

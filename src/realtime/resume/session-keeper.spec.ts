@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { testLoops } from '../../../test/support/servers/background-loops.js';
 import type { Pods } from '../../platform/redis/pods.js';
 import type { RealtimeHub } from '../core/hub.js';
 import { SessionKeeper } from './session-keeper.js';
@@ -22,7 +23,7 @@ function storeThatFails(failures: number): { store: SessionStore; done: string[]
 describe('the released connections of a stopping process', () => {
   it.each([0, 1])('are stored after its registration, even if registration failed %i times at start', async (times) => {
     const { store, done } = storeThatFails(times);
-    const keeper = new SessionKeeper({} as RealtimeHub, store, { id: 'pod-1' } as Pods);
+    const keeper = new SessionKeeper({} as RealtimeHub, store, { id: 'pod-1' } as Pods, testLoops());
     keeper.onApplicationBootstrap();
     await Promise.resolve();
     keeper.release('first', 'user', 'connection');

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import type { BackgroundLoop } from '../../platform/process/background-loop.js';
+import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { Pods } from '../../platform/redis/pods.js';
 import { RealtimeHub } from '../core/hub.js';
 import { keptText, type KeptSession } from '../core/session/kept-session.js';
@@ -43,7 +45,7 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
   /** Tokens of the sessions that are in the database. */
   private readonly known = new Set<string>();
   private readonly dirty = new Map<string, SessionRow>();
-  private readonly timers: NodeJS.Timeout[] = [];
+  private readonly loops: readonly BackgroundLoop[];
   private writing: Promise<void> | undefined;
   private queued: Promise<void> | undefined;
   private isFailing = false;
@@ -54,24 +56,35 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     private readonly hub: RealtimeHub,
     private readonly store: SessionStore,
     private readonly pods: Pods,
+    loops: BackgroundLoops,
   ) {
     hub.keeper = this;
+    this.loops = [
+      loops.loop({ name: 'session_owner', intervalMs: STORE_INTERVAL_MS, run: () => this.recordAlive() }),
+      loops.loop({
+        name: 'session_sweep',
+        intervalMs: SWEEP_INTERVAL_MS,
+        isDelayed: true,
+        run: () => this.store.sweep(),
+      }),
+      loops.loop({
+        name: 'session_retry',
+        intervalMs: RETRY_INTERVAL_MS,
+        isDelayed: true,
+        run: () => this.writeIfFailing(),
+      }),
+    ];
   }
 
   onApplicationBootstrap(): void {
-    void this.tryRecordAlive();
-    this.timers.push(
-      setInterval(() => void this.tryRecordAlive(), STORE_INTERVAL_MS).unref(),
-      setInterval(() => void this.store.sweep().catch(() => undefined), SWEEP_INTERVAL_MS).unref(),
-      setInterval(() => this.isFailing && void this.write(), RETRY_INTERVAL_MS).unref(),
-    );
+    for (const loop of this.loops) loop.start();
   }
 
   /**
    * Writes the final state of all sessions. It waits one turn of the event loop, after which every connection has ended.
    */
   async beforeApplicationShutdown(): Promise<void> {
-    for (const timer of this.timers) clearInterval(timer);
+    await Promise.all(this.loops.map((loop) => loop.stop()));
     await nextTurn();
     await this.write();
   }
@@ -193,8 +206,8 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
     return rows;
   }
 
-  private async tryRecordAlive(): Promise<void> {
-    await this.recordAlive().catch(() => undefined);
+  private async writeIfFailing(): Promise<void> {
+    if (this.isFailing) await this.write();
   }
 
   private async recordAlive(): Promise<void> {

@@ -119,6 +119,9 @@ async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<stri
     await built<typeof import('../../../src/platform/loop/loop-guard.js')>('platform/loop/loop-guard.js');
   const { Metrics } =
     await built<typeof import('../../../src/platform/metrics/metrics.js')>('platform/metrics/metrics.js');
+  const { BackgroundLoops } = await built<typeof import('../../../src/platform/process/background-loops.js')>(
+    'platform/process/background-loops.js',
+  );
   const { WriteBatches } = await built<typeof import('../../../src/realtime/transports/write-batches.js')>(
     'realtime/transports/write-batches.js',
   );
@@ -169,6 +172,7 @@ async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<stri
       { provide: PodChannel, useValue: { on: () => () => {}, publish: async () => true } },
       { provide: StrangerLimits, useValue: STRANGERS },
       Metrics,
+      BackgroundLoops,
       BodyReader,
       { provide: LoopGuard, useValue: { run: (_: string, work: () => unknown) => work() } },
       ...DOOR_PROVIDERS,

@@ -21,6 +21,7 @@ import { WriteBatches } from '../../../src/realtime/transports/write-batches.js'
 import { AccessService, StrangerLimits, UsageLimits } from '../../../src/access/index.js';
 import { faultsOf } from '../oracles/asyncapi-validator.js';
 import { caller, MemoryLog, NOTHING_PUBLISHED } from './realtime-parts.js';
+import { testLoops } from './background-loops.js';
 
 export const KEY = 'rta_test_key';
 
@@ -111,7 +112,7 @@ export async function startSocketIoServer(
       WriteBatches,
       {
         provide: SessionKeeper,
-        useValue: new SessionKeeper(hub, store as unknown as SessionStore, { id: 'pod' } as Pods),
+        useValue: new SessionKeeper(hub, store as unknown as SessionStore, { id: 'pod' } as Pods, testLoops()),
       },
       { provide: Database, useValue: { query: async () => [] } },
       { provide: PodChannel, useValue: { on: () => () => {}, publish: async () => true } },

@@ -10,6 +10,8 @@ import { asDomainError, DomainError } from '../../../platform/errors/domain-erro
 import { clientAddress } from '../../../platform/http/client-address.js';
 import { becomesKnown as connectionBecomesKnown } from '../../../platform/http/connections/known-callers.js';
 import { endWithProblem } from '../../../platform/http/connections/raw-problem.js';
+import type { BackgroundLoop } from '../../../platform/process/background-loop.js';
+import { BackgroundLoops } from '../../../platform/process/background-loops.js';
 import { draining, tooManyConnects } from '../connection-admission.js';
 import { queryOf, userAgentOf } from '../request-parts.js';
 import { beforeUnreadable, PlainOutlet, provePlainFrames, type FrameProof } from '../socket-internals.js';
@@ -49,13 +51,21 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
   private readonly sockets = new WebSocketServer(SERVER_OPTIONS);
   private readonly frames: FrameProof = { holds: false };
   private readonly connections = new Set<WebSocketConnection>();
-  private timer: NodeJS.Timeout | undefined;
+  private readonly checks: BackgroundLoop;
 
   constructor(
     private readonly http: HttpAdapterHost,
     private readonly parts: ConnectionParts,
     private readonly batches: WriteBatches,
-  ) {}
+    loops: BackgroundLoops,
+  ) {
+    this.checks = loops.loop({
+      name: 'websocket_checks',
+      intervalMs: CHECK_INTERVAL_MS,
+      isDelayed: true,
+      run: () => this.checkAll(),
+    });
+  }
 
   onApplicationBootstrap(): void {
     this.frames.holds = provePlainFrames(this.sockets);
@@ -68,11 +78,11 @@ export class WebSocketTransport implements OnApplicationBootstrap, BeforeApplica
       const { message } = error;
       endWithProblem(stream, new DomainError('invalid_request', `${message}; see RFC 6455.`), pathOf(request.url));
     });
-    this.timer = setInterval(() => this.checkAll(), CHECK_INTERVAL_MS).unref();
+    this.checks.start();
   }
 
   beforeApplicationShutdown(): void {
-    clearInterval(this.timer);
+    void this.checks.stop();
     this.parts.admission.drain();
     for (const connection of this.connections) connection.close('server_draining');
   }
