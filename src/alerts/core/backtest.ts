@@ -1,6 +1,6 @@
 import { Evaluator, type EvaluatorOptions } from './evaluator.js';
 import { observedTime, type HistoryPoint, type MarketRow } from './market-row.js';
-import type { RuleDefinition } from './rule.js';
+import type { RuleDefinition } from './rule/rule.js';
 import type { Transition } from './transition.js';
 
 interface BacktestOptions extends EvaluatorOptions {

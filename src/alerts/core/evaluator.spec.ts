@@ -3,7 +3,7 @@ import { aLogEvent } from '../../../test/support/data/log-event.js';
 import { backtest } from './backtest.js';
 import { Evaluator } from './evaluator.js';
 import type { HistoryPoint, MarketRow } from './market-row.js';
-import type { Condition, RuleDefinition } from './rule.js';
+import type { Condition, RuleDefinition } from './rule/rule.js';
 import type { Transition } from './transition.js';
 
 const START = 1_760_000_000_000;

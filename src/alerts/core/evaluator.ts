@@ -1,24 +1,24 @@
 import { defaultDeadBand, type DeadBand } from '../../events/core/index.js';
-import { Beliefs, type Belief } from './beliefs.js';
-import { compileRule, conditionsOf } from './compile-rule.js';
-import type { FlapLimits } from './flapping.js';
-import { historyNeeds } from './history-needs.js';
-import { InstanceBook } from './instance-book.js';
-import { LeafTable } from './leaf-table.js';
-import { Market } from './market.js';
+import { Beliefs, type Belief } from './judge/beliefs.js';
+import { compileRule, conditionsOf } from './rule/compile-rule.js';
+import type { FlapLimits } from './judge/flapping.js';
+import { historyNeeds } from './market/history-needs.js';
+import { InstanceBook } from './table/instance-book.js';
+import { LeafTable } from './table/leaf-table.js';
+import { Market } from './market/market.js';
 import type { HistoryNeed, HistoryPoint, MarketRow, Observation, Observed } from './market-row.js';
-import { Matcher } from './matcher.js';
-import { Throttles } from './throttle.js';
-import { isAbsent, type RuleDefinition } from './rule.js';
+import { Matcher } from './judge/matcher.js';
+import { Throttles } from './judge/throttle.js';
+import { isAbsent, type RuleDefinition } from './rule/rule.js';
 import { RuleRegister } from './rule-register.js';
-import { RuleTable, type Throttle } from './rule-table.js';
+import { RuleTable, type Throttle } from './table/rule-table.js';
 import type { SavedState, StateChanges } from './saved-state.js';
-import type { Series } from './series.js';
-import { TransitionJudge, type Moment } from './transition-judge.js';
-import { TransitionList } from './transition-list.js';
+import type { Series } from './index/series.js';
+import { TransitionJudge } from './judge/transition-judge.js';
+import { TransitionList, type Moment } from './judge/transition-list.js';
 import type { Transition } from './transition.js';
-import { Waiting } from './waiting.js';
-import { ABSENCE, TOTAL } from './watched-number.js';
+import { Waiting } from './judge/waiting.js';
+import { ABSENCE, TOTAL } from './rule/watched-number.js';
 
 export interface EvaluatorOptions {
   /** Ratio of the dead band of a key (`change_thresholds`); `subject` `*` is the metric's default. */

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { aLogEvent } from '../../../test/support/data/log-event.js';
-import { checkRule } from './check-rule.js';
+import { checkRule } from './rule/check-rule.js';
 import { Evaluator } from './evaluator.js';
 import type { MarketRow } from './market-row.js';
-import { parseConditions } from './parse-conditions.js';
-import type { Condition, RuleDefinition, SubjectFilter } from './rule.js';
+import { parseConditions } from './rule/parse-conditions.js';
+import type { Condition, RuleDefinition, SubjectFilter } from './rule/rule.js';
 import type { Transition } from './transition.js';
 
 const START = 1_760_000_000_000;

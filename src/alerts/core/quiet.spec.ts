@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { aLogEvent } from '../../../test/support/data/log-event.js';
 import { Evaluator } from './evaluator.js';
 import type { MarketRow } from './market-row.js';
-import type { Condition, RuleDefinition } from './rule.js';
+import type { Condition, RuleDefinition } from './rule/rule.js';
 import type { Transition } from './transition.js';
 
 const START = 1_760_000_000_000;

@@ -1,14 +1,14 @@
-import { turningPoints } from './comparison.js';
-import type { CompiledLeaf, CompiledRule } from './compile-rule.js';
-import { EventScope, EventScopes } from './event-scopes.js';
-import type { InstanceBook } from './instance-book.js';
-import type { LeafTable } from './leaf-table.js';
-import type { Market } from './market.js';
-import type { RuleDefinition } from './rule.js';
-import type { RuleTable } from './rule-table.js';
-import type { Scope } from './scope.js';
-import { Unseen } from './unseen.js';
-import { ABSENCE } from './watched-number.js';
+import { turningPoints } from './rule/comparison.js';
+import type { CompiledLeaf, CompiledRule } from './rule/compile-rule.js';
+import { EventScope, EventScopes } from './index/event-scopes.js';
+import type { InstanceBook } from './table/instance-book.js';
+import type { LeafTable } from './table/leaf-table.js';
+import type { Market } from './market/market.js';
+import type { RuleDefinition } from './rule/rule.js';
+import type { RuleTable } from './table/rule-table.js';
+import type { Scope } from './index/scope.js';
+import { Unseen } from './judge/unseen.js';
+import { ABSENCE } from './rule/watched-number.js';
 
 /** Adds rules to the tables and their conditions to the scopes, and removes them again. */
 export class RuleRegister {
