@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EncodedEvent, EventEncoder, type DeliveredEvent } from '../../../src/realtime/core/wire/encoded-event.js';
-import { aTvlChange } from '../../support/data/log-event.js';
+import { EncodedEvent, EventEncoder, type DeliveredEvent } from './encoded-event.js';
+import { aTvlChange } from '../../../../test/support/data/log-event.js';
 
 const delivered = (seq: number) => aTvlChange(seq) as DeliveredEvent;
 const format = () => ({ build: (event: EncodedEvent) => Buffer.from(event.text) });

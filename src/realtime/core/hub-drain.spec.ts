@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { HubDrain } from '../../../src/realtime/core/hub-drain.js';
-import { RealtimeHub } from '../../../src/realtime/core/hub.js';
-import { caller, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/servers/realtime-parts.js';
+import { HubDrain } from './hub-drain.js';
+import { RealtimeHub } from './hub.js';
+import { caller, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../../test/support/servers/realtime-parts.js';
 
 function setUp(): { hub: RealtimeHub; enter(keyId: string): RecordingLink } {
   const log = new MemoryLog(100);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { aTvlChange } from '../../support/data/log-event.js';
-import { EncodedEvent, type DeliveredEvent } from '../../../src/realtime/core/wire/encoded-event.js';
-import { websocketMessage, websocketText } from '../../../src/realtime/core/wire/websocket.js';
+import { aTvlChange } from '../../../../test/support/data/log-event.js';
+import { EncodedEvent, type DeliveredEvent } from './encoded-event.js';
+import { websocketMessage, websocketText } from './websocket.js';
 
 const references = { changes: () => ({ change1h: 1, change24h: -2.5, change7d: null }) };
 const encoded = (fields: object) => new EncodedEvent(aTvlChange(7, fields) as DeliveredEvent, references);

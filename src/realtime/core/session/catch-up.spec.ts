@@ -1,14 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatCursor, type LogEvent } from '../../../src/events/index.js';
-import { compileFilter, matches } from '../../../src/realtime/core/filter/filter.js';
-import { RealtimeHub } from '../../../src/realtime/core/hub.js';
-import type { Session } from '../../../src/realtime/core/session/session.js';
-import type { SubscriptionRequest } from '../../../src/realtime/core/filter/subscription-request.js';
-import { waitFor } from '../../support/wait-for.js';
-import { aTvlChange, EPOCH } from '../../support/data/log-event.js';
-import { caller, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../support/servers/realtime-parts.js';
+import { formatCursor, type LogEvent } from '../../../events/core/index.js';
+import { compileFilter, matches } from '../filter/filter.js';
+import { RealtimeHub } from '../hub.js';
+import type { Session } from './session.js';
+import type { SubscriptionRequest } from '../filter/subscription-request.js';
+import { waitFor } from '../../../../test/support/wait-for.js';
+import { aTvlChange, EPOCH } from '../../../../test/support/data/log-event.js';
+import {
+  caller,
+  MemoryLog,
+  NOTHING_PUBLISHED,
+  RecordingLink,
+} from '../../../../test/support/servers/realtime-parts.js';
 
 const protocols = ['aave-v3', 'lido', 'uniswap-v3'];
 const FILTERS: SubscriptionRequest[] = [

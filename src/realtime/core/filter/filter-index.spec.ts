@@ -1,16 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { STEPS, type EventType, type LogEvent } from '../../../src/events/index.js';
-import type { FieldName } from '../../../src/realtime/core/filter/fields.js';
-import { compileFilter, matches, mismatches } from '../../../src/realtime/core/filter/filter.js';
-import { FilterIndex } from '../../../src/realtime/core/filter/filter-index.js';
-import type { Session } from '../../../src/realtime/core/session/session.js';
-import {
-  SUBSCRIPTION_TYPES,
-  type SubscriptionRequest,
-} from '../../../src/realtime/core/filter/subscription-request.js';
-import { Subscription } from '../../../src/realtime/core/session/subscription.js';
-import { aTvlChange } from '../../support/data/log-event.js';
+import { STEPS, type EventType, type LogEvent } from '../../../events/core/index.js';
+import type { FieldName } from './fields.js';
+import { compileFilter, matches, mismatches } from './filter.js';
+import { FilterIndex } from './filter-index.js';
+import type { Session } from '../session/session.js';
+import { SUBSCRIPTION_TYPES, type SubscriptionRequest } from './subscription-request.js';
+import { Subscription } from '../session/subscription.js';
+import { aTvlChange } from '../../../../test/support/data/log-event.js';
 
 const some = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 const protocols = ['aave-v3', 'lido', 'uniswap-v3'];

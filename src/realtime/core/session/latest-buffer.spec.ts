@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { EPOCH } from '../../../../test/support/data/log-event.js';
+import { startHub } from '../../../../test/support/servers/realtime-hub.js';
+import { formatCursor } from '../../../events/core/index.js';
+
+const PRICE = { type: 'price_change', protocol: null, chain: null, token: 'bitcoin' } as const;
+
+describe('mode `latest`', () => {
+  it('sends the newest event per key and interval in log order, with the number of merged events', async () => {
+    const { log, open, pass } = startHub();
+    const { link, subscribe } = open();
+    await subscribe([{ type: 'tvl_changes', mode: 'latest', intervalMs: 500 }, { type: 'price_changes' }]);
+    log.append({}, PRICE, {}, { chain: 'base' }, {});
+    expect(link.events).toEqual([]);
+    pass(500);
+    expect(link.events.map(({ seq, merged }) => [seq, merged])).toEqual([
+      [2, 1],
+      [4, 1],
+      [5, 3],
+    ]);
+    log.append({});
+    pass(400);
+    expect(link.seqs).toHaveLength(3);
+    pass(100);
+    expect(link.seqs.at(-1)).toBe(6);
+  });
+
+  it('uses the mode and interval of the last call, and closes a client beyond the key limit', async () => {
+    const { log, open, pass } = startHub({ limits: { latestKeys: 2 } });
+    const { link, session, subscribe } = open();
+    await subscribe({ type: 'tvl_changes', mode: 'latest', intervalMs: 60_000 });
+    await subscribe({ type: 'price_changes', intervalMs: 200 });
+    log.append({}, PRICE);
+    pass(200);
+    expect(link.seqs).toEqual([1, 2]);
+    log.append({ protocol: 'a' }, { protocol: 'b' }, { protocol: 'c' });
+    pass(200);
+    expect(link.closed).toEqual({ reason: 'slow_consumer', cursor: formatCursor(EPOCH, 2) });
+    expect(session.ended).toBe(true);
+  });
+
+  it('sends waiting events before the reply to a change of subscriptions', async () => {
+    const { log, open, pass } = startHub();
+    const { link, session, subscribe } = open();
+    await subscribe([{ type: 'tvl_changes', mode: 'latest', intervalMs: 60_000 }, { type: 'price_changes' }]);
+    log.append({}, PRICE);
+    const { cursor } = await session.unsubscribe({ type: 'price_changes' });
+    expect([link.seqs, cursor]).toEqual([[1, 2], formatCursor(EPOCH, 2)]);
+    log.append({});
+    await session.updateFilters({}, { protocols: ['other'] });
+    expect(link.seqs).toEqual([1, 2, 3]);
+    pass(60_000);
+    expect(link.seqs).toEqual([1, 2, 3]);
+    log.append({ protocol: 'other' }, PRICE);
+    expect(await subscribe({ type: 'price_changes' })).toMatchObject({ cursor: formatCursor(EPOCH, 5) });
+    expect(link.seqs).toEqual([1, 2, 3, 4]);
+  });
+
+  it('sends every liquidation without merging', async () => {
+    const { log, open, pass } = startHub();
+    const { link, subscribe } = open();
+    await subscribe({ type: 'channel', channel: 'events:liquidations', mode: 'latest' });
+    log.append({ type: 'liquidation' }, { type: 'liquidation' });
+    pass(1_000);
+    expect(link.seqs).toEqual([1, 2]);
+  });
+
+  it('keeps the cursor before waiting events, and sends waiting events when the mode ends', async () => {
+    const { hub, log, open, pass } = startHub();
+    const { link, session, subscribe } = open();
+    log.append({}, {}, { chain: 'base' });
+    const answer = await subscribe({
+      type: 'tvl_changes',
+      mode: 'latest',
+      intervalMs: 60_000,
+      since: formatCursor(EPOCH, 0),
+    });
+    expect(answer).toMatchObject({ recovered: true, replayed: 2, cursor: hub.cursor });
+    expect(link.events.map(({ seq, merged }) => [seq, merged])).toEqual([
+      [2, 2],
+      [3, 1],
+    ]);
+    log.append({});
+    pass(15_000);
+    expect(link.named('heartbeat')).toMatchObject([{ cursor: formatCursor(EPOCH, 3) }]);
+    session.setMode({ mode: 'all' });
+    expect(link.seqs).toEqual([2, 3, 4]);
+    log.append({});
+    expect(link.seqs).toEqual([2, 3, 4, 5]);
+  });
+});
+
+it('the last given interval of a connection applies, even if given before mode `latest`', async () => {
+  const { log, open, pass } = startHub();
+  const { link, session, subscribe } = open();
+  await subscribe({ type: 'tvl_changes', intervalMs: 5_000 });
+  await session.updateFilters({}, undefined, { mode: 'latest' });
+  log.append({});
+  pass(4_900);
+  expect(link.seqs).toEqual([]);
+  pass(200);
+  expect(link.seqs).toEqual([1]);
+});
