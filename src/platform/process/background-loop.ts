@@ -66,8 +66,8 @@ export class BackgroundLoop {
 
   private async repeat(stop: AbortSignal): Promise<void> {
     const stopped = (): boolean => stop.aborted;
-    const { intervalMs, isDelayed = false, minIntervalMs = 0 } = this.task;
-    if (isDelayed) await this.bell.wait(intervalMs, stopped);
+    const { isDelayed = false, minIntervalMs = 0 } = this.task;
+    if (isDelayed) await this.bell.wait(this.pace.succeeded().pauseMs, stopped);
     while (!stop.aborted) {
       const begun = performance.now();
       const { pauseMs, ringable } = await this.runOnce(stop);

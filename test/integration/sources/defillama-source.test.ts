@@ -4,6 +4,7 @@ import { Database } from '../../../src/platform/database/database.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { DefillamaSource, LlamaEndpoints } from '../../../src/events/sources/defillama/defillama-source.js';
 import { HttpFetcher } from '../../../src/events/sources/defillama/http-fetcher.js';
+import { testLoops } from '../../support/servers/background-loops.js';
 import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 import { json, PROTOCOLS, startLlamaServer, type LlamaServer } from './llama-server.js';
@@ -59,7 +60,7 @@ describe('the DefiLlama source', () => {
   });
 
   const start = (): void => {
-    running = new DefillamaSource(database, new Clock(), endpoints, metrics).run(stop.signal);
+    running = new DefillamaSource(database, new Clock(), endpoints, testLoops(), metrics).run(stop.signal);
   };
   const polls = async (outcome: string): Promise<number> => {
     const values = (await metrics.registry.getSingleMetric('source_polls_total')?.get())?.values ?? [];

@@ -1,9 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { once } from 'node:events';
 import { Injectable, Logger } from '@nestjs/common';
 import { Counter } from 'prom-client';
 import { Clock } from '../../../platform/clock/clock.js';
 import { Database } from '../../../platform/database/database.js';
 import { Metrics } from '../../../platform/metrics/metrics.js';
+import { BackgroundLoops } from '../../../platform/process/background-loops.js';
 import { becomeWriter, writePrices, writeProtocols, writeTvl } from '../../ingest/table-writer.js';
 import { SourceFeed } from '../source-feed.js';
 import { HttpFetcher } from './http-fetcher.js';
@@ -27,6 +28,9 @@ const MAX_TOKENS = 500;
 const COINS_PER_REQUEST = 100;
 const ROWS_PER_STATEMENT = 5_000;
 
+/** Deviation of 5 % in either direction, so that deployments do not all poll in the same second. */
+const POLL = { jitter: 0.05 };
+
 type Outcome = 'written' | 'unchanged' | 'failed';
 
 /**
@@ -43,6 +47,7 @@ export class DefillamaSource extends SourceFeed {
     private readonly database: Database,
     private readonly clock: Clock,
     private readonly endpoints: LlamaEndpoints,
+    private readonly loops: BackgroundLoops,
     metrics: Metrics,
   ) {
     super();
@@ -56,21 +61,29 @@ export class DefillamaSource extends SourceFeed {
 
   async run(signal: AbortSignal): Promise<void> {
     const { tvlEveryMs, pricesEveryMs } = this.endpoints;
-    await this.poll('protocols', signal, () => this.pollProtocols(signal));
-    await Promise.all([
-      this.every(tvlEveryMs, signal, () => this.poll('protocols', signal, () => this.pollProtocols(signal))),
-      this.every(tvlEveryMs, signal, () => this.poll('chains', signal, () => this.pollChains(signal)), true),
-      this.every(pricesEveryMs, signal, () => this.pollPrices(signal), true),
-    ]);
-  }
-
-  private async every(ms: number, signal: AbortSignal, work: () => Promise<void>, atOnce = false): Promise<void> {
-    if (atOnce) await work();
-    while (!signal.aborted) {
-      // Random jitter of 5 % in either direction, so that deployments do not all poll in the same second.
-      await sleep(ms * (0.95 + Math.random() * 0.1), undefined, { signal }).catch(() => undefined);
-      if (!signal.aborted) await work();
-    }
+    const protocols = (stop: AbortSignal) => this.poll('protocols', stop, () => this.pollProtocols(stop));
+    const chains = (stop: AbortSignal) => this.poll('chains', stop, () => this.pollChains(stop));
+    // The first prices are those of the protocols' tokens.
+    await protocols(signal);
+    const polls = [
+      this.loops.loop({
+        ...POLL,
+        name: 'defillama_protocols',
+        intervalMs: tvlEveryMs,
+        isDelayed: true,
+        run: protocols,
+      }),
+      this.loops.loop({ ...POLL, name: 'defillama_chains', intervalMs: tvlEveryMs, run: chains }),
+      this.loops.loop({
+        ...POLL,
+        name: 'defillama_prices',
+        intervalMs: pricesEveryMs,
+        run: (stop) => this.pollPrices(stop),
+      }),
+    ];
+    for (const loop of polls) loop.start();
+    if (!signal.aborted) await once(signal, 'abort');
+    await Promise.all(polls.map((loop) => loop.stop()));
   }
 
   private async poll(resource: string, signal: AbortSignal, work: () => Promise<Outcome>): Promise<void> {
