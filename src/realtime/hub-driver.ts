@@ -23,6 +23,7 @@ export const FAREWELLS: Readonly<Record<EndReason, readonly [reason: CloseReason
 @Injectable()
 export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
+  private flushing: NodeJS.Immediate | undefined;
   private readonly ends: (() => void)[] = [];
 
   constructor(
@@ -52,11 +53,17 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
 
   onApplicationShutdown(): void {
     clearInterval(this.timer);
+    clearImmediate(this.flushing);
     for (const end of this.ends) end();
   }
 
   private tick(): void {
     this.hub.stale = this.feed.state === 'unavailable';
     this.hub.tick();
+    this.flushing ??= setImmediate(() => this.flush());
+  }
+
+  private flush(): void {
+    this.flushing = this.hub.flushLatest() ? undefined : setImmediate(() => this.flush());
   }
 }

@@ -18,6 +18,9 @@ import type { PublishedValues } from './session/snapshot.js';
 import { SILENT_OBSERVER, type RealtimeObserver, type RecentEvents, type StoredEvents } from './session/log-ports.js';
 import type { Subscription } from './session/subscription.js';
 
+/** Time of one turn of the event loop in which events are sent to connections in `latest`, ms. */
+const FLUSH_TURN_MS = 4;
+
 export interface HubParts {
   recent: RecentEvents;
   stored: StoredEvents;
@@ -132,9 +135,25 @@ export class RealtimeHub implements SessionHost {
   /** Performs the timed work of all connections that is due at `elapsed`; called several times a second. */
   tick(elapsed: number = this.elapsed()): void {
     for (const session of this.wheel.due(elapsed)) this.attend(session);
-    for (const session of this.latest) session.flushIfDue(elapsed);
+    this.flushLatest(elapsed);
     this.slowConsumers.checkBacklogs(elapsed);
     for (const session of this.sessions.expired(this.now())) session.close('expired');
+  }
+
+  /**
+   * Sends what is due to connections in `latest` for some milliseconds, connections in turns. Returns whether nothing more is
+   * due; the rest is for the next turns of the event loop.
+   */
+  flushLatest(elapsed: number = this.elapsed()): boolean {
+    const end = this.elapsed() + FLUSH_TURN_MS;
+    const isOver = (): boolean => this.elapsed() >= end;
+    for (const session of this.latest) {
+      if (!session.flushIfDue(elapsed, isOver)) continue;
+      // Met once more at the end, where it is no longer due.
+      if (this.latest.delete(session)) this.latest.add(session);
+      if (isOver()) return false;
+    }
+    return true;
   }
 
   /** Sends an announcement to everyone, a user or a room on this process. Returns the number of connections reached. */

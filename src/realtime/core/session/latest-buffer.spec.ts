@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EPOCH } from '../../../../test/support/data/log-event.js';
+import { aLogEvent, EPOCH } from '../../../../test/support/data/log-event.js';
 import { startHub } from '../../../../test/support/servers/realtime-hub.js';
 import { formatCursor } from '../../../events/core/index.js';
+import { LatestBuffer } from './latest-buffer.js';
 
 const PRICE = { type: 'price_change', protocol: null, chain: null, token: 'bitcoin' } as const;
 
@@ -100,4 +102,56 @@ it('the last given interval of a connection applies, even if given before mode `
   expect(link.seqs).toEqual([]);
   pass(200);
   expect(link.seqs).toEqual([1]);
+});
+
+describe('the buffer of `latest`', () => {
+  /** A token whose price changes, the end of an interval, or a turn of the loop that sends so many events. */
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ token: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g') }) },
+    fc.record({ send: fc.integer({ min: 1, max: 4 }) }),
+    fc.record({ end: fc.constant(true) }),
+  );
+
+  it('sends the newest event of each key in log order, in however many turns it sends them', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const buffer = new LatestBuffer(1_000, 0, 0);
+        const sent: number[] = [];
+        const newest = new Map<string, number>();
+        let seq = 0;
+        let merged = 0;
+        const send = (most: number): void => {
+          let given = 0;
+          buffer.send(
+            (event, _, count) => {
+              given += 1;
+              merged += count;
+              sent.push(event.seq);
+            },
+            () => given >= most,
+          );
+        };
+        for (const one of steps) {
+          if ('token' in one) {
+            seq += 1;
+            newest.set(one.token, seq);
+            buffer.add(aLogEvent({ seq, type: 'price_change', token: one.token }), ['prices']);
+          } else if ('send' in one) send(one.send);
+          else buffer.endInterval(0, seq);
+          // A client that resumes from here misses nothing.
+          const unsent = [...newest.values()].filter((last) => !sent.includes(last));
+          expect(buffer.size).toBe(unsent.length);
+          const resumesAt = buffer.size > 0 ? Math.max(buffer.sentTo, sent.at(-1) ?? 0) : seq;
+          expect(unsent.filter((last) => last <= resumesAt)).toEqual([]);
+        }
+        buffer.endInterval(0, seq);
+        send(Infinity);
+        expect(buffer.size).toBe(0);
+        expect(buffer.sentTo).toBe(seq);
+        expect(sent).toEqual([...new Set(sent)].sort((a, b) => a - b));
+        expect(sent).toEqual(expect.arrayContaining([...newest.values()]));
+        expect(merged).toBe(seq);
+      }),
+    );
+  });
 });

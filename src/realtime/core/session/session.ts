@@ -43,8 +43,6 @@ export class Session {
   readonly changes: SessionChanges;
   private latest: LatestBuffer | undefined;
   private catchUp: CatchUp | undefined;
-  /** Position up to which the buffer of `latest` has sent all events. */
-  private flushedTo: number;
   // Matches of the event that is being routed. The first match has its own field, so that a single match allocates
   // nothing.
   private markedSeq = -1;
@@ -60,7 +58,6 @@ export class Session {
     this.identity = identity;
     this.connectedAt = host.now();
     this.lastActivity = this.connectedAt;
-    this.flushedTo = host.position;
     this.book = new SubscriptionBook(this, host);
     this.changes = new SessionChanges(this, host);
   }
@@ -81,7 +78,7 @@ export class Session {
   /** Cursor from which the client may continue: everything before it has been given to the link. */
   get cursor(): string {
     if (this.catchUp) return this.catchUp.cursor;
-    const seq = this.latest && this.latest.size > 0 ? this.flushedTo : this.host.position;
+    const seq = this.latest && this.latest.size > 0 ? this.latest.sentTo : this.host.position;
     return formatCursor(this.host.epoch, Math.max(seq, this.knownTo));
   }
 
@@ -234,11 +231,16 @@ export class Session {
     return this.link.bufferedBytes() >= this.host.limits[mark];
   }
 
-  /** Sends the events waiting in `latest` mode if the interval is over and the link has room. */
-  flushIfDue(elapsed: number): void {
-    if (!this.latest || this.catchUp || !this.latest.isDue(elapsed)) return;
-    if (this.latest.size > this.host.limits.latestKeys) return this.close('slow_consumer');
-    if (!this.isBehind()) this.flushLatest();
+  /**
+   * Sends the events waiting in `latest` mode if the interval is over and the link has room, until `isOver`. Returns whether it
+   * has sent any.
+   */
+  flushIfDue(elapsed: number, isOver: () => boolean): boolean {
+    if (!this.latest || this.catchUp || this.ended || !this.latest.isDue(elapsed)) return false;
+    if (this.latest.size > this.host.limits.latestKeys) this.close('slow_consumer');
+    if (this.ended || this.isBehind()) return false;
+    this.latest.endIfDue(elapsed, this.host.position);
+    return this.sendLatest(isOver) > 0;
   }
 
   /**
@@ -251,12 +253,16 @@ export class Session {
 
   /** Sends the waiting events now and returns their number. */
   flushLatest(): number {
-    this.flushedTo = this.host.position;
+    this.latest?.endInterval(this.host.elapsed(), this.host.position);
+    return this.sendLatest(() => false);
+  }
+
+  private sendLatest(isOver: () => boolean): number {
     if (!this.latest) return 0;
-    const sent = this.latest.flush(this.host.elapsed(), (event, names, merged) => {
+    const sent = this.latest.send((event, names, merged) => {
       const encoded = this.host.encode(event);
       if (encoded) this.link.sendEvent(encoded, names, merged);
-    });
+    }, isOver);
     if (sent > 0) this.host.trackBacklog(this);
     return sent;
   }
@@ -276,8 +282,7 @@ export class Session {
       this.flushLatest();
       this.latest = undefined;
     } else {
-      if (!this.latest) this.flushedTo = this.host.position;
-      this.latest ??= new LatestBuffer(intervalMs, this.host.elapsed());
+      this.latest ??= new LatestBuffer(intervalMs, this.host.elapsed(), this.host.position);
       this.latest.setInterval(intervalMs, this.host.elapsed());
     }
     this.host.modeChanged(this);
@@ -288,7 +293,6 @@ export class Session {
     this.flushLatest();
     for (const subscription of this.book.byId.values()) subscription.beginAt(position);
     this.catchUp?.startOver(position);
-    this.flushedTo = position;
     this.knownTo = 0;
     this.markedSeq = -1;
   }
