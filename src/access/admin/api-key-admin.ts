@@ -90,7 +90,7 @@ export class ApiKeyAdmin {
     };
     if (creation.idempotencyKey === undefined) return answer();
     const name = JSON.stringify([creation.actor, creation.idempotencyKey]);
-    return this.recent.once(name, JSON.stringify(body), this.clock.now(), answer);
+    return this.recent.once(name, JSON.stringify(body), answer);
   }
 
   private rightsOf({ expiresAt, limits, ...rest }: ChangeKeyBody): Partial<KeyRights> {

@@ -1,5 +1,5 @@
+import { LRUCache } from 'lru-cache';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { ExpiringCache } from '../keys/expiring-cache.js';
 
 const ANSWER_TTL_MS = 600_000;
 const MAX_ANSWERS = 1_000;
@@ -14,10 +14,10 @@ interface Answer<T> {
  * complete keys, which must not be stored. A later repetition is refused, because the key was already created.
  */
 export class RecentAnswers<T> {
-  private readonly answers = new ExpiringCache<string, Answer<T>>(MAX_ANSWERS, ANSWER_TTL_MS);
+  private readonly answers = new LRUCache<string, Answer<T>>({ max: MAX_ANSWERS, ttl: ANSWER_TTL_MS });
 
-  async once(name: string, question: string, now: number, work: () => Promise<T>): Promise<T> {
-    const known = this.answers.get(name, now);
+  async once(name: string, question: string, work: () => Promise<T>): Promise<T> {
+    const known = this.answers.get(name);
     if (known !== undefined && known.question !== question) {
       throw new DomainError(
         'conflict',
@@ -26,7 +26,7 @@ export class RecentAnswers<T> {
     }
     if (known !== undefined) return known.answer;
     const answer = work();
-    this.answers.set(name, { question, answer }, now);
+    this.answers.set(name, { question, answer });
     // A failed request may be repeated.
     answer.catch(() => this.answers.delete(name));
     return answer;

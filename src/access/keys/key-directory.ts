@@ -1,11 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
+import { LRUCache } from 'lru-cache';
 import { In, Repository } from 'typeorm';
-import { Clock } from '../../platform/clock/clock.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { runForProcess } from '../../platform/fairness/working-for.js';
 import { ApiKeyEntity } from './api-key.entity.js';
-import { ExpiringCache } from './expiring-cache.js';
 import { KeyChanges } from './key-changes.js';
 
 /**
@@ -32,26 +31,24 @@ interface Waiter {
  */
 @Injectable()
 export class KeyDirectory {
-  private readonly known = new ExpiringCache<string, ApiKeyEntity>(MAX_KNOWN_KEYS, KEY_TTL_MS);
+  private readonly known = new LRUCache<string, ApiKeyEntity>({ max: MAX_KNOWN_KEYS, ttl: KEY_TTL_MS });
   // A cache of its own, so that a flood of invented ids cannot displace existing keys.
-  private readonly unknown = new ExpiringCache<string, true>(MAX_UNKNOWN_KEYS, KEY_TTL_MS);
+  private readonly unknown = new LRUCache<string, true>({ max: MAX_UNKNOWN_KEYS, ttl: KEY_TTL_MS });
   private readonly waiting = new Map<string, Waiter>();
   private readonly changedWhileReading = new Set<string>();
   private beingRead: ReadonlyMap<string, Waiter> | undefined;
 
   constructor(
     @InjectRepository(ApiKeyEntity) private readonly keys: Repository<ApiKeyEntity>,
-    private readonly clock: Clock,
     changes: KeyChanges,
   ) {
     changes.onChange((id) => this.forget(id));
   }
 
   find(id: string): Promise<ApiKeyEntity | undefined> {
-    const now = this.clock.now();
-    const key = this.known.get(id, now);
+    const key = this.known.get(id);
     if (key !== undefined) return Promise.resolve(key);
-    if (this.unknown.get(id, now)) return Promise.resolve(undefined);
+    if (this.unknown.get(id)) return Promise.resolve(undefined);
     return (this.underWay(id) ?? this.waiting.get(id))?.promise ?? this.read(id);
   }
 
@@ -108,7 +105,7 @@ export class KeyDirectory {
 
   private remember(id: string, key: ApiKeyEntity | undefined): void {
     if (this.changedWhileReading.has(id)) return;
-    if (key === undefined) this.unknown.set(id, true, this.clock.now());
-    else this.known.set(id, key, this.clock.now());
+    if (key === undefined) this.unknown.set(id, true);
+    else this.known.set(id, key);
   }
 }

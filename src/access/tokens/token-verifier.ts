@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
+import { LRUCache } from 'lru-cache';
 import { Clock } from '../../platform/clock/clock.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { JwtClaims } from '../../platform/settings/setting.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ROLES, TIERS, type Caller } from '../caller.js';
 import { isBlank, isPlainText } from '../../platform/input/text.js';
-import { ExpiringCache } from '../keys/expiring-cache.js';
 import { TierLimits } from '../limits/tier-limits.js';
 import { IssuerKeys } from './issuer-keys.js';
 
@@ -57,7 +57,7 @@ export class TokenVerifier {
    * anyone may hold a token with such claims.
    */
   private readonly keySetGrants: boolean;
-  private readonly checked = new ExpiringCache<string, Caller>(5_000, TOKEN_TTL_MS);
+  private readonly checked = new LRUCache<string, Caller>({ max: 5_000, ttl: TOKEN_TTL_MS });
 
   constructor(
     settings: Settings,
@@ -82,10 +82,10 @@ export class TokenVerifier {
   async verify(token: string): Promise<Caller> {
     const digest = createHash('sha256').update(token).digest('base64');
     const now = this.clock.now();
-    const known = this.checked.get(digest, now);
-    if (known !== undefined) return known;
+    const known = this.checked.get(digest);
+    if (known !== undefined && (known.endsAt ?? Infinity) > now) return known;
     const caller = this.callerOf(await this.signed(token), now);
-    this.checked.set(digest, caller, now, caller.endsAt);
+    this.checked.set(digest, caller);
     return caller;
   }
 

@@ -7,7 +7,10 @@ interface Counting {
   accepted: boolean;
 }
 
-/** Maximum number of keys remembered per request; above it, those that were used least recently are removed. */
+/**
+ * Maximum number of keys remembered per request; above it, those that were set least recently are removed. A plain map,
+ * because an LRU cache reserves the memory for its maximum, here with every request.
+ */
 const MAX_KEYS = 100_000;
 
 /**

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { Clock } from '../../platform/clock/clock.js';
 
 /** Time after the end of a connection within which a new one of the same key and address counts as its return, ms. */
@@ -12,7 +13,7 @@ const MAX_KNOWN_KEYS = 50_000;
  */
 @Injectable()
 export class ReturningKeys {
-  private readonly ends = new Map<string, number[]>();
+  private readonly ends = new LRUCache<string, number[]>({ max: MAX_KNOWN_KEYS });
   private readonly presumed = new Map<string, number>();
   private readonly beganAt: number;
 
@@ -24,9 +25,7 @@ export class ReturningKeys {
     const who = nameOf(keyId, address);
     const ends = this.recent(who);
     ends.push(this.clock.elapsed());
-    this.ends.delete(who);
     this.ends.set(who, ends);
-    if (this.ends.size > MAX_KNOWN_KEYS) this.ends.delete(this.ends.keys().next().value ?? who);
   }
 
   /**

@@ -6,6 +6,7 @@ import {
   handleWhen,
   type CircuitBreakerPolicy,
 } from 'cockatiel';
+import { LRUCache } from 'lru-cache';
 import { Agent, request, type Dispatcher } from 'undici';
 
 export interface HttpFetcherOptions {
@@ -57,8 +58,8 @@ export class HttpFetcher {
   /** Circuit breakers by host, so that a failing host does not block requests to others. */
   private readonly breakers = new Map<string, CircuitBreakerPolicy>();
   private readonly dispatcher: Dispatcher;
-  /** ETags by URL, the least recently used first. */
-  private readonly etags = new Map<string, string>();
+  /** ETags by URL. */
+  private readonly etags = new LRUCache<string, string>({ max: MAX_ETAGS });
 
   constructor(options: Partial<HttpFetcherOptions> = {}) {
     this.options = { ...FETCHER_DEFAULTS, ...options };
@@ -135,10 +136,8 @@ export class HttpFetcher {
   }
 
   private remember(address: string, etag: string | string[] | undefined): void {
-    this.etags.delete(address);
     if (typeof etag === 'string') this.etags.set(address, etag);
-    const [oldest] = this.etags.keys();
-    if (this.etags.size > MAX_ETAGS && oldest !== undefined) this.etags.delete(oldest);
+    else this.etags.delete(address);
   }
 
   private async read(body: AsyncIterable<Buffer>): Promise<string> {

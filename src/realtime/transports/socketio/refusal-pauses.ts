@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache';
+
 /** First and longest pause of a key, ms. Each pause is twice as long as the one before. */
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 5_000;
@@ -15,7 +17,7 @@ interface Pause {
  * every connection that the engine accepts, so the server has to slow it down.
  */
 export class RefusalPauses {
-  private readonly byKey = new Map<string, Pause>();
+  private readonly byKey = new LRUCache<string, Pause>({ max: MAX_KNOWN_KEYS });
 
   constructor(private readonly elapsed: () => number) {}
 
@@ -25,9 +27,7 @@ export class RefusalPauses {
     const known = this.byKey.get(key);
     const isFirst = known === undefined || now - known.at > RESET_DELAY_MS;
     const ms = isFirst ? FIRST_PAUSE_MS : Math.min(known.ms * 2, MAX_PAUSE_MS);
-    this.byKey.delete(key);
     this.byKey.set(key, { ms, at: now });
-    if (this.byKey.size > MAX_KNOWN_KEYS) this.byKey.delete(this.byKey.keys().next().value ?? key);
     return { ms, isFirst };
   }
 }
