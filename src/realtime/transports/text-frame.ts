@@ -5,9 +5,21 @@ const FINAL_TEXT = 0x81;
  * connection, so all sockets of the process share one buffer.
  */
 export function textFrame(text: string): Buffer {
+  return frameIn(text, Buffer.allocUnsafeSlow);
+}
+
+/**
+ * Returns the same for one connection only, in memory that many frames share: thousands of buffers of their own make the garbage
+ * collector hold the event loop.
+ */
+export function ownTextFrame(text: string): Buffer {
+  return frameIn(text, Buffer.allocUnsafe);
+}
+
+function frameIn(text: string, allocate: (size: number) => Buffer): Buffer {
   const length = Buffer.byteLength(text);
   const header = headerLength(length);
-  const frame = Buffer.allocUnsafeSlow(header + length);
+  const frame = allocate(header + length);
   frame[0] = FINAL_TEXT;
   if (header === 2) frame[1] = length;
   else if (header === 4) {

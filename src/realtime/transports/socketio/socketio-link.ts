@@ -6,7 +6,7 @@ import type { MessageFormat, SharedMessage } from '../../core/wire/shared-messag
 import { closingOf } from '../closings.js';
 import type { FrameRun } from '../frame-run.js';
 import { EngineOutlet, type FrameProof } from '../socket-internals.js';
-import { textFrame } from '../text-frame.js';
+import { ownTextFrame, textFrame } from '../text-frame.js';
 import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { Wire } from './wire.js';
 
@@ -66,7 +66,7 @@ export class SocketIoLink extends BatchedWriter implements ClientLink {
   sendEvent(event: EncodedEvent, _channels: readonly string[], merged?: number): void {
     if (!this.socket.connected) return;
     if (merged === undefined) this.collect(event.frame(this.formats.event));
-    else this.collectAlone(textFrame(MESSAGE + socketIoEvent(event, this.socket.nsp.name, merged)));
+    else this.collectAlone(ownTextFrame(MESSAGE + socketIoEvent(event, this.socket.nsp.name, merged)));
   }
 
   sendMessage(name: string, body: Readonly<Record<string, unknown>>, position?: string): void {

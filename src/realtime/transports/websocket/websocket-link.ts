@@ -9,7 +9,7 @@ import type { FrameRun } from '../frame-run.js';
 import type { PlainOutlet } from '../socket-internals.js';
 import { BatchedWriter, type WriteBatches } from '../write-batches.js';
 import { closeCodeOf, closingOf } from '../closings.js';
-import { textFrame } from '../text-frame.js';
+import { ownTextFrame, textFrame } from '../text-frame.js';
 
 const MESSAGE: MessageFormat = { build: ({ name, body }) => textFrame(websocketMessage(name, { ...body })) };
 
@@ -31,7 +31,7 @@ export class WebSocketLink extends BatchedWriter implements ClientLink {
   sendEvent(event: EncodedEvent, channels: readonly string[], merged?: number): void {
     if (!this.isOpen) return;
     if (merged === undefined) this.collect(sharedFrame(event, channels));
-    else this.collectAlone(textFrame(websocketText(event, channels, merged)));
+    else this.collectAlone(ownTextFrame(websocketText(event, channels, merged)));
   }
 
   sendMessage(name: string, body: Readonly<Record<string, unknown>>): void {
@@ -57,7 +57,7 @@ export class WebSocketLink extends BatchedWriter implements ClientLink {
 
   /** Sends a text at once, after all output collected before. */
   private say(text: string): void {
-    if (this.isOpen) this.writeNow(textFrame(text));
+    if (this.isOpen) this.writeNow(ownTextFrame(text));
   }
 
   close(reason: CloseReason, cursor: string, message?: string): void {
