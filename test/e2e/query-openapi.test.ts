@@ -138,7 +138,7 @@ const FAULTS: Record<string, object | (() => Promise<unknown>)> = {
     await Promise.all(crowd);
     return answer;
   },
-  not_heard_of: async () => {
+  not_reached: async () => {
     const { body } = await ask({ limit: 1 });
     return ask({ at_least: formatCursor(body.meta.cursor.split('-')[0], 1e9) });
   },
