@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+
 /**
  * The import table of the architecture, enforced. A module is entered through its index.ts only; arrows go one way.
  * If the product needs another edge, change the table here and in the README first, then the code.
@@ -13,6 +15,77 @@ const may = {
   access: [],
 };
 const modules = Object.keys(may);
+
+/**
+ * Rooms of each folder, lowest first: a room may import the rooms before it and none after it, so no circle of folders is
+ * possible, not even of types. A new room gets its place here.
+ */
+const rooms = {
+  access: ['audit', 'limits', 'guard', 'keys', 'tokens', 'admin', 'cli'],
+  alerts: ['core', 'messages', 'preferences', 'rules', 'evaluation', 'history', 'backtest', 'templates'],
+  'alerts/core': ['structures', 'rule', 'index', 'market', 'table', 'judge'],
+  events: [
+    'core',
+    'log',
+    'dead-letters',
+    'feed',
+    'capture',
+    'hot-cache',
+    'broker',
+    'history',
+    'ingest',
+    'lookups',
+    'sources',
+  ],
+  'events/sources': ['defillama', 'sample'],
+  notifications: ['core', 'egress', 'templates', 'channels', 'deliveries', 'targets', 'preferences'],
+  'notifications/core': ['channels'],
+  'notifications/channels': ['email', 'push', 'webhook'],
+  platform: [
+    'clock',
+    'errors',
+    'fairness',
+    'input',
+    'request',
+    'metrics',
+    'loop',
+    'settings',
+    'database',
+    'http',
+    'logging',
+    'process',
+    'redis',
+    'health',
+    'queue',
+    'secrets',
+    'workers',
+  ],
+  'platform/database': ['embedded'],
+  'platform/http': ['bodies', 'connections'],
+  query: ['core', 'execution', 'cache', 'compat', 'live'],
+  realtime: ['core', 'asyncapi', 'registry', 'resume', 'transports', 'management'],
+  'realtime/core': ['wire', 'filter', 'session', 'request'],
+  'realtime/transports': ['admission', 'sending', 'socketio', 'sse', 'websocket'],
+};
+for (const [folder, names] of Object.entries(rooms)) {
+  const found = readdirSync(new URL(`src/${folder}/`, import.meta.url), { withFileTypes: true });
+  const unlisted = found.find((entry) => entry.isDirectory() && !names.includes(entry.name));
+  if (unlisted) throw new Error(`src/${folder}/${unlisted.name} has no place among the rooms of src/${folder}.`);
+}
+
+/**
+ * Files beside rooms that the rooms may import: types, functions and interfaces that several rooms share. All other files
+ * beside rooms are above them: they import the rooms, and no room imports them.
+ */
+const besideRooms = [
+  'access/(?:access-events|access\\.service|api-key-text|caller|credentials|current-caller\\.decorator)',
+  'alerts/core/(?:market-row|saved-state|transition)',
+  'events/sources/source-feed',
+  'notifications/channels/(?:http-outcome|notification-channel)',
+  'notifications/core/(?:hook-forms|turnstile)',
+  'platform/database/connection-options',
+  'query/query\\.module',
+];
 const either = (names) => `(?:${names.join('|')})`;
 
 export default {
@@ -37,6 +110,22 @@ export default {
       severity: 'error',
       from: { path: '^src/', pathNot: `^src/(?:${name}/|app\\.module\\.ts|[^/]+\\.ts$)` },
       to: { path: `^src/${name}/`, pathNot: `^src/${name}/(?:core/)?index\\.ts$` },
+    })),
+    ...Object.entries(rooms).flatMap(([folder, names]) =>
+      names.slice(0, -1).map((name, at) => ({
+        name: `${folder.replaceAll('/', '-')}-${name}-below-later-rooms`,
+        comment: `src/${folder}/${name} may import the rooms before it: ${names.slice(0, at).join(', ') || 'none'}.`,
+        severity: 'error',
+        from: { path: `^src/${folder}/${name}/`, pathNot: '\\.spec\\.ts$' },
+        to: { path: `^src/${folder}/${either(names.slice(at + 1))}/` },
+      })),
+    ),
+    ...Object.keys(rooms).map((folder) => ({
+      name: `${folder.replaceAll('/', '-')}-rooms-below-files-beside-them`,
+      comment: 'A file beside rooms imports them; a room imports none of these files but the few in `besideRooms`.',
+      severity: 'error',
+      from: { path: `^src/${folder}/[^/]+/`, pathNot: '\\.spec\\.ts$' },
+      to: { path: `^src/${folder}/[^/]+\\.ts$`, pathNot: `^src/${either(besideRooms)}\\.ts$` },
     })),
     {
       name: 'alerts-core-loads-core-only',

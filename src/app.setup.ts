@@ -10,7 +10,7 @@ import { boundConnections } from './platform/http/connections/bound-connections.
 import { proxyWarning } from './platform/http/proxy-warning.js';
 import { requestIds } from './platform/http/request-id.js';
 import { longAddresses } from './platform/http/long-addresses.js';
-import { RequestContext } from './platform/http/request-context.js';
+import { RequestContext } from './platform/request/request-context.js';
 import { securityHeaders } from './platform/http/security-headers.js';
 import { RequestValidationPipe } from './platform/http/validation.pipe.js';
 import { LoopGuard } from './platform/loop/loop-guard.js';

@@ -3,7 +3,7 @@ import { Clock } from '../platform/clock/clock.js';
 import { DomainError } from '../platform/errors/domain-error.js';
 import { Refusals } from './audit/refusals.js';
 import type { Caller, Credentials, Transport } from './caller.js';
-import { parseApiKey, secretMatches } from './keys/api-key-text.js';
+import { parseApiKey, secretMatches } from './api-key-text.js';
 import { Callers } from './keys/callers.js';
 import { KeyDirectory } from './keys/key-directory.js';
 import { TokenVerifier } from './tokens/token-verifier.js';

@@ -16,7 +16,7 @@ export { AccessService } from './access.service.js';
 export { Audit, actorOf } from './audit/audit.js';
 export { Audited } from './audit/audited.interceptor.js';
 export { secretFromHandshake, secretFromRequest } from './credentials.js';
-export { CurrentCaller } from './guard/current-caller.decorator.js';
+export { CurrentCaller } from './current-caller.decorator.js';
 export { countedPages } from './guard/counted-pages.js';
 export { UnknownRouteModule } from './guard/unknown-route.controller.js';
 export { AnonymousAllowed, Public, Rare, Roles } from './guard/roles.decorator.js';

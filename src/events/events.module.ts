@@ -1,7 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { BackgroundLoops } from '../platform/process/background-loops.js';
 import { RedisConnections } from '../platform/redis/redis-connections.js';
-import { Broker } from './broker/broker.js';
+import { Broker } from './feed/broker.js';
 import { MemoryBroker } from './broker/memory-broker.js';
 import { RedisBroker } from './broker/redis-broker.js';
 import { EventLog } from './log/event-log.js';

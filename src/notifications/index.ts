@@ -1,6 +1,6 @@
 export * from './core/index.js';
-export { OLD_LINK, page, question } from './channels/link-page.js';
-export { PublicLinks } from './channels/public-links.js';
+export { OLD_LINK, page, question } from './targets/link-page.js';
+export { PublicLinks } from './templates/public-links.js';
 export { EXAMPLE_ALERT } from './templates/built-in.js';
 export { Deliveries } from './deliveries/deliveries.js';
 export { Retention } from './deliveries/retention.js';

@@ -6,7 +6,7 @@ import { TakesBody } from '../platform/http/bodies/body-limit.js';
 import { AnswerInterceptor } from './answer.interceptor.js';
 import { CsvList } from '../platform/http/csv.interceptor.js';
 import { parseQuery } from './core/parse-query.js';
-import { leaving } from '../platform/http/leaving.js';
+import { leaving } from '../platform/request/leaving.js';
 import { QueryAnswer, QueryRequest, QuerySort } from './query.dto.js';
 import { ANSWER_EXAMPLES, REQUEST_EXAMPLES } from './query.examples.js';
 import { BAD_REQUEST_EXAMPLES, BUSY_EXAMPLES, LIMIT_EXAMPLES } from './query-problems.examples.js';

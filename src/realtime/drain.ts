@@ -5,7 +5,7 @@ import { Readiness } from '../platform/health/readiness.js';
 import { Settings } from '../platform/settings/settings.js';
 import { HubDrain } from './core/hub-drain.js';
 import { RealtimeHub } from './core/hub.js';
-import { ConnectionAdmission } from './transports/connection-admission.js';
+import { ConnectionAdmission } from './transports/admission/connection-admission.js';
 import { WebSocketTransport } from './transports/websocket/websocket.transport.js';
 
 /** Interval at which due connections are closed, ms. */

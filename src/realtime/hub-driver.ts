@@ -8,7 +8,7 @@ import { AccessEvents, type EndReason } from '../access/index.js';
 import { EventFeed } from '../events/index.js';
 import { RealtimeHub } from './core/hub.js';
 import type { CloseReason } from './core/wire/link.js';
-import { ConnectionAdmission } from './transports/connection-admission.js';
+import { ConnectionAdmission } from './transports/admission/connection-admission.js';
 
 /** Interval at which the hub checks its connections, ms: the shortest interval of `latest`. */
 const TICK_INTERVAL_MS = 100;

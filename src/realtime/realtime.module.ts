@@ -26,7 +26,7 @@ import { StreamService } from './transports/sse/stream.service.js';
 import { ConnectionParts } from './transports/websocket/connection-parts.js';
 import { WebSocketController } from './transports/websocket/websocket.controller.js';
 import { WebSocketTransport } from './transports/websocket/websocket.transport.js';
-import { WriteBatches } from './transports/write-batches.js';
+import { WriteBatches } from './transports/sending/write-batches.js';
 
 /**
  * Starts the hub. It subscribes to the feed in the same turn of the event loop in which it reads the feed's position, so

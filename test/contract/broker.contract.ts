@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Broker } from '../../src/events/broker/broker.js';
+import type { Broker } from '../../src/events/feed/broker.js';
 import { EVENT_TYPES } from '../../src/events/core/event-catalogue.js';
 import { INTERNAL_TYPES, type LogEvent } from '../../src/events/core/log-event.js';
 import { waitFor } from '../support/wait-for.js';

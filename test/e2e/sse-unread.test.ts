@@ -1,7 +1,7 @@
 import { connect as connectTcp } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RealtimeHub } from '../../src/realtime/core/hub.js';
-import { ConnectionAdmission } from '../../src/realtime/transports/connection-admission.js';
+import { ConnectionAdmission } from '../../src/realtime/transports/admission/connection-admission.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 

@@ -3,7 +3,7 @@ import { EventSource } from 'eventsource';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DomainError, type ErrorCode } from '../../src/platform/errors/domain-error.js';
 import { Settings } from '../../src/platform/settings/settings.js';
-import { ConnectionAdmission } from '../../src/realtime/transports/connection-admission.js';
+import { ConnectionAdmission } from '../../src/realtime/transports/admission/connection-admission.js';
 import { admin } from '../support/clients/admin-call.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { StreamClient } from '../support/clients/event-stream.js';

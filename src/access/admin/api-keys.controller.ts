@@ -3,7 +3,7 @@ import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
 import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { Audited } from '../audit/audited.interceptor.js';
 import type { Caller } from '../caller.js';
-import { CurrentCaller } from '../guard/current-caller.decorator.js';
+import { CurrentCaller } from '../current-caller.decorator.js';
 import { Roles } from '../guard/roles.decorator.js';
 import { ApiKeyAdmin } from './api-key-admin.js';
 import {

@@ -2,7 +2,7 @@ import { Body, Controller, Get, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
 import { Audited } from '../audit/audited.interceptor.js';
 import type { Caller } from '../caller.js';
-import { CurrentCaller } from '../guard/current-caller.decorator.js';
+import { CurrentCaller } from '../current-caller.decorator.js';
 import { Rare } from '../guard/roles.decorator.js';
 import { UsageLimits, type Usage } from '../limits/usage-limits.js';
 import { Settings } from '../../platform/settings/settings.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
-import { redact } from '../../platform/logging/redaction.js';
+import { redact } from '../../platform/errors/redaction.js';
 import { SETTINGS } from '../../platform/settings/settings-table.js';
 import { Settings } from '../../platform/settings/settings.js';
 import type { Setting } from '../../platform/settings/setting.js';

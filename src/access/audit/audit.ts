@@ -2,9 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
 import { runForProcess } from '../../platform/fairness/working-for.js';
-import { RequestContext } from '../../platform/http/request-context.js';
+import { RequestContext } from '../../platform/request/request-context.js';
 import type { Caller } from '../caller.js';
-import { withoutSecrets } from '../keys/api-key-text.js';
+import { withoutSecrets } from '../api-key-text.js';
 import { AuditEntryEntity } from './audit-entry.entity.js';
 
 /**

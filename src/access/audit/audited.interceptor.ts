@@ -10,10 +10,10 @@ import {
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { catchError, concatMap, from, map, throwError, type Observable } from 'rxjs';
-import { clientAddress } from '../../platform/http/client-address.js';
+import { clientAddress } from '../../platform/request/client-address.js';
 import { requestError } from '../../platform/errors/problem.js';
 import { Settings } from '../../platform/settings/settings.js';
-import { callerOf } from '../guard/current-caller.decorator.js';
+import { callerOf } from '../current-caller.decorator.js';
 import { Audit } from './audit.js';
 
 const ACTION = 'access:audited';

@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { Clock } from '../../platform/clock/clock.js';
 import { APP_ROLE, sessionUrl, valueTypes } from '../../platform/database/connection-options.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
-import { RequestContext } from '../../platform/http/request-context.js';
+import { RequestContext } from '../../platform/request/request-context.js';
 import type { Settings } from '../../platform/settings/settings.js';
 import { AuditEntryEntity } from '../audit/audit-entry.entity.js';
 import { Audit } from '../audit/audit.js';

@@ -4,20 +4,20 @@ import type { Request, Response } from 'express';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { BODY_SIZE, type TakenBody } from '../../platform/http/bodies/body-limit.js';
 import { BodyReader } from '../../platform/http/bodies/body-reader.js';
-import { clientAddress } from '../../platform/http/client-address.js';
+import { clientAddress } from '../../platform/request/client-address.js';
 import { addressGroup } from '../../platform/http/connections/address-group.js';
 import { becomesKnown, exceedsLimits } from '../../platform/http/connections/known-callers.js';
 import { COSTLY_ROUTE } from '../../platform/http/costly.js';
 import { workFor } from '../../platform/fairness/working-for.js';
 import { refusePrecondition } from '../../platform/http/precondition.js';
-import type { PublicKind } from '../../platform/http/public.js';
+import type { PublicKind } from '../../platform/request/public.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { AccessService } from '../access.service.js';
 import { Refusals } from '../audit/refusals.js';
 import { roleIncludes, type Caller, type Role } from '../caller.js';
 import { secretFromHeaders } from '../credentials.js';
 import { RequestLimits } from '../limits/request-limits.js';
-import { setCaller } from './current-caller.decorator.js';
+import { setCaller } from '../current-caller.decorator.js';
 import {
   ANONYMOUS_METADATA,
   PUBLIC_METADATA,

@@ -1,5 +1,5 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { clientAddress } from '../../platform/http/client-address.js';
+import { clientAddress } from '../../platform/request/client-address.js';
 import type { RequestLimits } from '../limits/request-limits.js';
 
 /** Pages that Express serves without the guard: the console, Swagger UI and the OpenAPI document. */

@@ -25,4 +25,4 @@ export const AnonymousAllowed = (when: Anonymous = 'by setting'): CustomDecorato
   SetMetadata(ANONYMOUS_METADATA, when);
 
 // Re-export: the decorator is in platform, because health and metrics use it and must not depend on this module.
-export { Public, PUBLIC_ROUTE as PUBLIC_METADATA } from '../../platform/http/public.js';
+export { Public, PUBLIC_ROUTE as PUBLIC_METADATA } from '../../platform/request/public.js';

@@ -3,7 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { Request } from 'express';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { TakesBody } from '../../platform/http/bodies/body-limit.js';
-import { UNKNOWN_ROUTE } from '../../platform/http/unknown-route.js';
+import { UNKNOWN_ROUTE } from '../../platform/request/unknown-route.js';
 import { AnonymousAllowed } from './roles.decorator.js';
 
 /** Maximum characters of a path that the answer repeats. */

@@ -5,7 +5,7 @@ import { DataSource } from 'typeorm';
 import { dataDirectory } from '../../platform/settings/data-directory.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ApiKeyEntity } from './api-key.entity.js';
-import { formatApiKey, hashSecret, newApiKey, parseApiKey, secretMatches, type ApiKeyParts } from './api-key-text.js';
+import { formatApiKey, hashSecret, newApiKey, parseApiKey, secretMatches, type ApiKeyParts } from '../api-key-text.js';
 import { UserEntity } from './user.entity.js';
 
 const ADMIN_USER = 'admin';

@@ -6,7 +6,7 @@ import { DomainError } from '../../platform/errors/domain-error.js';
 import type { Limits, Role, Tier, Transport } from '../caller.js';
 import type { Actor } from '../audit/audit.js';
 import { ApiKeyEntity } from './api-key.entity.js';
-import { formatApiKey, hashSecret, isKeyId, newApiKey } from './api-key-text.js';
+import { formatApiKey, hashSecret, isKeyId, newApiKey } from '../api-key-text.js';
 import { KeyChanges } from './key-changes.js';
 import { UserEntity } from './user.entity.js';
 

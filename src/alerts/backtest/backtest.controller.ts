@@ -5,7 +5,7 @@ import type { Request, Response } from 'express';
 import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
 import { TakesBody } from '../../platform/http/bodies/body-limit.js';
 import { Costly } from '../../platform/http/costly.js';
-import { leaving } from '../../platform/http/leaving.js';
+import { leaving } from '../../platform/request/leaving.js';
 import { BacktestAnswer, BacktestBody } from './backtest.dto.js';
 import { backtestEvents } from './backtest-stream.js';
 import { Backtests } from './backtests.js';

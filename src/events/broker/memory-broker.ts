@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { LogEvent } from '../core/log-event.js';
-import { Broker, type BatchListener } from './broker.js';
+import { Broker, type BatchListener } from '../feed/broker.js';
 
 /** Broker of a single process: `publish` calls the listeners synchronously, in the order in which they subscribed. */
 @Injectable()

@@ -9,7 +9,7 @@ import type { CacheEntry } from '../hot-cache/cache-entry.js';
 import type { CacheRefresh } from '../hot-cache/cache-refresh.js';
 import type { RedisCacheStore } from '../hot-cache/redis-cache-store.js';
 import { decodeBatch, encodeBatch, messageHead } from './batch-message.js';
-import { Broker, type BatchListener } from './broker.js';
+import { Broker, type BatchListener } from '../feed/broker.js';
 import { ChannelMirror } from './channel-mirror.js';
 import { MessageLine } from './message-line.js';
 

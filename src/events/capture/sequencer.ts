@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
-import { Broker } from '../broker/broker.js';
+import { Broker } from '../feed/broker.js';
 import { furthest } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
 import { EventFeed } from '../feed/event-feed.js';

@@ -3,7 +3,7 @@ import { Gauge } from 'prom-client';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import { BackgroundLoops } from '../../platform/process/background-loops.js';
-import { Broker } from '../broker/broker.js';
+import { Broker } from './broker.js';
 import { EventLog, type LogBounds } from '../log/event-log.js';
 import { formatCursor } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';

@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { DeadLettersModule } from '../dead-letters/dead-letters.module.js';
+import { ChangeReferences } from './change-references.js';
 import { HistoryBackfill } from './history-backfill.js';
 import { HistoryJobs } from './history-jobs.js';
 import { HistorySeries } from './history-series.js';
@@ -16,6 +17,7 @@ import { Rollups } from './rollups.js';
   providers: [
     HistoryStore,
     HistoryWriter,
+    ChangeReferences,
     HistoryBackfill,
     HistorySeries,
     HistoryJobs,
@@ -23,6 +25,6 @@ import { Rollups } from './rollups.js';
     RawPartitions,
     Rollups,
   ],
-  exports: [HistoryBackfill, HistorySeries],
+  exports: [ChangeReferences, HistoryBackfill, HistorySeries],
 })
 export class HistoryModule {}

@@ -4,7 +4,6 @@ import { Metrics } from '../../platform/metrics/metrics.js';
 import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import { EventFeed } from '../feed/event-feed.js';
-import { ChangeReferences } from '../history/change-references.js';
 import { CacheRefresh } from './cache-refresh.js';
 import { HotCache } from './hot-cache.js';
 import { MemoryHotCache } from './memory-hot-cache.js';
@@ -36,7 +35,6 @@ function hotCache(
     PublishedStore,
     PublishedState,
     StateReconciler,
-    ChangeReferences,
     CacheRefresh,
     RedisCacheStore,
     {
@@ -54,6 +52,6 @@ function hotCache(
       useFactory: hotCache,
     },
   ],
-  exports: [PublishedState, ChangeReferences, HotCache, CacheRefresh, RedisCacheStore],
+  exports: [PublishedState, HotCache, CacheRefresh, RedisCacheStore],
 })
 export class HotCacheModule {}

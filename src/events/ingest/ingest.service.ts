@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
-import { RequestContext } from '../../platform/http/request-context.js';
+import { RequestContext } from '../../platform/request/request-context.js';
 import { SlicedWork } from '../../platform/loop/slices.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { PublicationWait } from './publication-wait.js';

@@ -5,7 +5,7 @@ import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { inputFault } from '../../platform/input/faults.js';
-import { RequestContext } from '../../platform/http/request-context.js';
+import { RequestContext } from '../../platform/request/request-context.js';
 import { appendEvents, type NewEvent } from '../log/append-events.js';
 import { BadItem, type Item, observation, optionalName } from './item-fields.js';
 import { freeFormObject } from './item-kinds.js';

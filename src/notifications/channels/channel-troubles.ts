@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { Outcome } from '../core/outcome.js';
-import type { ClaimedDelivery } from '../deliveries/delivery-row.js';
+import type { ClaimedDelivery } from '../core/delivery-row.js';
 import { HealthNotices } from '../../platform/health/health-notices.js';
 
 type Trouble = NonNullable<Outcome['trouble']>;

@@ -2,7 +2,7 @@ import { GATEWAY_TIMEOUT, NO_ANSWER, type Outcome } from '../core/outcome.js';
 import { EgressRefused } from '../core/egress-policy.js';
 import { parseRetryAfter } from '../core/retry-schedule.js';
 import { safeReason } from '../core/safe-reason.js';
-import { HandOverLate } from '../deliveries/hand-over.js';
+import { HandOverLate } from '../core/hand-over.js';
 import { Unanswered, type Answer } from '../egress/guarded-client.js';
 
 /** Minimum wait before a retry if the receiver is overloaded, ms. */

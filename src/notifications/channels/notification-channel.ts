@@ -1,5 +1,5 @@
 import type { Outcome } from '../core/outcome.js';
-import type { ClaimedDelivery } from '../deliveries/delivery-row.js';
+import type { ClaimedDelivery } from '../core/delivery-row.js';
 
 /** Called immediately before a message is sent; throws `HandOverLate` if the message must not be sent any more. */
 export type HandOver = () => void;

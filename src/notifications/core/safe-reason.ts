@@ -1,4 +1,4 @@
-import { redact } from '../../platform/logging/redaction.js';
+import { redact } from '../../platform/errors/redaction.js';
 
 /**
  * Returns the text of an error for log lines, the database and the owner of a target: short, without secrets and NUL

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { DeliveryAdmission, Candidate, DeliveryLimits } from '../core/delivery-admission.js';
 import { CHANNEL_NAMES, CHANNELS, channelsWhere } from '../core/channels/catalogue.js';
-import type { CandidateRow } from './delivery-row.js';
+import type { CandidateRow } from '../core/delivery-row.js';
 import { FIRING, isEnd, UNFINISHED, WAKE } from './order.js';
 
 /** Maximum numbers of messages to one target; 0: no limit. */

@@ -8,7 +8,7 @@ import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { isUuid } from '../../platform/input/ids.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
-import { untilHandedOver } from './hand-over.js';
+import { untilHandedOver } from './until-handed-over.js';
 import { Lanes, type Job } from './lanes.js';
 import { priorityOf } from './order.js';
 import { reconsider } from './reconsider.js';

@@ -9,9 +9,9 @@ import { Settings } from '../../platform/settings/settings.js';
 import { Batcher } from './batcher.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
 import { candidate, leavesInDigest, putOff, targetOf, type Decision } from './candidates.js';
-import { HAND_OVER_TIMEOUT_MS } from './hand-over.js';
+import { HAND_OVER_TIMEOUT_MS } from '../core/hand-over.js';
 import { Holds } from './holds.js';
-import { claimed, type CandidateRow, type ClaimedDelivery } from './delivery-row.js';
+import { claimed, type CandidateRow, type ClaimedDelivery } from '../core/delivery-row.js';
 import { askWishes, type Wishes } from './wishes.js';
 import type { Lane } from '../core/channels/definition.js';
 

@@ -5,10 +5,10 @@ import { verdict } from '../core/verdict.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { ChannelTroubles } from '../channels/channel-troubles.js';
-import { TargetHealth } from '../targets/target-health.js';
+import { TargetHealth } from './target-health.js';
 import { Batcher } from './batcher.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
-import type { ClaimedDelivery } from './delivery-row.js';
+import type { ClaimedDelivery } from '../core/delivery-row.js';
 import { WAKE } from './order.js';
 import { bytesOf, StorageBudget, type UserBytes } from './storage-budget.js';
 

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import { SNOOZED, stillWanted } from '../core/still-wanted.js';
 import { candidate, putOff, type Decision } from './candidates.js';
-import type { CandidateRow } from './delivery-row.js';
+import type { CandidateRow } from '../core/delivery-row.js';
 import { askWishes } from './wishes.js';
 
 /** Maximum number of deliveries checked in the transaction of a change; further ones are checked when they are due. */

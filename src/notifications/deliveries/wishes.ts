@@ -8,7 +8,7 @@ import {
 } from '../core/preferences.js';
 import { reasonAgainst, type RuleNow, type WantedQuestion } from '../core/still-wanted.js';
 import { withoutRules } from '../core/storm-message.js';
-import type { CandidateRow } from './delivery-row.js';
+import type { CandidateRow } from '../core/delivery-row.js';
 
 /** Current preferences of users and current state of their rules, for the deliveries of a claim. */
 export class Wishes {

@@ -1,7 +1,7 @@
 import { Controller, Get, Header, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Public } from '../../access/index.js';
-import { OLD_LINK, page, question } from '../channels/link-page.js';
+import { OLD_LINK, page, question } from './link-page.js';
 import { TargetList } from './target-list.js';
 
 /**

@@ -8,7 +8,7 @@ import type { Outcome } from '../core/outcome.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { TaskFault, WorkerPool } from '../../platform/workers/worker-pool.js';
 import { workerTask } from '../../platform/workers/worker-task.js';
-import { PublicLinks } from '../channels/public-links.js';
+import { PublicLinks } from './public-links.js';
 import { BUILT_IN, EXAMPLE_ALERT, EXAMPLE_LINKS, isSystem, SYSTEM_TEMPLATES } from './built-in.js';
 import type { RenderInput, RenderOutput } from './render-task.js';
 import { shownOf } from './shown.js';

@@ -1,4 +1,4 @@
-import { redact } from '../logging/redaction.js';
+import { redact } from './redaction.js';
 import { isConnectionLoss } from './connection-loss.js';
 
 /**

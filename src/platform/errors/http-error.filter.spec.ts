@@ -1,7 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { Logger } from '@nestjs/common';
 import { afterEach, expect, it, vi } from 'vitest';
-import { clientLeft } from '../http/leaving.js';
+import { clientLeft } from '../request/leaving.js';
 import { DomainError } from './domain-error.js';
 import { HttpErrorFilter } from './http-error.filter.js';
 

@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { redact, redactEncoded } from '../logging/redaction.js';
+import { redact, redactEncoded } from './redaction.js';
 import { asDomainError, DomainError, ERROR_CODES, type ErrorCode, type InputFault } from './domain-error.js';
 
 /** Body of every refused request, RFC 9457. */

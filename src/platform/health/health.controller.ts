@@ -2,7 +2,7 @@ import { Controller, Get, Res, VERSION_NEUTRAL } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { HealthCheckResult } from '@nestjs/terminus';
 import type { Response } from 'express';
-import { Public } from '../http/public.js';
+import { Public } from '../request/public.js';
 import { HealthChecks } from './health-checks.js';
 
 @ApiExcludeController()

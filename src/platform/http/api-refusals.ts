@@ -2,7 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { ERROR_CODES } from '../errors/domain-error.js';
-import { PUBLIC_ROUTE, type PublicKind } from './public.js';
+import { PUBLIC_ROUTE, type PublicKind } from '../request/public.js';
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 type Response = NonNullable<NonNullable<OpenAPIObject['components']>['responses']>[string];

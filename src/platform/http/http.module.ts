@@ -3,7 +3,7 @@ import { APP_INTERCEPTOR } from '@nestjs/core';
 import { BodyReader } from './bodies/body-reader.js';
 import { Documents } from './documents.js';
 import { LongAnswersInterceptor } from './long-answers.interceptor.js';
-import { RequestContext } from './request-context.js';
+import { RequestContext } from '../request/request-context.js';
 
 /**
  * Shared parts of HTTP requests: request ids, reading of bodies, documents that are the same for every client, writing of

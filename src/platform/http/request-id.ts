@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { RequestContext } from './request-context.js';
+import type { RequestContext } from '../request/request-context.js';
 
 /** Pattern of a request id that a client may choose; the id appears in logs, headers and events. */
 const SANE_ID = /^[\w.:-]{1,100}$/;

@@ -1,4 +1,4 @@
-import { redactEncoded } from './redaction.js';
+import { redactEncoded } from '../errors/redaction.js';
 
 /** Query parameters whose values are logged, because they cannot contain a secret. */
 const SHOWN = new Set(

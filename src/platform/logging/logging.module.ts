@@ -3,11 +3,11 @@ import { Module, type DynamicModule, type LoggerService } from '@nestjs/common';
 import { Logger, LoggerModule, PinoLogger, type Params } from 'nestjs-pino';
 import pino, { type DestinationStream, type LevelWithSilent } from 'pino';
 import pretty from 'pino-pretty';
-import { clientAddress } from '../http/client-address.js';
-import { RequestContext } from '../http/request-context.js';
+import { clientAddress } from '../request/client-address.js';
+import { RequestContext } from '../request/request-context.js';
 import type { Settings } from '../settings/settings.js';
 import { loggedAddress } from './logged-address.js';
-import { redact, SECRET_FIELDS } from './redaction.js';
+import { redact, SECRET_FIELDS } from '../errors/redaction.js';
 
 /** Paths that are requested every few seconds; a line for each request would hide the other lines. */
 const QUIET_PATHS = /^\/(?:health|metrics|console|docs|favicon)/;

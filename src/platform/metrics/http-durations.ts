@@ -1,6 +1,6 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { Histogram } from 'prom-client';
-import { UNKNOWN_ROUTE } from '../http/unknown-route.js';
+import { UNKNOWN_ROUTE } from '../request/unknown-route.js';
 import type { Metrics } from './metrics.js';
 
 /**

@@ -1,6 +1,6 @@
 import { Controller, Get, Header, VERSION_NEUTRAL } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { Public } from '../http/public.js';
+import { Public } from '../request/public.js';
 import { Metrics } from './metrics.js';
 
 @ApiExcludeController()

@@ -6,7 +6,7 @@ import { RealtimeHub } from '../core/hub.js';
 import { parseSelector, parseSubscribe, parseUpdate } from '../core/request/parse-socketio.js';
 import type { Session } from '../core/session/session.js';
 import type { ConnectionInfo } from '../core/session/session-identity.js';
-import { Bans } from '../transports/bans.js';
+import { Bans } from '../transports/admission/bans.js';
 import type { SubscriptionStats } from './connections.dto.js';
 import { explain } from './explanation.js';
 import type { ExplainQuery, Explanation } from './operations.dto.js';

@@ -1,7 +1,7 @@
-import { ConnectionAdmission } from './connection-admission.js';
-import { Bans } from './bans.js';
-import { DatabaseProbe } from './database-probe.js';
-import { ReturningKeys } from './returning-keys.js';
+import { ConnectionAdmission } from './admission/connection-admission.js';
+import { Bans } from './admission/bans.js';
+import { DatabaseProbe } from './admission/database-probe.js';
+import { ReturningKeys } from './admission/returning-keys.js';
 import { Doorstep } from './socketio/doorstep.js';
 import { SocketIoEntry } from './socketio/entry.js';
 import { SocketIoGateway } from './socketio/socketio.gateway.js';

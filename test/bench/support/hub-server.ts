@@ -122,8 +122,8 @@ async function listen(hub: RealtimeHub, clock: object, env: Readonly<Record<stri
   const { BackgroundLoops } = await built<typeof import('../../../src/platform/process/background-loops.js')>(
     'platform/process/background-loops.js',
   );
-  const { WriteBatches } = await built<typeof import('../../../src/realtime/transports/write-batches.js')>(
-    'realtime/transports/write-batches.js',
+  const { WriteBatches } = await built<typeof import('../../../src/realtime/transports/sending/write-batches.js')>(
+    'realtime/transports/sending/write-batches.js',
   );
   const { SocketIoAdapter } = await built<
     typeof import('../../../src/realtime/transports/socketio/socketio.adapter.js')

@@ -12,7 +12,7 @@ import { ApiKeyEntity } from '../../../src/access/keys/api-key.entity.js';
 import { UserEntity } from '../../../src/access/keys/user.entity.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { sessionUrl } from '../../../src/platform/database/connection-options.js';
-import { RequestContext } from '../../../src/platform/http/request-context.js';
+import { RequestContext } from '../../../src/platform/request/request-context.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 

@@ -1,4 +1,4 @@
-import type { Broker } from '../../../src/events/broker/broker.js';
+import type { Broker } from '../../../src/events/feed/broker.js';
 import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
 import { EventLog } from '../../../src/events/log/event-log.js';
 import { SequencerMetrics } from '../../../src/events/capture/sequencer-metrics.js';

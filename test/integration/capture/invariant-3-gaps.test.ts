@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Broker, type BatchListener } from '../../../src/events/broker/broker.js';
+import { Broker, type BatchListener } from '../../../src/events/feed/broker.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';

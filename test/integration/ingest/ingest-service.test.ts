@@ -6,7 +6,7 @@ import { PRICE_ITEMS, PROTOCOL_ITEMS, TVL_ITEMS } from '../../../src/events/inge
 import { PublicationWait } from '../../../src/events/ingest/publication-wait.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { DomainError } from '../../../src/platform/errors/domain-error.js';
-import { RequestContext } from '../../../src/platform/http/request-context.js';
+import { RequestContext } from '../../../src/platform/request/request-context.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { createPod, type Pod } from '../capture/capture-fixture.js';

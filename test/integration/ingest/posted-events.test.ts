@@ -3,7 +3,7 @@ import { parseCursor } from '../../../src/events/core/cursor.js';
 import { PostedEvents } from '../../../src/events/ingest/posted-events.js';
 import { PublicationWait } from '../../../src/events/ingest/publication-wait.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
-import { RequestContext } from '../../../src/platform/http/request-context.js';
+import { RequestContext } from '../../../src/platform/request/request-context.js';
 import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 import { createPod, type Pod } from '../capture/capture-fixture.js';
 

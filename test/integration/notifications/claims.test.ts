@@ -10,7 +10,7 @@ import { targetContext } from '../../../src/notifications/core/secret-contexts.j
 import type { Outcome } from '../../../src/notifications/core/outcome.js';
 import { DeliveryClaims, type Claim } from '../../../src/notifications/deliveries/delivery-claims.js';
 import { DeliveryResults } from '../../../src/notifications/deliveries/delivery-results.js';
-import type { ClaimedDelivery } from '../../../src/notifications/deliveries/delivery-row.js';
+import type { ClaimedDelivery } from '../../../src/notifications/core/delivery-row.js';
 import { DeliveryWorker } from '../../../src/notifications/deliveries/delivery-worker.js';
 import { Unanswered } from '../../../src/notifications/egress/guarded-client.js';
 import { DueTargets } from '../../../src/notifications/deliveries/due-targets.js';

@@ -9,7 +9,7 @@ import { DomainError } from '../../../src/platform/errors/domain-error.js';
 import { HttpErrorFilter } from '../../../src/platform/errors/http-error.filter.js';
 import { HttpModule } from '../../../src/platform/http/http.module.js';
 import { proxyWarning } from '../../../src/platform/http/proxy-warning.js';
-import { RequestContext } from '../../../src/platform/http/request-context.js';
+import { RequestContext } from '../../../src/platform/request/request-context.js';
 import { requestIds } from '../../../src/platform/http/request-id.js';
 import { LoggingModule } from '../../../src/platform/logging/logging.module.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';

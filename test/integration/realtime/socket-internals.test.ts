@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { Server } from 'socket.io';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocketServer, type ServerOptions } from 'ws';
-import { proveEngineFrames, provePlainFrames } from '../../../src/realtime/transports/socket-internals.js';
+import { proveEngineFrames, provePlainFrames } from '../../../src/realtime/transports/sending/socket-internals.js';
 
 /** An upgrade of ws, engine.io or socket.io that fails one of the first two tests loses most of the throughput. */
 describe('prepared frames', () => {

@@ -1,5 +1,5 @@
 import { RedisBroker } from '../../../src/events/broker/redis-broker.js';
-import type { Broker } from '../../../src/events/broker/broker.js';
+import type { Broker } from '../../../src/events/feed/broker.js';
 import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { CacheRefresh } from '../../../src/events/hot-cache/cache-refresh.js';

@@ -1,3 +1,4 @@
+import { escapeHtml } from '../../core/escape-html.js';
 import { listedLine } from '../../core/alert-text.js';
 import { namedLinks } from '../../core/message-body.js';
 import type { LinkedMessage, RenderedMessage } from '../../templates/templates.js';
@@ -30,13 +31,4 @@ export function digestMail(messages: readonly LinkedMessage[], count: number, un
 <p style="font-size:13px"><a href="${escapeHtml(unsubscribe)}">Unsubscribe</a></p></body></html>`,
     ...(fallback === undefined ? {} : { fallback }),
   };
-}
-
-export function escapeHtml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;');
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { getGlobalDispatcher, request } from 'undici';
 import type { Outcome } from '../../core/outcome.js';
-import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
+import type { ClaimedDelivery } from '../../core/delivery-row.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { askBeforeSending } from '../../egress/ask-before-sending.js';

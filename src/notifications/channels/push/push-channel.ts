@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { Outcome } from '../../core/outcome.js';
 import { pushTarget } from '../../core/channels/push.js';
-import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
+import type { ClaimedDelivery } from '../../core/delivery-row.js';
 import { noted, Templates } from '../../templates/templates.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { NotificationChannel, type HandOver } from '../notification-channel.js';
-import { PublicLinks } from '../public-links.js';
+import { PublicLinks } from '../../templates/public-links.js';
 import { targetContext } from '../../core/secret-contexts.js';
 import { Fcm } from './fcm.js';
 import type { PushContent } from './push-content.js';

@@ -1,5 +1,5 @@
 import { cutText } from '../../core/cut-text.js';
-import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
+import type { ClaimedDelivery } from '../../core/delivery-row.js';
 
 /** Content of a push message: title and body, which the device shows, and data for its program. */
 export interface PushContent {

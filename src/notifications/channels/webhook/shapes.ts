@@ -1,7 +1,7 @@
 import type { AlertMessage, Format } from '../../core/delivery.js';
 import { pagerDutyBody, teamsBody, telegramBody } from '../../core/hook-bodies.js';
 import { discordBody, messageBody, slackBody, type ChatMessage, type Envelope } from '../../core/message-body.js';
-import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
+import type { ClaimedDelivery } from '../../core/delivery-row.js';
 
 const PAGERDUTY = 'pagerduty:';
 const PAGERDUTY_EVENTS = 'https://events.pagerduty.com/v2/enqueue';

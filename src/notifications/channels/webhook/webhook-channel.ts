@@ -3,7 +3,7 @@ import { shownKind } from '../../core/hook-forms.js';
 import { messageBody } from '../../core/message-body.js';
 import type { Outcome } from '../../core/outcome.js';
 import { signedHeaders } from '../../core/webhook-signature.js';
-import type { ClaimedDelivery } from '../../deliveries/delivery-row.js';
+import type { ClaimedDelivery } from '../../core/delivery-row.js';
 import { GuardedClient } from '../../egress/guarded-client.js';
 import { noted, Templates, type FALLBACK_NOTES } from '../../templates/templates.js';
 import { Clock } from '../../../platform/clock/clock.js';

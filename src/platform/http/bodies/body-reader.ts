@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../../errors/domain-error.js';
-import { leaving } from '../leaving.js';
-import { Places } from '../places.js';
+import { leaving } from '../../request/leaving.js';
+import { Places } from '../../fairness/places.js';
 import { BODY_LIMITS, MAX_SMALL_BODY_BYTES, type BodySize } from './body-limit.js';
 import { declaredLength, hasBody, readJson } from './read-body.js';
 

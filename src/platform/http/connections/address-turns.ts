@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { LRUCache } from 'lru-cache';
-import { plainAddress } from '../client-address.js';
+import { plainAddress } from '../../request/client-address.js';
 import { addressGroup } from './address-group.js';
 import { Handshakes } from './handshakes.js';
 import { isOfKnownSession } from './known-sessions.js';

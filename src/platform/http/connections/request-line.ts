@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { clientAddress } from '../client-address.js';
+import { clientAddress } from '../../request/client-address.js';
 import { addressGroup } from './address-group.js';
 import { addressOf, beginInTurn, chargeReading, upgradeArrives } from './address-turns.js';
 import { requestEnds } from './known-callers.js';

@@ -4,7 +4,7 @@ import type { Caller, Credentials } from '../../../access/index.js';
 import { parseOffset, parseSince, type KeptSession, type ResumeOffset } from '../../core/session/kept-session.js';
 import type { ResumeTicket } from '../../core/session/session-identity.js';
 import { RESUME_WINDOW_MS, SessionKeeper } from '../../resume/session-keeper.js';
-import { ConnectionAdmission } from '../connection-admission.js';
+import { ConnectionAdmission } from '../admission/connection-admission.js';
 
 /** Admitted client with the session that it continues. */
 export interface Entry {

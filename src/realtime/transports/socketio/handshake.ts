@@ -1,7 +1,7 @@
 import type { Socket } from 'socket.io';
 import { secretFromHandshake, type Credentials } from '../../../access/index.js';
 import type { DomainError } from '../../../platform/errors/domain-error.js';
-import { clientAddress } from '../../../platform/http/client-address.js';
+import { clientAddress } from '../../../platform/request/client-address.js';
 
 /** Returns the credentials of the handshake: `auth.apiKey`, else the header, else the query. */
 export function credentialsOf(socket: Socket, trustedProxies: number): Credentials {

@@ -4,7 +4,7 @@ import { asDomainError, DomainError } from '../../../platform/errors/domain-erro
 import type { LoopGuard } from '../../../platform/loop/loop-guard.js';
 import type { Session } from '../../core/session/session.js';
 import { waitUntilRead } from '../../core/session/wait-until-read.js';
-import { Budget } from '../budget.js';
+import { Budget } from '../admission/budget.js';
 import { commandOf, type ClientCommand } from './client-commands.js';
 import type { SocketIoLink } from './socketio-link.js';
 

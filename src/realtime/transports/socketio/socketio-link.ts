@@ -3,11 +3,11 @@ import { socketIoEvent, socketIoMessage } from '../../core/wire/socketio.js';
 import type { EncodedEvent, FrameFormat } from '../../core/wire/encoded-event.js';
 import type { ClientLink, CloseReason } from '../../core/wire/link.js';
 import type { MessageFormat, SharedMessage } from '../../core/wire/shared-message.js';
-import { closingOf } from '../closings.js';
-import type { FrameRun } from '../frame-run.js';
-import { EngineOutlet, type FrameProof } from '../socket-internals.js';
-import { ownTextFrame, textFrame } from '../text-frame.js';
-import { BatchedWriter, type WriteBatches } from '../write-batches.js';
+import { closingOf } from '../sending/closings.js';
+import type { FrameRun } from '../sending/frame-run.js';
+import { EngineOutlet, type FrameProof } from '../sending/socket-internals.js';
+import { ownTextFrame, textFrame } from '../sending/text-frame.js';
+import { BatchedWriter, type WriteBatches } from '../sending/write-batches.js';
 import { Wire } from './wire.js';
 
 /** Time for a closing connection to read its last messages, ms. */

@@ -2,7 +2,7 @@ import type { Socket } from 'socket.io';
 import { DomainError } from '../../../platform/errors/domain-error.js';
 import type { CloseReason } from '../../core/wire/link.js';
 import type { Session } from '../../core/session/session.js';
-import { Budget } from '../budget.js';
+import { Budget } from '../admission/budget.js';
 
 type Connection = Socket['conn'];
 

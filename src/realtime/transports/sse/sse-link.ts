@@ -4,9 +4,9 @@ import { sseBlock, sseMessage } from '../../core/wire/sse.js';
 import type { ClientLink, CloseReason } from '../../core/wire/link.js';
 import type { DomainError } from '../../../platform/errors/domain-error.js';
 import type { MessageFormat, SharedMessage } from '../../core/wire/shared-message.js';
-import type { FrameRun } from '../frame-run.js';
-import { BatchedWriter, type WriteBatches } from '../write-batches.js';
-import { closingOf } from '../closings.js';
+import type { FrameRun } from '../sending/frame-run.js';
+import { BatchedWriter, type WriteBatches } from '../sending/write-batches.js';
+import { closingOf } from '../sending/closings.js';
 import { beginStream } from './stream-head.js';
 
 /** Time that a client has to read a closed stream to its end, ms. */

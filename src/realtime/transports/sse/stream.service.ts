@@ -5,16 +5,16 @@ import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/comm
 import { secretFromRequest, type Caller } from '../../../access/index.js';
 import { asDomainError } from '../../../platform/errors/domain-error.js';
 import { BodyReader } from '../../../platform/http/bodies/body-reader.js';
-import { clientAddress } from '../../../platform/http/client-address.js';
+import { clientAddress } from '../../../platform/request/client-address.js';
 import { becomesKnown } from '../../../platform/http/connections/known-callers.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
 import { parseStreamBody, parseStreamQuery, type StreamRequest } from '../../core/request/parse-sse.js';
 import type { Session, SubscribeAnswer } from '../../core/session/session.js';
 import { assertMaySubscribe } from '../../core/session/subscription-rights.js';
-import { ConnectionAdmission } from '../connection-admission.js';
-import { queryOf, userAgentOf } from '../request-parts.js';
-import { WriteBatches } from '../write-batches.js';
+import { ConnectionAdmission } from '../admission/connection-admission.js';
+import { queryOf, userAgentOf } from '../admission/request-parts.js';
+import { WriteBatches } from '../sending/write-batches.js';
 import { SseLink } from './sse-link.js';
 
 /** Event streams over HTTP: an invalid request is refused with its HTTP status before the stream begins. */

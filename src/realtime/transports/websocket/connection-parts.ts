@@ -4,7 +4,7 @@ import { Clock } from '../../../platform/clock/clock.js';
 import { LoopGuard } from '../../../platform/loop/loop-guard.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
-import { ConnectionAdmission } from '../connection-admission.js';
+import { ConnectionAdmission } from '../admission/connection-admission.js';
 
 /** Parts that all plain WebSocket connections share. */
 @Injectable()

@@ -7,7 +7,7 @@ import { messageId, parseMessage, type ClientMessage, type MessageId } from '../
 import { expiresInMs } from '../../core/session/session-identity.js';
 import type { Session } from '../../core/session/session.js';
 import { waitUntilRead } from '../../core/session/wait-until-read.js';
-import { Budget } from '../budget.js';
+import { Budget } from '../admission/budget.js';
 import { runCommand } from './commands.js';
 import type { ConnectionParts } from './connection-parts.js';
 import type { WebSocketLink } from './websocket-link.js';

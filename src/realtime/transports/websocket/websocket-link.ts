@@ -5,11 +5,11 @@ import type { EncodedEvent } from '../../core/wire/encoded-event.js';
 import { websocketMessage, websocketText } from '../../core/wire/websocket.js';
 import type { ClientLink, CloseReason } from '../../core/wire/link.js';
 import type { MessageFormat, SharedMessage } from '../../core/wire/shared-message.js';
-import type { FrameRun } from '../frame-run.js';
-import type { PlainOutlet } from '../socket-internals.js';
-import { BatchedWriter, type WriteBatches } from '../write-batches.js';
-import { closeCodeOf, closingOf } from '../closings.js';
-import { ownTextFrame, textFrame } from '../text-frame.js';
+import type { FrameRun } from '../sending/frame-run.js';
+import type { PlainOutlet } from '../sending/socket-internals.js';
+import { BatchedWriter, type WriteBatches } from '../sending/write-batches.js';
+import { closeCodeOf, closingOf } from '../sending/closings.js';
+import { ownTextFrame, textFrame } from '../sending/text-frame.js';
 
 const MESSAGE: MessageFormat = { build: ({ name, body }) => textFrame(websocketMessage(name, { ...body })) };
 

@@ -1,4 +1,4 @@
-import { escapeHtml } from './email/digest-mail.js';
+import { escapeHtml } from '../core/escape-html.js';
 
 /** Returns the HTML page for a link in a message; `text` is plain text. */
 export function page(text: string, form = ''): string {

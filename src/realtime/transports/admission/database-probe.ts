@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '../../platform/database/database.js';
+import { Database } from '../../../platform/database/database.js';
 
 /** Time for which the result of a check is reused, ms. */
 const CHECK_TTL_MS = 500;

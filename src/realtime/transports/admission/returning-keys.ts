@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { Clock } from '../../platform/clock/clock.js';
+import { Clock } from '../../../platform/clock/clock.js';
 
 /** Time after the end of a connection within which a new one of the same key and address counts as its return, ms. */
 const RETURN_MS = 60_000;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { AccessService, StrangerLimits, UsageLimits, type Caller, type Credentials } from '../../access/index.js';
-import { DomainError } from '../../platform/errors/domain-error.js';
-import { Settings } from '../../platform/settings/settings.js';
+import { AccessService, StrangerLimits, UsageLimits, type Caller, type Credentials } from '../../../access/index.js';
+import { DomainError } from '../../../platform/errors/domain-error.js';
+import { Settings } from '../../../platform/settings/settings.js';
 import { Bans } from './bans.js';
 import { DatabaseProbe } from './database-probe.js';
 import { ReturningKeys } from './returning-keys.js';

@@ -1,5 +1,5 @@
-import type { Channel } from '../core/channels/catalogue.js';
-import type { DeliveryState, Format, MessageType, Priority, SystemType } from '../core/delivery.js';
+import type { Channel } from './channels/catalogue.js';
+import type { DeliveryState, Format, MessageType, Priority, SystemType } from './delivery.js';
 
 /** Delivery that is being sent, with all data that its channel needs. */
 export interface ClaimedDelivery {

@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg';
 import { afterAttempt, HEALTHY, type Health } from '../core/breaker.js';
 import { CHANNELS } from '../core/channels/catalogue.js';
 import type { Outcome } from '../core/outcome.js';
-import type { ClaimedDelivery } from '../deliveries/delivery-row.js';
+import type { ClaimedDelivery } from '../core/delivery-row.js';
 import { TargetWarnings } from './target-warnings.js';
 
 const DAY_MS = 86_400_000;

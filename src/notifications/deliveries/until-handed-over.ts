@@ -1,21 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../platform/database/database.js';
 
-/**
- * Maximum time from the claim of a delivery until it is written to the connection of its receiver, ms; after that it must be
- * claimed again.
- */
-export const HAND_OVER_TIMEOUT_MS = 1_500;
 /** Maximum time that an edit waits for earlier claims, ms. It exceeds HAND_OVER_TIMEOUT_MS, so that they have ended. */
 const SETTLED_TIMEOUT_MS = 2_000;
 const CHECK_INTERVAL_MS = 10;
-
-/** The claim is too old: the rules of the delivery must be checked again. */
-export class HandOverLate extends Error {
-  constructor() {
-    super('the claim is too old');
-  }
-}
 
 /**
  * Resolves, after the commit of an edit of a rule, when no delivery that was claimed before the commit can be handed over

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { Clock } from '../../platform/clock/clock.js';
-import type { ClaimedDelivery } from '../deliveries/delivery-row.js';
-import { Deliveries } from '../deliveries/deliveries.js';
+import type { ClaimedDelivery } from '../core/delivery-row.js';
+import { Deliveries } from './deliveries.js';
 
 const MIN_WARNED_OUTAGE_MS = 3 * 86_400_000;
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { Clock } from '../../platform/clock/clock.js';
-import { DomainError } from '../../platform/errors/domain-error.js';
-import { PodChannel } from '../../platform/redis/pod-channel.js';
+import { Clock } from '../../../platform/clock/clock.js';
+import { DomainError } from '../../../platform/errors/domain-error.js';
+import { PodChannel } from '../../../platform/redis/pod-channel.js';
 
 const MESSAGE = 'connection-banned';
 /** Time for which a key is refused from an address after an operator ended its connection with `final`, ms. */

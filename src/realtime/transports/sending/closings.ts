@@ -1,5 +1,5 @@
-import { ERROR_CODES, type ErrorCode } from '../../platform/errors/domain-error.js';
-import type { CloseReason } from '../core/wire/link.js';
+import { ERROR_CODES, type ErrorCode } from '../../../platform/errors/domain-error.js';
+import type { CloseReason } from '../../core/wire/link.js';
 
 interface Closing {
   /** Text of the close frame. */

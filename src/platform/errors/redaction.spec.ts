@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { loggedAddress } from './logged-address.js';
+import { loggedAddress } from '../logging/logged-address.js';
 import { redact } from './redaction.js';
 
 describe('`redact`', () => {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Settings } from '../../platform/settings/settings.js';
+import { Settings } from '../../../platform/settings/settings.js';
 import { FrameRun } from './frame-run.js';
 
 /**

@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
-import { DomainError } from '../../platform/errors/domain-error.js';
-import type { Caller } from '../caller.js';
+import { DomainError } from '../platform/errors/domain-error.js';
+import type { Caller } from './caller.js';
 
 /** Callers of admitted requests. Not stored as members of the request, where client input could set them. */
 const callers = new WeakMap<object, Caller>();
