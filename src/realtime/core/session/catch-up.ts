@@ -83,9 +83,10 @@ export class CatchUp {
     try {
       const result: Recovery = since === undefined ? {} : await this.recover(since);
       if (snapshotOf.length > 0) result.snapshot = await this.sendSnapshot();
+      const sentBefore = await this.session.flushInSlices();
       await this.whenLive(() => {
         this.session.goLive();
-        if (this.session.mode === 'latest') this.sentCount = this.session.flushLatest();
+        if (this.session.mode === 'latest') this.sentCount = sentBefore + this.session.flushLatest();
       });
       if (result.recovered === undefined) return result;
       this.host.observer.replayed(result.recovered ? 'recovered' : (result.reason ?? 'failed'), this.sentCount);

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aLogEvent, EPOCH } from '../../../../test/support/data/log-event.js';
@@ -56,6 +57,22 @@ describe('mode `latest`', () => {
     log.append({ protocol: 'other' }, PRICE);
     expect(await subscribe({ type: 'price_changes' })).toMatchObject({ cursor: formatCursor(EPOCH, 5) });
     expect(link.seqs).toEqual([1, 2, 3, 4]);
+  });
+
+  it('sends thousands of waiting events before a reply in several turns of the event loop', async () => {
+    const { log, open } = startHub();
+    const { link, session, subscribe } = open();
+    await subscribe({ type: 'tvl_changes', mode: 'latest', intervalMs: 60_000 });
+    log.append(...Array.from({ length: 2_000 }, (_, n) => ({ protocol: `p${n}` })));
+    const replied = session.updateFilters({}, { protocols: ['p1'] });
+    expect(link.seqs).toEqual([]);
+    await setImmediate();
+    log.append({ protocol: 'p1999' });
+    const { cursor } = await replied;
+    expect(cursor).toBe(formatCursor(EPOCH, 2_001));
+    expect(link.seqs.at(-1)).toBe(2_001);
+    expect(link.seqs).toEqual([...new Set(link.seqs)].sort((a, b) => a - b));
+    expect(link.seqs.length).toBeGreaterThanOrEqual(2_000);
   });
 
   it('sends every liquidation without merging', async () => {

@@ -46,13 +46,18 @@ export class LatestBuffer {
     return this.pending.size + this.sending.size;
   }
 
+  /** Whether events of an interval that is over wait to be sent. */
+  get isSending(): boolean {
+    return this.sending.size > 0;
+  }
+
   setInterval(interval: number, now: number): void {
     this.interval = interval;
     this.dueAt = Math.min(this.dueAt, now + interval);
   }
 
   isDue(now: number): boolean {
-    return this.sending.size > 0 || now >= this.dueAt;
+    return this.isSending || now >= this.dueAt;
   }
 
   add(event: DeliveredEvent, names: readonly string[]): void {
@@ -81,7 +86,7 @@ export class LatestBuffer {
 
   /** Ends the interval if it is over and all events of the one before it have been sent. */
   endIfDue(now: number, position: number): void {
-    if (this.sending.size === 0 && now >= this.dueAt) this.endInterval(now, position);
+    if (!this.isSending && now >= this.dueAt) this.endInterval(now, position);
   }
 
   /** Sends the events of intervals that are over in log order, until all are sent or `isOver`. Returns their number. */

@@ -56,6 +56,7 @@ export class SessionChanges {
   unsubscribe(selector: SubscriptionSelector): Promise<UnsubscribeAnswer> {
     return this.inOrder(async () => {
       const { session, host } = this;
+      await session.flushInSlices();
       const removed = session.book.remove(selector).map((subscription) => subscription.describe());
       if (removed.length > 0) session.flushBeforeReply();
       const queries = host.queries.remove(session, selector);
@@ -71,6 +72,7 @@ export class SessionChanges {
   ): Promise<SubscribeAnswer> {
     return this.inOrder(async () => {
       const { session } = this;
+      await session.flushInSlices();
       const updated = filter ? session.book.update(selector, filter) : session.book.find(selector);
       if (filter) session.flushBeforeReply();
       session.setMode(options);
@@ -126,6 +128,7 @@ export class SessionChanges {
     options: SubscribeOptions,
   ): Promise<SubscribeAnswer> {
     const { session } = this;
+    await session.flushInSlices();
     const { all, fresh } = session.book.add(requests);
     session.flushBeforeReply();
     session.setMode(options);

@@ -1,6 +1,7 @@
 import { formatCursor, type LogEvent } from '../../../events/index.js';
 import type { Caller } from '../../../access/index.js';
 import { runFor } from '../../../platform/fairness/working-for.js';
+import { SlicedWork } from '../../../platform/loop/slices.js';
 import { takeOver } from './caller-change.js';
 import type { CatchUp, Recovery } from './catch-up.js';
 import type { EncodedEvent } from '../wire/encoded-event.js';
@@ -18,6 +19,9 @@ import { namesOf, type Subscription, type SubscriptionInfo } from './subscriptio
 import type { SubscriptionRequest } from '../filter/subscription-request.js';
 
 export type { DeliveryMode, SubscribeAnswer, SubscribeOptions, UnsubscribeAnswer } from './session-calls.js';
+
+/** Events waiting in `latest` that are too many for one turn of the event loop. */
+const MANY_WAITING = 500;
 
 /** One connection: its subscriptions, its position in the log, and its delivery mode. */
 export class Session {
@@ -249,6 +253,23 @@ export class Session {
    */
   flushBeforeReply(): void {
     if (!this.isBehind()) this.flushLatest();
+  }
+
+  /**
+   * Sends events waiting in `latest` mode in several turns of the event loop if they are many, so that few are left for
+   * `flushLatest`. Returns their number.
+   */
+  async flushInSlices(): Promise<number> {
+    const { latest } = this;
+    if (!latest || latest.size < MANY_WAITING) return 0;
+    latest.endInterval(this.host.elapsed(), this.host.position);
+    const slices = new SlicedWork();
+    let sent = 0;
+    while (latest.isSending && latest === this.latest && !this.ended && !this.isBehind()) {
+      await slices.nextSlice();
+      sent += this.sendLatest(() => slices.isSliceOver);
+    }
+    return sent;
   }
 
   /** Sends the waiting events now and returns their number. */
