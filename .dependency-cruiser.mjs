@@ -61,7 +61,7 @@ const rooms = {
     'workers',
   ],
   'platform/database': ['embedded'],
-  'platform/http': ['bodies', 'connections'],
+  'platform/http': ['bodies', 'connections', 'paging'],
   query: ['core', 'execution', 'cache', 'compat', 'live'],
   realtime: ['core', 'asyncapi', 'registry', 'resume', 'transports', 'management'],
   'realtime/core': ['wire', 'filter', 'session', 'request'],
@@ -84,6 +84,7 @@ const besideRooms = [
   'notifications/channels/(?:http-outcome|notification-channel)',
   'notifications/core/(?:hook-forms|turnstile)',
   'platform/database/connection-options',
+  'platform/http/fields',
   'query/query\\.module',
 ];
 const either = (names) => `(?:${names.join('|')})`;

@@ -23,5 +23,3 @@ export { AnonymousAllowed, Public, Rare, Roles } from './guard/roles.decorator.j
 export { StrangerLimits, type StrangerPlace } from './limits/stranger-limits.js';
 export { RequestLimits } from './limits/request-limits.js';
 export { UsageLimits } from './limits/usage-limits.js';
-export { PAGE_ROWS, pageOf, type Paged } from './admin/page.js';
-export { PageInfo, PageQuery } from './admin/page.dto.js';

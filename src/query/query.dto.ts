@@ -11,6 +11,7 @@ import {
   type Operation,
   type OverTime,
 } from './core/ast.js';
+import { PageInfo } from '../platform/http/paging/page.dto.js';
 
 /** Range including both ends; either end may be omitted. Changes are fractions: 0.1 is 10 %. */
 class RangeFilter {
@@ -152,12 +153,6 @@ export class QueryRequest {
   explain?: boolean;
 }
 
-export class QueryPage {
-  next_cursor!: string | null;
-
-  has_more!: boolean;
-}
-
 export class QuerySpan {
   from!: string;
 
@@ -251,7 +246,7 @@ export class QueryAnswer {
   @ApiProperty({ type: 'array', items: { type: 'object', additionalProperties: true } })
   data!: readonly Readonly<Record<string, unknown>>[];
 
-  page!: QueryPage;
+  page!: PageInfo;
 
   meta!: QueryMeta;
 

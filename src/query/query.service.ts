@@ -5,7 +5,7 @@ import { EventFeed } from '../events/index.js';
 import { isoTime } from '../platform/input/time.js';
 import { eachInSlices } from '../platform/loop/slices.js';
 import { Metrics } from '../platform/metrics/metrics.js';
-import type { QueryMeta, QueryPage, QueryPlan, QuerySpan } from './query.dto.js';
+import type { QueryMeta, QueryPlan, QuerySpan } from './query.dto.js';
 import type { Query } from './core/ast.js';
 import { groupPage } from './core/group-pages.js';
 import { QueryCursors, type PagePosition } from './core/query-cursors.js';
@@ -17,13 +17,15 @@ import type { CacheState } from './cache/result-cache.js';
 import { Freshness } from './cache/freshness.js';
 import { PresentNames } from './execution/present-names.js';
 import { queryDeadline, QueryRunner, type Explanation, type QueryResult } from './execution/query-runner.js';
+import { type PageInfo } from '../platform/http/paging/page.dto.js';
+import { pageInfo } from '../platform/http/paging/page.js';
 
 /** Answer that refers to the rows of a result from index `from` up to, but excluding, `to`. */
 export interface AnsweredQuery {
   readonly rows: ResultRows;
   readonly from: number;
   readonly to: number;
-  readonly page: QueryPage;
+  readonly page: PageInfo;
   readonly meta: QueryMeta;
   readonly explain?: QueryPlan;
 }
@@ -72,7 +74,7 @@ export class QueryService implements OnModuleInit {
       rows: result.rows,
       from,
       to,
-      page: { next_cursor: next ?? null, has_more: next !== undefined },
+      page: pageInfo(next ?? null),
       meta: { ...metaOf(result, cache, startedAt), ...warnings, cursor },
     };
   }
@@ -123,7 +125,7 @@ export class QueryService implements OnModuleInit {
       rows: ResultRows.of([], []),
       from: 0,
       to: 0,
-      page: { next_cursor: null, has_more: false },
+      page: pageInfo(null),
       meta: { ...meta, ...(await this.warnings(query)), cursor: this.feed.cursor() },
       explain,
     };

@@ -48,7 +48,9 @@ describe('dead letters in the admin API', () => {
     expect((await call('?limit=0')).status).toBe(400);
     const cursor = await call('?cursor=x');
     expect(cursor.status).toBe(400);
-    expect(await cursor.json()).toMatchObject({ detail: 'The cursor is not valid for this list.' });
+    expect(await cursor.json()).toMatchObject({
+      detail: 'cursor must be a cursor of this list; omit it to start with the first page',
+    });
     expect((await call('?reader=%00')).status).toBe(400);
     expect((await call('/x/retry', 'POST')).status).toBe(400);
   });

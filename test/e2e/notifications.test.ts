@@ -97,7 +97,7 @@ describe('deliveries', () => {
 
   it('refuse the cursor of another list in the same words as all lists', async () => {
     const { json } = await fixture.call(ann, 'GET', '/deliveries?cursor=-1');
-    expect(json.detail).toBe('The cursor is not valid for this list.');
+    expect(json.detail).toBe('cursor must be a cursor of this list; omit it to start with the first page');
   });
 
   it.each([

@@ -19,7 +19,8 @@ import type {
   RotateKeyBody,
 } from './api-key.dto.js';
 import { RecentAnswers } from './recent-answers.js';
-import { PAGE_ROWS, pageOf, type Paged } from './page.js';
+import { pageOf, type Paged } from '../../platform/http/paging/page.js';
+import { decodeNumber } from '../../platform/http/paging/list-cursor.js';
 
 const STATE_SQL: Record<KeyState, string> = {
   active: 'k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > :now)',
@@ -52,23 +53,20 @@ export class ApiKeyAdmin {
   }
 
   async list(query: ListKeysQuery): Promise<Paged<KeyView>> {
-    const limit = query.limit ?? PAGE_ROWS;
-    const { userId, role, tier, cursor } = query;
+    const { limit, cursor, ...filters } = query;
+    const { userId, role, tier, state } = filters;
+    const scope = ['api-keys', filters];
+    const before = decodeNumber(scope, cursor);
     const rows = this.keys
       .createQueryBuilder('k')
       .orderBy('k.position', 'DESC')
       .take(limit + 1);
-    if (cursor !== undefined) rows.andWhere('k.position < :cursor', { cursor });
+    if (before !== null) rows.andWhere('k.position < :before', { before });
     if (userId !== undefined) rows.andWhere('k.user_id = :userId', { userId });
     if (role !== undefined) rows.andWhere('k.role = :role', { role });
     if (tier !== undefined) rows.andWhere('k.tier = :tier', { tier });
-    if (query.state !== undefined) rows.andWhere(STATE_SQL[query.state], { now: new Date(this.clock.now()) });
-    return pageOf(
-      await rows.getMany(),
-      limit,
-      (key) => String(key.position),
-      (key) => this.view(key),
-    );
+    if (state !== undefined) rows.andWhere(STATE_SQL[state], { now: new Date(this.clock.now()) });
+    return pageOf(await rows.getMany(), { scope, limit, position: (key) => key.position }, (key) => this.view(key));
   }
 
   async get(id: string): Promise<KeyView> {

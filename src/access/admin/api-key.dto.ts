@@ -16,7 +16,7 @@ import {
 import { IfGiven, IsNotBlank, IsPlainText, IsTime } from '../../platform/http/fields.js';
 import { ApiProperty, PartialType } from '@nestjs/swagger';
 import { ROLES, SUBSCRIPTION_TYPES, TIERS, TRANSPORTS, type Role, type Tier, type Transport } from '../caller.js';
-import { PageInfo, PageQuery } from './page.dto.js';
+import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
 
 /** Validates a whole number that may be absent; 0 means no limit. */
 const LimitNumber = (): PropertyDecorator =>

@@ -5,7 +5,8 @@ import { Clock } from '../../platform/clock/clock.js';
 import { timeGiven } from '../../platform/input/time.js';
 import { AuditEntryEntity } from '../audit/audit-entry.entity.js';
 import type { AuditView, ListAuditQuery } from './audit.dto.js';
-import { PAGE_ROWS, pageOf, type Paged } from './page.js';
+import { pageOf, type Paged } from '../../platform/http/paging/page.js';
+import { decodeNumber } from '../../platform/http/paging/list-cursor.js';
 
 /** Reads the audit trail, the latest entries first. */
 @Injectable()
@@ -16,20 +17,26 @@ export class AuditTrail {
   ) {}
 
   async list(query: ListAuditQuery): Promise<Paged<AuditView>> {
-    const limit = query.limit ?? PAGE_ROWS;
+    const { limit, cursor, ...filters } = query;
+    const scope = ['audit', filters];
+    const before = decodeNumber(scope, cursor);
     const rows = this.entries
       .createQueryBuilder('a')
       .orderBy('a.id', 'DESC')
       .take(limit + 1);
-    filter(rows, query, this.clock.now());
-    return pageOf(await rows.getMany(), limit, (entry) => String(entry.id), viewOf);
+    if (before !== null) rows.andWhere('a.id < :before', { before });
+    filter(rows, filters, this.clock.now());
+    return pageOf(await rows.getMany(), { scope, limit, position: (entry) => entry.id }, viewOf);
   }
 }
 
-function filter(rows: SelectQueryBuilder<AuditEntryEntity>, query: ListAuditQuery, now: number): void {
-  const { actor, action, subject, outcome, cursor } = query;
+function filter(
+  rows: SelectQueryBuilder<AuditEntryEntity>,
+  query: Omit<ListAuditQuery, 'limit' | 'cursor'>,
+  now: number,
+): void {
+  const { actor, action, subject, outcome } = query;
   const [from, to] = [timeGiven(query.from, now), timeGiven(query.to, now)];
-  if (cursor !== undefined) rows.andWhere('a.id < :cursor', { cursor });
   if (actor !== undefined) rows.andWhere('a.actor = :actor', { actor });
   if (action?.endsWith('.')) rows.andWhere('starts_with(a.action, :action)', { action });
   else if (action !== undefined) rows.andWhere('a.action = :action', { action });

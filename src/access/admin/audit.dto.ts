@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { IsMoment, IsPlainText } from '../../platform/http/fields.js';
-import { PageInfo, PageQuery } from './page.dto.js';
+import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
 
 const OUTCOMES = ['ok', 'refused'] as const;
 type Outcome = (typeof OUTCOMES)[number];

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
-import { PageInfo, PageQuery } from '../../access/index.js';
+import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
 import { IsName } from '../../events/index.js';
 import { TRANSITION_REASONS } from '../core/index.js';
 import { SUPPRESSIONS, type Suppression } from '../messages/plan-messages.js';

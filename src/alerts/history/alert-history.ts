@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { PAGE_ROWS, pageOf, type Paged } from '../../access/index.js';
 import type { AlertMessage } from '../../notifications/index.js';
 import { timeGiven } from '../../platform/input/time.js';
 import { Clock } from '../../platform/clock/clock.js';
@@ -8,6 +7,8 @@ import { withinPageBytes, type PageRow } from '../../platform/database/page-byte
 import type { GroupedAlerts } from '../evaluation/alert-history-writer.js';
 import type { Outcome } from '../messages/plan-messages.js';
 import type { AlertHistoryQuery, AlertView } from './alert-history.dto.js';
+import { pageOf, type Paged } from '../../platform/http/paging/page.js';
+import { decodeNumber } from '../../platform/http/paging/list-cursor.js';
 
 interface TransitionRow extends PageRow {
   position: number;
@@ -29,11 +30,12 @@ export class AlertHistory {
   ) {}
 
   async list(userId: string, query: AlertHistoryQuery): Promise<Paged<AlertView>> {
-    const limit = query.limit ?? PAGE_ROWS;
+    const { limit, cursor, ...filters } = query;
+    const scope = ['alerts', filters];
     const now = this.clock.now();
     const rows = await this.database.query<TransitionRow>(LIST, [
       userId,
-      query.cursor ?? null,
+      decodeNumber(scope, cursor),
       query.ruleId ?? null,
       query.state ?? null,
       query.protocol ?? null,
@@ -42,7 +44,7 @@ export class AlertHistory {
       timeGiven(query.to, now),
       limit + 1,
     ]);
-    return pageOf(rows, limit, ({ position }) => String(position), viewOf, rows[0]?.found);
+    return pageOf(rows, { scope, limit, position: (row) => row.position, found: rows[0]?.found }, viewOf);
   }
 
   /** Returns the newest alert of a rule as it was sent. */

@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
-import { PageInfo, PageQuery } from '../../access/index.js';
+import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
 import { IsName } from '../../events/index.js';
 import { PRIORITIES, type Priority, type RuleQuietHours } from '../../notifications/index.js';
 import { MODES, PHASES, THROTTLE_SCOPES, type Mode, type Phase, type ThrottleScope } from '../core/index.js';

@@ -1,8 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { PAGE_ROWS, pageOf, UsageLimits, type Paged, type PageQuery } from '../../access/index.js';
+import { UsageLimits } from '../../access/index.js';
 import { Database } from '../../platform/database/database.js';
 import { withinPageBytes, type PageRow } from '../../platform/database/page-bytes.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { type PageQuery } from '../../platform/http/paging/page.dto.js';
+import { decodeNumber } from '../../platform/http/paging/list-cursor.js';
+import { pageOf, type Paged } from '../../platform/http/paging/page.js';
 import { isUuid } from '../../platform/input/ids.js';
 import { Targets, type TargetStatus } from '../../notifications/index.js';
 import type { SavedRuleRow } from './alert-rules.js';
@@ -25,10 +28,11 @@ export class RuleReads {
 
   /** Lists the user's rules, newest first. */
   async list(userId: string, query: ListRulesQuery): Promise<Paged<RuleView>> {
-    const limit = query.limit ?? PAGE_ROWS;
+    const { limit, cursor, ...filters } = query;
+    const scope = ['rules', filters];
     const rows = await this.database.query<RuleRow & PageRow>(LIST, [
       userId,
-      query.cursor ?? null,
+      decodeNumber(scope, cursor),
       query.isActive ?? null,
       query.priority ?? null,
       query.metric ?? null,
@@ -39,12 +43,8 @@ export class RuleReads {
       query.state ?? null,
     ]);
     const shown = await this.shown(userId, rows);
-    return pageOf(
-      rows,
-      limit,
-      (row) => row.position,
-      (row) => viewOf(row, shown),
-      rows[0]?.found,
+    return pageOf(rows, { scope, limit, position: (row) => row.position, found: rows[0]?.found }, (row) =>
+      viewOf(row, shown),
     );
   }
 
@@ -74,13 +74,14 @@ export class RuleReads {
   }
 
   /** Lists the versions of the rule, newest first, even if it is deleted. */
-  async versions(userId: string, ruleId: string, query: PageQuery): Promise<Paged<RuleVersionView>> {
-    const limit = query.limit ?? PAGE_ROWS;
+  async versions(userId: string, ruleId: string, { limit, cursor }: PageQuery): Promise<Paged<RuleVersionView>> {
+    const scope = ['rule-versions', ruleId.toLowerCase()];
+    const before = decodeNumber(scope, cursor);
     const rows = isUuid(ruleId)
-      ? await this.database.query<VersionRow>(VERSIONS, [userId, ruleId, query.cursor ?? null, limit + 1])
+      ? await this.database.query<VersionRow>(VERSIONS, [userId, ruleId, before, limit + 1])
       : [];
-    if (rows.length === 0 && query.cursor === undefined) throw new DomainError('not_found', 'Rule not found.');
-    return pageOf(rows, limit, (row) => String(row.version), versionOf);
+    if (rows.length === 0 && before === null) throw new DomainError('not_found', 'Rule not found.');
+    return pageOf(rows, { scope, limit, position: (row) => row.version }, versionOf);
   }
 
   private async shown(userId: string, rows: readonly RuleRow[]): Promise<Shown> {

@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, IdempotencyKey, PageQuery, Roles, type Caller } from '../../access/index.js';
+import { CurrentCaller, IdempotencyKey, Roles, type Caller } from '../../access/index.js';
 import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { AlertRules } from './alert-rules.js';
 import {
@@ -14,6 +14,7 @@ import {
 import { ChangeRuleBody, ReplaceRuleBody, RuleBody, SnoozeBody } from './rule.dto.js';
 import { RuleReads } from './rule-reads.js';
 import { RuleTests } from './rule-tests.js';
+import { PageQuery } from '../../platform/http/paging/page.dto.js';
 
 @ApiTags('alerts')
 @ApiBearerAuth()

@@ -2,10 +2,9 @@ import { Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/c
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { Audited, Roles } from '../../access/index.js';
 import { CsvList } from '../../platform/http/csv.interceptor.js';
-import { DeadLetters, type DeadLetter, type DeadLetterPage } from './dead-letters.js';
+import { DeadLetters, type DeadLetter } from './dead-letters.js';
 import { DeadLetterParams, DeadLettersQuery } from './dead-letters.dto.js';
-
-const DEFAULT_PAGE_SIZE = 100;
+import { type Paged } from '../../platform/http/paging/page.js';
 
 @ApiTags('admin')
 @ApiBearerAuth()
@@ -20,8 +19,8 @@ export class DeadLettersController {
   @Get()
   @Audited('dead_letter.list')
   @CsvList<DeadLetter>('dead-letters', ['id', 'reader', 'reason', 'failures', 'firstFailedAt', 'lastFailedAt', 'event'])
-  list(@Query() { limit = DEFAULT_PAGE_SIZE, cursor, reader }: DeadLettersQuery): Promise<DeadLetterPage> {
-    return this.letters.list({ limit, ...(cursor === undefined ? {} : { cursor }), ...(reader && { reader }) });
+  list(@Query() query: DeadLettersQuery): Promise<Paged<DeadLetter>> {
+    return this.letters.list(query);
   }
 
   /**

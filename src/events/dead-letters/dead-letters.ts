@@ -2,7 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { ClientBase, PoolClient } from 'pg';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { decodeNumber } from '../../platform/http/paging/list-cursor.js';
+import { pageOf, type Paged } from '../../platform/http/paging/page.js';
 import type { LogEvent } from '../core/log-event.js';
+import type { DeadLettersQuery } from './dead-letters.dto.js';
 
 /** Event that a reader of the log could not handle. Times are ISO 8601. */
 export interface DeadLetter {
@@ -14,11 +17,6 @@ export interface DeadLetter {
   firstFailedAt: string;
   lastFailedAt: string;
   event: LogEvent;
-}
-
-export interface DeadLetterPage {
-  data: DeadLetter[];
-  page: { next_cursor: string | null; has_more: boolean };
 }
 
 /**
@@ -55,17 +53,14 @@ export class DeadLetters {
   }
 
   /** Lists dead letters, the latest first. `cursor` is the `next_cursor` of the previous page. */
-  async list(options: { limit: number; cursor?: string; reader?: string }): Promise<DeadLetterPage> {
-    const before = options.cursor === undefined ? null : letterId(options.cursor);
-    if (before === undefined) throw new DomainError('invalid_request', 'The cursor is not valid for this list.');
+  async list({ limit, cursor, reader }: DeadLettersQuery): Promise<Paged<DeadLetter>> {
+    const scope = ['dead-letters', reader];
     const rows = await this.database.query<DeadLetterRow>(
       `SELECT ${COLUMNS} FROM dead_letters
        WHERE ($1::bigint IS NULL OR id < $1) AND ($2::text IS NULL OR reader = $2) ORDER BY id DESC LIMIT $3`,
-      [before, options.reader ?? null, options.limit + 1],
+      [decodeNumber(scope, cursor), reader ?? null, limit + 1],
     );
-    const data = rows.slice(0, options.limit).map(deadLetter);
-    const more = rows.length > options.limit;
-    return { data, page: { next_cursor: more ? (data.at(-1)?.id ?? null) : null, has_more: more } };
+    return pageOf(rows, { scope, limit, position: (row) => row.id }, deadLetter);
   }
 
   /**

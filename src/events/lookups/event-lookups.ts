@@ -8,7 +8,6 @@ import { EVENT_TYPE_NAMES, EVENT_TYPES, type EventType } from '../core/event-cat
 import { isDelivered } from '../core/log-event.js';
 import { eventPayload } from '../core/payload.js';
 import type { EventsAnswer, EventsQuery } from './events.dto.js';
-import { invalidCursor } from './page-cursor.js';
 import { commaList } from './query-values.js';
 
 /** Maximum number of log rows that one request reads; a search for rare events then takes the database 0.2 s. */
@@ -68,8 +67,12 @@ function position({ since, cursor }: EventsQuery, { epoch, firstSeq, headSeq }: 
   const pointer = cursor === undefined ? '?since' : '?cursor';
   if (given === undefined) return firstSeq - 1;
   const parsed = parseCursor(given);
-  if (!parsed) throw invalidCursor('the value is not a cursor of the event log', 'invalid_cursor', pointer);
-  const expired = (detail: string) => invalidCursor(detail, 'cursor_expired', pointer);
+  const refused = (code: string, detail: string) =>
+    inputFault('invalid_request', pointer, code, detail, {
+      message: `Invalid ${pointer.slice(1)}: ${detail}; start again without it.`,
+    });
+  if (!parsed) throw refused('invalid_cursor', 'the value is not a cursor of the event log');
+  const expired = (detail: string) => refused('cursor_expired', detail);
   if (parsed.epoch !== epoch) throw expired('the cursor belongs to another epoch of the log');
   if (parsed.seq > headSeq) throw expired('the log ends before the position of the cursor');
   if (parsed.seq < firstSeq - 1) throw expired('the events after the cursor are no longer kept');

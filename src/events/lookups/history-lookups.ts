@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { isoTime, RANGE_FORMS, readTime } from '../../platform/input/time.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { pageInfo } from '../../platform/http/paging/page.js';
+import { decodeCursor, encodeCursor } from '../../platform/http/paging/list-cursor.js';
 import { inputFault } from '../../platform/input/faults.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ALL_CHAINS } from '../core/names.js';
@@ -15,7 +17,6 @@ import {
 } from '../history/history-series.js';
 import type { Metric } from '../hot-cache/published-value.js';
 import type { HistoryAnswer, HistoryQuery, HistoryRow } from './history.dto.js';
-import { decodePageCursor, encodePageCursor } from './page-cursor.js';
 import { INTERVALS, intervalFor, type Interval } from './time-range.js';
 import { notFound } from './value-lookups.js';
 
@@ -45,7 +46,7 @@ export class HistoryLookups {
     const scope = [metric, subject, chain, question];
     // The cursor contains the range and interval of the first page, so that relative times (`now-7d`) do not shift from page
     // to page.
-    const [at, seq, pageFrom, pageTo, grain] = decodePageCursor(scope, cursor, POSITION) ?? [];
+    const [at, seq, pageFrom, pageTo, grain] = decodeCursor(scope, cursor, POSITION) ?? [];
     const range = this.range(query);
     const series = await this.series.find(metric, subject, chain);
     if (!series) throw notFound('Recorded history');
@@ -67,10 +68,7 @@ export class HistoryLookups {
     const lastSeq = last && 'seq' in last ? last.seq : 0;
     return {
       data: page.map((row) => ('open' in row ? bucketAnswer(row) : rawAnswer(row))),
-      page: {
-        next_cursor: last ? encodePageCursor(scope, [last.at, lastSeq, from, to, interval]) : null,
-        has_more: last !== undefined,
-      },
+      page: pageInfo(last ? encodeCursor(scope, [last.at, lastSeq, from, to, interval]) : null),
       meta: { from: isoTime(from), to: isoTime(to), interval, chains: chainsIn(series, from, to) },
     };
   }

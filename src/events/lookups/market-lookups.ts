@@ -5,8 +5,7 @@ import { eachInSlices } from '../../platform/loop/slices.js';
 import { ChangeReferences } from '../history/change-references.js';
 import { PublishedState } from '../hot-cache/published-state.js';
 import type { PublishedValue } from '../hot-cache/published-value.js';
-import type { Position, Ranked } from './keyset-page.js';
-import type { ListQuery } from './list.dto.js';
+import type { Position, Ranked } from '../../platform/http/paging/keyset-page.js';
 import type {
   ChainAnswer,
   ChainsAnswer,
@@ -16,9 +15,10 @@ import type {
   TokensAnswer,
   TokensQuery,
 } from './markets.dto.js';
-import { pagedList } from './paged-list.js';
+import { pagedList } from '../../platform/http/paging/paged-list.js';
 import { changeOver } from './protocol-lookups.js';
 import { ValueLookups } from './value-lookups.js';
+import { type PageQuery } from '../../platform/http/paging/page.dto.js';
 
 /** Reads chains, tokens and the largest changes from memory. */
 @Injectable()
@@ -30,7 +30,7 @@ export class MarketLookups {
   ) {}
 
   /** Lists chains in descending order of TVL. */
-  async chains({ limit, cursor }: ListQuery): Promise<ChainsAnswer> {
+  async chains({ limit, cursor }: PageQuery): Promise<ChainsAnswer> {
     const chains = new Map<string, ChainAnswer>();
     await eachInSlices(this.published.all('tvl'), ({ chain, protocol, value }) => {
       if (chain === null || !isRealChain(chain)) return;

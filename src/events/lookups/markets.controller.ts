@@ -2,7 +2,6 @@ import { Controller, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Roles } from '../../access/index.js';
 import { CsvList } from '../../platform/http/csv.interceptor.js';
-import { ListQuery } from './list.dto.js';
 import { MarketLookups } from './market-lookups.js';
 import {
   type ChainAnswer,
@@ -14,6 +13,7 @@ import {
   TokensQuery,
 } from './markets.dto.js';
 import { PRICE_COLUMNS, type PriceAnswer } from './prices.dto.js';
+import { PageQuery } from '../../platform/http/paging/page.dto.js';
 
 @ApiTags('markets')
 @Roles('reader')
@@ -24,7 +24,7 @@ export class MarketsController {
   /** Lists real chains in descending order of TVL. */
   @Get('chains')
   @CsvList<ChainAnswer>('chains', ['chain', 'tvl', 'netTvl', 'protocols'])
-  chains(@Query() query: ListQuery): Promise<ChainsAnswer> {
+  chains(@Query() query: PageQuery): Promise<ChainsAnswer> {
     return this.markets.chains(query);
   }
 

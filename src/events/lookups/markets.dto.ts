@@ -1,13 +1,14 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import type { Metric } from '../hot-cache/published-value.js';
-import type { Order } from './keyset-page.js';
-import { ChangesAnswer, ListQuery, PageInfo } from './list.dto.js';
+import type { Order } from '../../platform/http/paging/keyset-page.js';
+import { ChangesAnswer } from './list.dto.js';
 import { PriceAnswer } from './prices.dto.js';
 import { ORDERS, WINDOWS, type Window } from './protocols.dto.js';
-import { MAX_CURSOR_LENGTH } from './page-cursor.js';
 import { IsAmount, IsDigits, IsPlainText } from '../../platform/http/fields.js';
 import { IsName } from './query-values.js';
+import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
+import { MAX_CURSOR_LENGTH } from '../../platform/http/paging/list-cursor.js';
 
 export class ChainAnswer {
   /** @example ethereum */
@@ -38,7 +39,7 @@ export class ChainsAnswer {
 const TOKEN_SORTS = ['market_cap', 'volume', 'price', 'change', 'token'] as const;
 type TokenSort = (typeof TOKEN_SORTS)[number];
 
-export class TokensQuery extends ListQuery {
+export class TokensQuery extends PageQuery {
   /**
    * Text that the token or its symbol contains, ignoring case.
    * @example btc

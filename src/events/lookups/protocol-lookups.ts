@@ -3,8 +3,8 @@ import { ChangeReferences, type Changes } from '../history/change-references.js'
 import { HotCache } from '../hot-cache/hot-cache.js';
 import { PublishedState } from '../hot-cache/published-state.js';
 import { undescribed, type ProtocolMeta } from '../hot-cache/published-value.js';
-import type { Ranked } from './keyset-page.js';
-import { pagedList } from './paged-list.js';
+import type { Ranked } from '../../platform/http/paging/keyset-page.js';
+import { pagedList } from '../../platform/http/paging/paged-list.js';
 import type { ProtocolAnswer, ProtocolDetailAnswer, ProtocolsAnswer, ProtocolsQuery, Window } from './protocols.dto.js';
 import { countedAmong, notFound, ValueLookups } from './value-lookups.js';
 

@@ -2,10 +2,10 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Roles } from '../../access/index.js';
 import { CsvList } from '../../platform/http/csv.interceptor.js';
-import { NoQuery } from './list.dto.js';
 import { ProtocolLookups } from './protocol-lookups.js';
 import { type ProtocolAnswer, ProtocolDetailAnswer, ProtocolsAnswer, ProtocolsQuery } from './protocols.dto.js';
 import { ProtocolParams } from './tvl.dto.js';
+import { NoQuery } from '../../platform/http/paging/page.dto.js';
 
 @ApiTags('protocols')
 @Roles('reader')

@@ -1,10 +1,11 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
-import type { Order } from './keyset-page.js';
-import { ChangesAnswer, ListQuery, PageInfo } from './list.dto.js';
+import type { Order } from '../../platform/http/paging/keyset-page.js';
+import { ChangesAnswer } from './list.dto.js';
 import { IsPlainText } from '../../platform/http/fields.js';
 import { IsName } from './query-values.js';
 import { ChainTvlAnswer } from './tvl.dto.js';
+import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
 
 export const WINDOWS = ['1h', '24h', '7d'] as const;
 export type Window = (typeof WINDOWS)[number];
@@ -12,7 +13,7 @@ export const ORDERS: readonly Order[] = ['asc', 'desc'];
 const PROTOCOL_SORTS = ['tvl', 'name', 'change'] as const;
 type ProtocolSort = (typeof PROTOCOL_SORTS)[number];
 
-export class ProtocolsQuery extends ListQuery {
+export class ProtocolsQuery extends PageQuery {
   /**
    * Text that the slug, name or symbol contains, ignoring case.
    * @example swap

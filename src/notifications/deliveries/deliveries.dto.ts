@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { Transform, Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { Transform } from 'class-transformer';
+import { IsIn, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
 import { IsId, IsMoment } from '../../platform/http/fields.js';
 import { CHANNEL_NAMES, type Channel } from '../core/channels/catalogue.js';
 import {
@@ -11,30 +11,13 @@ import {
   type MessageType,
   type SystemType,
 } from '../core/delivery.js';
+import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
 
 const ATTEMPT_OUTCOMES = ['delivered', 'failed', 'rejected', 'interrupted'] as const;
 const TRIGGERS = ['auto', 'manual', 'test'] as const;
 const REDELIVERABLE = ['dead', 'expired', 'superseded', 'suppressed', 'delivered'] as const;
 
-export class DeliveriesQuery {
-  /**
-   * Maximum number of deliveries per page. A page ends earlier if it exceeds 2 MB; `has_more` tells whether there are
-   * more.
-   */
-  @IsOptional()
-  @ApiProperty({ type: 'integer', minimum: 1, maximum: 1_000, default: 100, required: false })
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  @Max(1_000)
-  limit?: number;
-
-  /** Cursor: `page.next_cursor` of the previous page; all other parameters must be the same. */
-  @IsOptional()
-  @IsString()
-  @MaxLength(64)
-  cursor?: string;
-
+export class DeliveriesQuery extends PageQuery {
   /** Only deliveries in this state. */
   @IsOptional()
   @ApiProperty({ enum: DELIVERY_STATES, required: false })
@@ -163,14 +146,9 @@ export class DeliveryDetail extends DeliveryView {
   attemptLog!: AttemptView[];
 }
 
-class DeliveryPageInfo {
-  next_cursor!: string | null;
-  has_more!: boolean;
-}
-
 export class DeliveryPage {
   data!: DeliveryView[];
-  page!: DeliveryPageInfo;
+  page!: PageInfo;
 }
 
 export class RedeliverRangeBody {

@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { PAGE_ROWS, pageOf } from '../../access/index.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { timeGiven } from '../../platform/input/time.js';
 import { Database } from '../../platform/database/database.js';
 import { withinPageBytes, type PageRow } from '../../platform/database/page-bytes.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { decodeNumber } from '../../platform/http/paging/list-cursor.js';
+import { pageOf } from '../../platform/http/paging/page.js';
 import type { Channel } from '../core/channels/catalogue.js';
 import type { DeliveryState, MessageType, SystemType } from '../core/delivery.js';
 import type { AttemptView, DeliveriesQuery, DeliveryDetail, DeliveryPage, DeliveryView } from './deliveries.dto.js';
@@ -19,13 +20,14 @@ export class DeliveryLog {
 
   /** Lists deliveries, newest first. */
   async list(userId: string, query: DeliveriesQuery): Promise<DeliveryPage> {
-    const { limit = PAGE_ROWS, cursor, state = null, channel = null, ruleId = null, type = null } = query;
+    const { limit, cursor, ...filters } = query;
+    const { state = null, channel = null, ruleId = null, type = null } = filters;
+    const scope = ['deliveries', filters];
     const now = this.clock.now();
     const [from, to] = [timeGiven(query.from, now), timeGiven(query.to, now)];
-    const after = cursor === undefined ? null : position(cursor);
-    const given = [userId, after, state, channel, ruleId, limit + 1, type, from, to];
+    const given = [userId, decodeNumber(scope, cursor), state, channel, ruleId, limit + 1, type, from, to];
     const rows = await this.database.query<DeliveryRow & PageRow>(LIST, given);
-    return pageOf(rows, limit, (row) => String(row.position), view, rows[0]?.found);
+    return pageOf(rows, { scope, limit, position: (row) => row.position, found: rows[0]?.found }, view);
   }
 
   async get(userId: string, id: string): Promise<DeliveryDetail> {
@@ -121,9 +123,4 @@ function attemptView(row: AttemptRow): AttemptView {
 
 function isShown(type: MessageType | SystemType): boolean {
   return type === 'test' || type.startsWith('alert.');
-}
-
-function position(cursor: string): string {
-  if (/^[1-9]\d{0,17}$/.test(cursor)) return cursor;
-  throw new DomainError('invalid_request', 'The cursor is not valid for this list.', { field: 'cursor' });
 }

@@ -56,3 +56,11 @@ it('two generators run in slices take turns, one slice each', async () => {
   ]);
   expect(order).toEqual(['a', 'b', 'a', 'b', 'a', 'b']);
 });
+
+it('CSV output quotes special characters, joins lists with `|` and leaves null empty', () => {
+  const rows = [
+    { name: 'a,b', chains: ['x', 'y'], tvl: 1.5, none: null },
+    { name: 'say "hi"\nthere', chains: [], tvl: -2, extra: { a: 1 } },
+  ];
+  expect(toCsv(rows)).toBe('name,chains,tvl,none,extra\r\n"a,b",x|y,1.5,,\r\n"say ""hi""\nthere",,-2,,"{""a"":1}"\r\n');
+});

@@ -3,6 +3,7 @@ import type { Query } from './ast.js';
 import { inputFault } from '../../platform/input/faults.js';
 import type { KeyValue } from './keyset.js';
 import type { Span } from './plan.js';
+import { canonicalJson } from '../../platform/http/paging/list-cursor.js';
 
 /** Position after which the next page starts, and the range to which the first page resolved relative times. */
 export interface PagePosition {
@@ -21,23 +22,13 @@ export function canonicalQuery(query: Query): string {
   const known = canonical.get(query);
   if (known !== undefined) return known;
   const { cursor: _cursor, atLeast: _atLeast, explain: _explain, limit: _limit, ...asked } = query;
-  const text = JSON.stringify(sorted(asked));
+  const text = canonicalJson(asked);
   canonical.set(query, text);
   return text;
 }
 
 export function hashOf(...parts: readonly unknown[]): string {
   return hash('sha256', JSON.stringify(parts), 'base64url');
-}
-
-/** Sorts the members of objects by name, at every level. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(
-    entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, sorted(member)]),
-  );
 }
 
 /** Cursors of query pages. They are signed, so that only positions from answers are accepted, and bound to their query. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../../access/index.js';
-import { DomainError } from '../../platform/errors/domain-error.js';
+import { decodeCursor, encodeCursor } from '../../platform/http/paging/list-cursor.js';
 import { RealtimeHub } from '../core/hub.js';
 import type { ConnectionInfo } from '../core/session/session-identity.js';
 import { ConnectionQuestions } from './connection-questions.js';
@@ -14,6 +14,7 @@ import type {
 import { LocalConnections, type StatsPart } from './local-connections.js';
 import type { ExplainQuery, Explanation } from './operations.dto.js';
 import type { RemovedSubscriptions, SubscriptionPage, SubscriptionsAnswer } from './subscriptions.dto.js';
+import { pageInfo } from '../../platform/http/paging/page.js';
 
 /** Connections of all processes that a caller may see and change: the user's own, or all for admins. */
 @Injectable()
@@ -26,15 +27,16 @@ export class ConnectionDirectory {
 
   /** Lists connections. Processes that do not answer within a second are left out: most likely they have ended. */
   async list(caller: Caller, { limit, cursor, ...wanted }: ConnectionListQuery): Promise<ConnectionPage> {
-    const after = cursor === undefined ? '' : connectionBehind(cursor);
+    const scope = ['connections', wanted];
+    const [last] = decodeCursor(scope, cursor, ['string']) ?? [];
+    const after = String(last ?? '');
     const question = { limit, after, ...wanted };
     const others = await this.questions.gather('connections', caller, question);
     const all = [...this.here.list(caller, question), ...others.flatMap(connectionsIn)];
     const rest = all.sort((a, b) => (a.connectionId < b.connectionId ? -1 : 1));
     const data = rest.slice(0, limit);
-    const last = rest.length > limit ? data.at(-1) : undefined;
-    const next = last ? Buffer.from(last.connectionId).toString('base64url') : null;
-    return { data, page: { next_cursor: next, has_more: next !== null } };
+    const end = rest.length > limit ? data.at(-1) : undefined;
+    return { data, page: pageInfo(end === undefined ? null : encodeCursor(scope, [end.connectionId])) };
   }
 
   get(caller: Caller, id: string): Promise<Connection> {
@@ -95,18 +97,4 @@ function sum(a: StatsPart, b: StatsPart): StatsPart {
     sse: added('sse'),
   };
   return { connections, subscriptions: a.subscriptions + b.subscriptions, byName };
-}
-
-/**
- * Decodes the cursor: the id of the previous page's last connection. Refuses a cursor that `Buffer` would encode
- * differently.
- */
-function connectionBehind(cursor: string): string {
-  const id = Buffer.from(cursor, 'base64url').toString('utf8');
-  if (id !== '' && Buffer.from(id).toString('base64url') === cursor) return id;
-  const message = 'The cursor is not from this list: send next_cursor unchanged, or omit cursor.';
-  throw new DomainError('invalid_request', message, {
-    field: 'cursor',
-    errors: [{ pointer: '?cursor', code: 'invalid_cursor', detail: message }],
-  });
 }

@@ -1,27 +1,9 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+import { IsIn, IsOptional, IsString, Length } from 'class-validator';
 import type { TransportName } from '../core/wire/link.js';
+import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
 
-export class ConnectionListQuery {
-  /**
-   * Maximum number of connections in the answer.
-   * @example 100
-   */
-  @ApiProperty({ type: 'integer', required: false, default: 100 })
-  @IsOptional()
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  @Max(1_000)
-  limit: number = 100;
-
-  /** Value of `page.next_cursor` of the previous page. */
-  @IsOptional()
-  @IsString()
-  @Length(1, 200)
-  cursor?: string;
-
+export class ConnectionListQuery extends PageQuery {
   /** Only connections of this user; users other than yourself require role admin. */
   @IsOptional()
   @IsString()
@@ -109,16 +91,9 @@ export class Connection {
   subscriptions!: number;
 }
 
-export class Page {
-  /** Value of `cursor` for the next page; null on the last page. */
-  next_cursor!: string | null;
-
-  has_more!: boolean;
-}
-
 export class ConnectionPage {
   data!: Connection[];
-  page!: Page;
+  page!: PageInfo;
 }
 
 class ConnectionStats {

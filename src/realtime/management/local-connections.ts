@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { UsageLimits, type Caller } from '../../access/index.js';
 import { EventLog, eventId, isDelivered, parseCursor, parseEventId, type LogEvent } from '../../events/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { pageInfo } from '../../platform/http/paging/page.js';
 import { RealtimeHub } from '../core/hub.js';
 import { parseSelector, parseSubscribe, parseUpdate } from '../core/request/parse-socketio.js';
 import type { Session } from '../core/session/session.js';
@@ -63,7 +64,7 @@ export class LocalConnections {
   }
 
   subscriptions(asker: Asker, id: string): SubscriptionPage {
-    return { data: this.find(asker, id).list(), page: { next_cursor: null, has_more: false } };
+    return { data: this.find(asker, id).list(), page: pageInfo(null) };
   }
 
   async subscribe(asker: Asker, id: string, body: object): Promise<SubscriptionsAnswer> {

@@ -1,8 +1,8 @@
 import { ApiProperty, IntersectionType, OmitType, PartialType } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
-import { Page } from './connections.dto.js';
 import { FilterBody, FilterLists, FilterNumbers } from './filter-properties.js';
 import { SUBSCRIPTION_TYPES, type SubscriptionType } from '../core/filter/subscription-request.js';
+import { PageInfo } from '../../platform/http/paging/page.dto.js';
 
 class DeliveryMode {
   /** Delivery mode of the whole connection; `latest`: only the newest event per key and interval. */
@@ -101,7 +101,7 @@ export class SubscriptionDto extends IntersectionType(
 
 export class SubscriptionPage {
   data!: SubscriptionDto[];
-  page!: Page;
+  page!: PageInfo;
 }
 
 export class SubscriptionsAnswer {

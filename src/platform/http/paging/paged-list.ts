@@ -1,6 +1,6 @@
 import { keysetPage, type Order, type Ranked } from './keyset-page.js';
-import type { PageInfo } from './list.dto.js';
-import { decodePageCursor, encodePageCursor } from './page-cursor.js';
+import { decodeCursor, encodeCursor } from './list-cursor.js';
+import { pageInfo, type Paged } from './page.js';
 
 interface PageRequest {
   /** Identifies the list and everything that filters or sorts its rows. */
@@ -17,15 +17,12 @@ export async function pagedList<T, A>(
   entries: Iterable<Ranked<T> | undefined>,
   { scope, order, limit, cursor, rankedBy }: PageRequest,
   answer: (item: T) => A,
-): Promise<{ data: A[]; page: PageInfo }> {
-  const [rank, id] = decodePageCursor(scope, cursor, [rankedBy, 'string']) ?? [];
+): Promise<Paged<A>> {
+  const [rank, id] = decodeCursor(scope, cursor, [rankedBy, 'string']) ?? [];
   const after = typeof id === 'string' ? { rank: rank ?? null, id } : undefined;
   const { items, next } = await keysetPage(entries, order, limit, after);
   return {
     data: items.map(answer),
-    page: {
-      next_cursor: next === undefined ? null : encodePageCursor(scope, [next.rank, next.id]),
-      has_more: next !== undefined,
-    },
+    page: pageInfo(next === undefined ? null : encodeCursor(scope, [next.rank, next.id])),
   };
 }

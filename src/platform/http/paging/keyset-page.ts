@@ -1,4 +1,4 @@
-import { eachInSlices } from '../../platform/loop/slices.js';
+import { eachInSlices } from '../../loop/slices.js';
 
 /** Entry of a list with its sort value (`rank`); ids are unique. Entries with a null rank are last in either order. */
 export interface Ranked<T> {

@@ -1,12 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DomainError } from '../../platform/errors/domain-error.js';
-import { toCsv } from '../../platform/http/csv.js';
+import { DomainError } from '../../errors/domain-error.js';
 import { keysetPage, type Order, type Position, type Ranked } from './keyset-page.js';
 import { pagedList } from './paged-list.js';
-import { decodePageCursor, encodePageCursor, MAX_CURSOR_LENGTH } from './page-cursor.js';
-import { parseTime } from '../../platform/input/time.js';
-import { intervalFor } from './time-range.js';
+import { decodeCursor, decodeNumber, encodeCursor, MAX_CURSOR_LENGTH } from './list-cursor.js';
+import { pageOf } from './page.js';
 
 const entries = fc
   .array(fc.record({ rank: fc.option(fc.oneof(fc.integer({ min: 0, max: 5 })), { nil: null }) }), { maxLength: 40 })
@@ -86,8 +84,8 @@ describe('page cursors', () => {
         fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })),
         fc.string(),
         (scope, rank, id) => {
-          const cursor = encodePageCursor(scope, [rank, id]);
-          const [rankBack, idBack] = decodePageCursor(scope, cursor, ['number', 'string'])!;
+          const cursor = encodeCursor(scope, [rank, id]);
+          const [rankBack, idBack] = decodeCursor(scope, cursor, ['number', 'string'])!;
           expect(Object.is(rankBack, -0) ? 0 : rankBack).toBe(Object.is(rank, -0) ? 0 : rank);
           expect(idBack).toBe(id);
         },
@@ -107,89 +105,94 @@ describe('page cursors', () => {
   });
 
   test('decode to `undefined` if the request has no cursor', () => {
-    expect(decodePageCursor('list', undefined, ['string'])).toBeUndefined();
+    expect(decodeCursor('list', undefined, ['string'])).toBeUndefined();
   });
 
   test.each([
-    ['from another list', encodePageCursor('other', ['a'])],
-    ['with other types', encodePageCursor('list', [1])],
-    ['with too many parts', encodePageCursor('list', ['a', 'b'])],
+    ['from another list', encodeCursor('other', ['a'])],
+    ['of other filters', encodeCursor(['list', { chain: 'base' }], ['a'])],
+    ['with other types', encodeCursor('list', [1])],
+    ['of another version', Buffer.from(JSON.stringify([2, 'x', 'a'])).toString('base64url')],
+    ['without a version', Buffer.from(JSON.stringify(['x', 'a'])).toString('base64url')],
+    ['with too many parts', encodeCursor('list', ['a', 'b'])],
     ['without valid JSON', Buffer.from('{').toString('base64url')],
     ['with an object in place of a list', Buffer.from('{"a":1}').toString('base64url')],
     ['without any characters', ''],
     ['with characters of other alphabets', '++//=='],
     ['of 50000 characters', 'A'.repeat(50_000)],
   ])('a cursor %s is refused as invalid input', (_, cursor) => {
-    const decode = () => decodePageCursor('list', cursor, ['string']);
+    const decode = () => decodeCursor('list', cursor, ['string']);
     expect(decode).toThrow(DomainError);
-    expect(decode).toThrow(expect.objectContaining({ code: 'invalid_request', field: 'cursor' }));
+    expect(decode).toThrow(
+      expect.objectContaining({
+        code: 'invalid_request',
+        field: 'cursor',
+        message: expect.stringMatching(/^cursor must be a cursor of this list/),
+        errors: [expect.objectContaining({ pointer: '?cursor', code: 'invalid_cursor' })],
+      }),
+    );
+  });
+
+  test('are the same for the same filters in another order, and without absent ones', () => {
+    const cursor = encodeCursor(['list', { chain: 'base', type: 'a', state: undefined }], ['x']);
+    expect(decodeCursor(['list', { type: 'a', chain: 'base' }], cursor, ['string'])).toEqual(['x']);
+    expect(() => decodeCursor(['list', { type: 'a' }], cursor, ['string'])).toThrow(DomainError);
   });
 
   test('are either decoded or refused, for any text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.base64String()), (cursor) => {
-        expect(outcome(() => decodePageCursor('list', cursor, ['string']))).not.toBe('another error');
+        expect(outcome(() => decodeCursor('list', cursor, ['string']))).not.toBe('another error');
       }),
     );
   });
 });
 
-describe('time parameters of requests', () => {
-  const now = Date.UTC(2026, 10, 20, 12);
+describe('lists of numbered rows', () => {
+  const rows = (...numbers: number[]) => numbers.map((number) => ({ number }));
+  const options = { scope: ['rows', { owner: 'a' }], limit: 2, position: (row: { number: number }) => row.number };
 
-  test.each([
-    ['now', now],
-    ['now-24h', now - 86_400_000],
-    ['now-90m', now - 5_400_000],
-    ['now-2w', now - 1_209_600_000],
-    ['2026-11-20', Date.UTC(2026, 10, 20)],
-    ['2026-11-20T10:00Z', Date.UTC(2026, 10, 20, 10)],
-    ['2026-11-20T10:00:00.500+02:00', Date.UTC(2026, 10, 20, 8, 0, 0, 500)],
-  ])('accept %s', (text, expected) => {
-    expect(parseTime(text, now)).toBe(expected);
+  test('give every row once, on pages of up to `limit` rows', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: 1 })), fc.integer({ min: 1, max: 5 }), (numbers, limit) => {
+        const sorted = numbers.toSorted((a, b) => b - a);
+        const seen: number[] = [];
+        let cursor: string | undefined;
+        do {
+          const before = Number(decodeNumber(options.scope, cursor) ?? Number.POSITIVE_INFINITY);
+          const found = rows(...sorted.filter((number) => number < before).slice(0, limit + 1));
+          const { data, page } = pageOf(found, { ...options, limit }, (row) => row.number);
+          expect(page.has_more).toBe(page.next_cursor !== null);
+          seen.push(...data);
+          cursor = page.next_cursor ?? undefined;
+        } while (cursor !== undefined);
+        expect(seen).toEqual(sorted);
+      }),
+    );
+  });
+
+  test('have another page if fewer rows are given than match', () => {
+    const { data, page } = pageOf(rows(9), { ...options, found: 3 }, (row) => row.number);
+    expect([data, decodeNumber(options.scope, page.next_cursor ?? undefined)]).toEqual([[9], '9']);
+    expect(pageOf([], { ...options, found: 0 }, (row) => row).page).toEqual({ next_cursor: null, has_more: false });
+  });
+
+  test('accept the bare numbers that were cursors before', () => {
+    expect([decodeNumber('rows', undefined), decodeNumber('rows', '123456789012345678')]).toEqual([
+      null,
+      '123456789012345678',
+    ]);
   });
 
   test.each([
     '',
-    'yesterday',
-    'now-',
-    'now-1y',
-    'now+1h',
-    '1700000000',
-    '2026-13-45',
-    '20 Nov 2026',
-    '2026-11-20T10:00',
-  ])('refuse %j', (text) => {
-    expect(parseTime(text, now)).toBeUndefined();
-  });
-
-  test('select a coarser interval for a longer time range', () => {
-    const day = 86_400_000;
-    const grains = (rawKept: boolean) => [1, 2, 3, 90, 91].map((days) => intervalFor(days * day, rawKept));
-    expect(grains(true)).toEqual(['raw', 'raw', '1h', '1h', '1d']);
-    expect(grains(false)).toEqual(['1h', '1h', '1h', '1h', '1d']);
-  });
-});
-
-describe('CSV output', () => {
-  test('quotes special characters, joins lists with `|` and leaves null empty', () => {
-    const rows = [
-      { name: 'a,b', chains: ['x', 'y'], tvl: 1.5, none: null },
-      { name: 'say "hi"\nthere', chains: [], tvl: -2, extra: { a: 1 } },
-    ];
-    expect(toCsv(rows)).toBe(
-      'name,chains,tvl,none,extra\r\n"a,b",x|y,1.5,,\r\n"say ""hi""\nthere",,-2,,"{""a"":1}"\r\n',
-    );
-  });
-
-  test.each(['=1+1', '+1', '-cmd', '@SUM(A1)', '\tx', '\rx'])(
-    'escapes %j so that spreadsheets do not run a formula',
-    (name) => {
-      expect(toCsv([{ name }])).toContain(`'${name}`);
-    },
-  );
-
-  test('is an empty header line if there are no rows', () => {
-    expect(toCsv([])).toBe('\r\n');
+    '0',
+    '-1',
+    '1e3',
+    '1234567890123456789',
+    encodeCursor('rows', ['1; DROP']),
+    encodeCursor('rows', [null]),
+  ])('refuse the cursor %j', (cursor) => {
+    expect(() => decodeNumber('rows', cursor)).toThrow(expect.objectContaining({ code: 'invalid_request' }));
   });
 });
