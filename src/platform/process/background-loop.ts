@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { Doorbell } from './doorbell.js';
 import { LoopPace, type LoopPauses, type Pace } from './loop-pace.js';
@@ -71,7 +72,8 @@ export class BackgroundLoop {
     while (!stop.aborted) {
       const begun = performance.now();
       const { pauseMs, ringable } = await this.runOnce(stop);
-      await (ringable ? this.bell : this.rest).wait(pauseMs, stopped);
+      if (pauseMs > 0) await (ringable ? this.bell : this.rest).wait(pauseMs, stopped);
+      else await nextTurn();
       const tooEarlyMs = begun + minIntervalMs - performance.now();
       if (tooEarlyMs > 0) await this.rest.wait(tooEarlyMs, stopped);
     }
