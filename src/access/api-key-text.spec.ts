@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  formatApiKey,
-  hashSecret,
-  isKeyId,
-  newApiKey,
-  parseApiKey,
-  secretMatches,
-  withoutSecrets,
-} from './api-key-text.js';
+import { redact } from '../platform/errors/redaction.js';
+import { formatApiKey, hashSecret, isKeyId, newApiKey, parseApiKey, secretMatches } from './api-key-text.js';
 
 describe('API keys', () => {
   it('are unique and can be parsed back into id and secret', () => {
@@ -47,7 +40,7 @@ describe('API keys', () => {
     const key = newApiKey();
     fc.assert(
       fc.property(fc.string(), fc.string(), (before, after) => {
-        const shown = withoutSecrets(`${before} ${formatApiKey(key)} ${after}`);
+        const shown = redact(`${before} ${formatApiKey(key)} ${after}`);
         return !shown.includes(key.secret) && shown.includes(key.id);
       }),
     );

@@ -41,8 +41,3 @@ export function secretMatches(secret: string, hash: Buffer): boolean {
   const shown = hashSecret(secret);
   return shown.length === hash.length && timingSafeEqual(shown, hash);
 }
-
-/** Returns the text with the secret of each key in it replaced by `***`. */
-export function withoutSecrets(text: string): string {
-  return text.replaceAll(/rta_([A-Za-z0-9]{1,64})_[A-Za-z0-9_-]+/g, 'rta_$1_***');
-}

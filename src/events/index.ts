@@ -2,7 +2,6 @@ export * from './core/index.js';
 export { EventLog, type LogPage } from './log/event-log.js';
 export { DeadBands } from './capture/dead-bands.js';
 export { EventFeed } from './feed/event-feed.js';
-export { isTransient } from './feed/log-reader.js';
 export { appendEvents } from './log/append-events.js';
 export { Sequencer } from './capture/sequencer.js';
 export { ChangeReferences, type Changes } from './history/change-references.js';

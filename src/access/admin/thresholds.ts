@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import type { ThresholdBody, ThresholdList, ThresholdParams, ThresholdView } from './threshold.dto.js';
+import { errorCode } from '../../platform/errors/error-code.js';
 
 const COLUMNS = `metric, subject, min_change_ratio AS "minChangeRatio", min_change_absolute AS "minChangeAbsolute"`;
 /** Longest wait for the lock. A change of a threshold waits for all writers and compares every key of the metric again. */
@@ -55,7 +56,7 @@ export class Thresholds {
 }
 
 function refusalOf(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = errorCode(error);
   if (code === CHECK_VIOLATION) {
     return new DomainError('invalid_request', 'The subject must have the form of a protocol or token name.', {
       field: 'subject',

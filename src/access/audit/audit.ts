@@ -2,9 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
 import { runForProcess } from '../../platform/fairness/working-for.js';
+import { redact } from '../../platform/errors/redaction.js';
 import { RequestContext } from '../../platform/request/request-context.js';
 import type { Caller } from '../caller.js';
-import { withoutSecrets } from '../api-key-text.js';
 import { AuditEntryEntity } from './audit-entry.entity.js';
 
 /**
@@ -61,7 +61,7 @@ function entryOf(record: AuditRecord, requestId: string | undefined): Partial<Au
 // Removes secrets, and replaces characters that PostgreSQL cannot store (NUL, half surrogates): an attacker must not be able
 // to make the insert fail.
 function clean(text: string): string {
-  return withoutSecrets(text).toWellFormed().replaceAll('\0', '\uFFFD').slice(0, MAX_TEXT_LENGTH).toWellFormed();
+  return redact(text).toWellFormed().replaceAll('\0', '\uFFFD').slice(0, MAX_TEXT_LENGTH).toWellFormed();
 }
 
 function cleanDetail(detail: object): object {

@@ -2,6 +2,7 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { errorCode } from '../../platform/errors/error-code.js';
 import { dataDirectory } from '../../platform/settings/data-directory.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ApiKeyEntity } from './api-key.entity.js';
@@ -94,7 +95,7 @@ async function contentOf(file: string): Promise<string> {
   try {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    if (errorCode(error) === 'ENOENT') return '';
     throw error;
   }
 }

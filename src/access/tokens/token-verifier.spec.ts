@@ -11,9 +11,9 @@ import { TokenVerifier } from './token-verifier.js';
 const SECRET = 'a shared secret of sufficient length for HS256';
 const NOW = Date.UTC(2026, 0, 1);
 
-function verifier(env: Record<string, string> = {}): TokenVerifier {
+function verifier(env: Record<string, string> = {}, now = () => NOW): TokenVerifier {
   const settings = parseSettings({ JWT_SECRET: SECRET, ...env });
-  return new TokenVerifier(settings, new TierLimits(settings), Object.assign(new Clock(), { now: () => NOW }));
+  return new TokenVerifier(settings, new TierLimits(settings), Object.assign(new Clock(), { now }));
 }
 
 const sign = (claims: JWTPayload, expiresInSeconds = 60): Promise<string> =>
@@ -43,6 +43,15 @@ describe('a JWT', () => {
       endsAt: NOW + 10_000,
     });
     await expect(verifier().verify(await sign({ sub: 'x' }, -40))).rejects.toMatchObject({ code: 'api_key_expired' });
+  });
+
+  it('is refused from its end on although it was accepted just before', async () => {
+    let now = NOW;
+    const [shown, token] = [verifier({}, () => now), await sign({ sub: 'x' }, 60)];
+    now = NOW + 89_999;
+    expect(await shown.verify(token)).toBe(await shown.verify(token));
+    now++;
+    await expect(shown.verify(token)).rejects.toMatchObject({ code: 'api_key_expired' });
   });
 
   it('is refused if the user name is blank, too long or not storable as text in PostgreSQL', async () => {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import { DeadLetters, isTransient, Sequencer, type LogEvent } from '../../events/index.js';
+import { DeadLetters, Sequencer, type LogEvent } from '../../events/index.js';
 import { Deliveries } from '../../notifications/index.js';
 import { Database } from '../../platform/database/database.js';
+import { isTransient } from '../../platform/errors/database-errors.js';
 import type { Transition } from '../core/index.js';
 import type { MemoryChanges } from './memory-writer.js';
 import { ShardMoved, ShardStore, type Lease } from './shard-store.js';

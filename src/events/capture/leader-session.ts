@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import { errorCode } from '../../platform/errors/error-code.js';
 import type { CursorPosition } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
 import { logEvent, MAX_DATA_BYTES, type FlaggedRow } from '../log/log-row.js';
@@ -36,7 +37,7 @@ export class LeaderSession {
       });
       return { batch: rows.map(logEvent), isFull: rows[0]?.at(-1) === true };
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === NOT_LEADER) return undefined;
+      if (errorCode(error) === NOT_LEADER) return undefined;
       throw error;
     }
   }

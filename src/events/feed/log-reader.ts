@@ -1,6 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { Database } from '../../platform/database/database.js';
+import { isTransient } from '../../platform/errors/database-errors.js';
+import { errorCode } from '../../platform/errors/error-code.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import type { BackgroundLoops } from '../../platform/process/background-loops.js';
 import type { EventLog } from '../log/event-log.js';
@@ -93,8 +95,8 @@ export class LogReader {
     try {
       return (await this.turn()) === 'full' ? 0 : IDLE_INTERVAL_MS;
     } catch (error) {
-      const transient = isTransient(error);
-      if (this.size > 1 && (!transient || codeOf(error) === QUERY_CANCELED)) {
+      const transient = error instanceof NewerEvent || isTransient(error);
+      if (this.size > 1 && (!transient || errorCode(error) === QUERY_CANCELED)) {
         const fields = { err: error, reader: this.options.name, batch: this.size };
         this.logger.warn(fields, 'batch of a log reader failed; retrying with a smaller one');
         this.size = Math.max(1, Math.floor(this.size / 4));
@@ -199,19 +201,4 @@ function knownPart(batch: readonly LogEvent[]): readonly LogEvent[] {
   const end = batch.findIndex(({ type }) => type === UNKNOWN_TYPE);
   if (end === 0) throw new NewerEvent(`A newer version wrote the event ${batch[0]?.seq}; start that version again.`);
   return end < 0 ? batch : batch.slice(0, end);
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-}
-
-/**
- * Whether an error has causes other than the events: database unavailable, deadlock, lock or statement timeout, no
- * resources, an older version of the program.
- */
-export function isTransient(error: unknown): boolean {
-  if (error instanceof NewerEvent) return true;
-  const code = codeOf(error);
-  if (/^(?:08|40|53|55|57|58)/.test(code)) return true;
-  return /^E[A-Z]+$/.test(code) || (error instanceof Error && /connection|timeout/i.test(error.message));
 }

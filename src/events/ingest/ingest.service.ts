@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
+import { errorCode } from '../../platform/errors/error-code.js';
 import { RequestContext } from '../../platform/request/request-context.js';
 import { SlicedWork } from '../../platform/loop/slices.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
@@ -194,7 +195,7 @@ export class IngestService {
     try {
       return await this.writeAll(kind, rows);
     } catch (error) {
-      if (!/^2[23]/.test(sqlState(error))) throw error;
+      if (!/^2[23]/.test(errorCode(error))) throw error;
       const [only] = rows;
       if (rows.length === 1 && only) {
         return { ...NOTHING, rejected: [{ index: only.index, ...REFUSED }] };
@@ -227,7 +228,7 @@ export class IngestService {
         return { accepted: written.size, rejected, first: ids[0]?.id, newest: ids[0]?.id };
       });
     } catch (error) {
-      if (sqlState(error) !== DEADLOCK || attempt === ATTEMPTS) throw error;
+      if (errorCode(error) !== DEADLOCK || attempt === ATTEMPTS) throw error;
       return this.writeAll(kind, rows, attempt + 1);
     }
   }
@@ -255,8 +256,4 @@ function readOr<Row>(
     reject({ code: error.code, detail: error.detail });
     return undefined;
   }
-}
-
-function sqlState(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }

@@ -1,3 +1,4 @@
+import { errorCode } from '../../platform/errors/error-code.js';
 import { GATEWAY_TIMEOUT, NO_ANSWER, type Outcome } from '../core/outcome.js';
 import { EgressRefused } from '../core/egress-policy.js';
 import { parseRetryAfter } from '../core/retry-schedule.js';
@@ -30,8 +31,8 @@ export function failureOutcome(failure: unknown): Outcome {
   if (error instanceof Error && TIMEOUTS.includes(error.name)) {
     return { result: 'failed', detail: `${NO_ANSWER} within 10 s`, retryAfterMs: MIN_OVERLOADED_DELAY_MS };
   }
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const reason = `${safeReason(error)}${typeof code === 'string' ? ` (${code})` : ''}`;
+  const code = errorCode(error);
+  const reason = `${safeReason(error)}${code && ` (${code})`}`;
   return { result: 'failed', detail: failure instanceof Unanswered ? `${NO_ANSWER}: ${reason}` : reason };
 }
 

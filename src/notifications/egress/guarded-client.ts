@@ -2,6 +2,7 @@ import { isIP, type Socket } from 'node:net';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { EgressPolicy, EgressRefused, hostOf } from '../core/egress-policy.js';
+import { errorCode } from '../../platform/errors/error-code.js';
 import { askBeforeSending } from './ask-before-sending.js';
 import { fastestConnection } from './fastest-connection.js';
 import { headOf } from './head-of.js';
@@ -21,7 +22,7 @@ const CONNECTIONS_PER_ORIGIN = 192;
 /** Maximum time to wait for the body of a response, ms: only proofs need the body. */
 const BODY_TIMEOUT_MS = 300;
 /** Error codes of a kept connection that the receiver has closed in the meantime. */
-const CLOSED: readonly unknown[] = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
+const CLOSED: readonly string[] = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
 
 /** Failure after the request may have been sent: its receiver may have processed it. */
 export class Unanswered extends Error {
@@ -92,8 +93,8 @@ export class GuardedClient implements OnApplicationShutdown {
     const answer = await asked(this.kept)
       .request(request)
       .catch(async (first: unknown) => {
-        const isClosed = first instanceof Error && 'code' in first && CLOSED.includes(first.code);
-        if (isClosed) return this.again(asked(this.fresh), request, first);
+        if (first instanceof Error && CLOSED.includes(errorCode(first)))
+          return this.again(asked(this.fresh), request, first);
         throw this.failure(first);
       });
     const head = await headOf(answer, whole ? TOTAL_TIMEOUT_MS : BODY_TIMEOUT_MS);

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { isConnectionLoss } from '../errors/connection-loss.js';
+import { isConnectionLoss } from '../errors/database-errors.js';
 import type { Settings } from '../settings/settings.js';
 import { withoutPassword } from './connection-options.js';
 import { startEmbeddedPostgres } from './embedded/embedded-postgres.js';

@@ -1,3 +1,5 @@
+import { errorCode } from './error-code.js';
+
 /** Codes that mean that the database is unavailable or too slow: errors of sockets and of name look-ups, and SQLSTATEs. */
 const CODES = new Set([
   'ECONNREFUSED',
@@ -21,7 +23,17 @@ const MESSAGES =
 /** Whether the error means that the database is temporarily unavailable, so that the same request may succeed later. */
 export function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = 'code' in error ? error.code : undefined;
-  if (typeof code === 'string' && (CODES.has(code) || code.startsWith('08'))) return true;
+  const code = errorCode(error);
+  if (CODES.has(code) || code.startsWith('08')) return true;
   return MESSAGES.test(error.message) || isConnectionLoss(error.cause);
+}
+
+/**
+ * Whether the error has causes other than the statement and its values, so that the same statement may succeed later:
+ * database unavailable, deadlock, lock or statement timeout, no resources.
+ */
+export function isTransient(error: unknown): boolean {
+  const code = errorCode(error);
+  if (isConnectionLoss(error) || /^(?:40|53|55|57|58)/.test(code)) return true;
+  return /^E[A-Z]+$/.test(code) || (error instanceof Error && /connection|timeout/i.test(error.message));
 }

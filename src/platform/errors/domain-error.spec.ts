@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BadRequestException, NotFoundException } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
-import { isConnectionLoss } from './connection-loss.js';
+import { isConnectionLoss, isTransient } from './database-errors.js';
 import { asDomainError, DomainError, ERROR_CODES } from './domain-error.js';
 import { problemOf, requestError } from './problem.js';
 
@@ -38,6 +38,15 @@ describe('`asDomainError`', () => {
     expect(isConnectionLoss(new Error('query failed', { cause: withCode('ECONNRESET') }))).toBe(true);
     expect(isConnectionLoss(withCode('23505'))).toBe(false);
     expect(isConnectionLoss('ECONNRESET')).toBe(false);
+  });
+
+  it('tells what may succeed later from what is wrong with the statement or its values', () => {
+    for (const code of ['40P01', '53200', '55P03', '57014', '58030', '08006', 'ECONNRESET', 'EPROTO'])
+      expect({ code, transient: isTransient(withCode(code)) }).toEqual({ code, transient: true });
+    for (const code of ['22P02', '23505', '42501', 'XX000', ''])
+      expect({ code, transient: isTransient(withCode(code)) }).toEqual({ code, transient: false });
+    expect(isTransient(new Error('Query read timeout'))).toBe(true);
+    expect(isTransient('57014')).toBe(false);
   });
 });
 

@@ -1,5 +1,5 @@
+import { isConnectionLoss } from './database-errors.js';
 import { redact } from './redaction.js';
-import { isConnectionLoss } from './connection-loss.js';
 
 /**
  * Errors that clients can receive, by their stable code. `status` is the HTTP status; `retryable` states whether the same

@@ -1,5 +1,5 @@
 /** API keys in any text. The id of the key stays visible, so that operators can find its owner. */
-const KEY = /\brta_([A-Za-z0-9]{1,64})_[A-Za-z0-9_-]{8,}/g;
+const KEY = /rta_([A-Za-z0-9]{1,64})_[A-Za-z0-9_-]+/g;
 /** Character runs that could be a signed token. Each is scanned once, so that the time is linear in the text's length. */
 const RUN = /[\w.-]{20,}/g;
 /** Secrets in URLs, under any of the parameter names that clients use. */

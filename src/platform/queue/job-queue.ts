@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Queue, type BulkJobOptions, type IQueueBackend, type Job, type JobsOptions, type QueueOptions } from 'bullmq';
-import { isConnectionLoss } from '../errors/connection-loss.js';
+import { isConnectionLoss } from '../errors/database-errors.js';
 import { DomainError } from '../errors/domain-error.js';
 import { storeIn, type QueueStore } from './queue-store.js';
 

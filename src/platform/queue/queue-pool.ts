@@ -1,7 +1,7 @@
 import type { PgPool, PgQueryResult } from 'bullmq';
 import pg from 'pg';
 import { APP_ROLE, sessionUrl } from '../database/connection-options.js';
-import { isConnectionLoss } from '../errors/connection-loss.js';
+import { isConnectionLoss } from '../errors/database-errors.js';
 import type { StoreState } from './store-state.js';
 
 /** Schema of BullMQ's tables and functions. */

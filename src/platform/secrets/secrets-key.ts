@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorCode } from '../errors/error-code.js';
 import { dataDirectory } from '../settings/data-directory.js';
 import type { Settings } from '../settings/settings.js';
 import { SecretBox } from './secret-box.js';
@@ -33,7 +34,7 @@ async function keptKey(file: string): Promise<string> {
     await writeFile(file, `${made}\n`, { mode: 0o600, flag: 'wx' });
     return made;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
   }
   await chmod(file, 0o600);
   const kept = (await readFile(file, 'utf8')).trim();

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { errorCode } from '../errors/error-code.js';
 
 /**
  * Returns the absolute path of DATA_DIR, which is created if missing, without access for other users. Throws an error that
@@ -14,7 +15,7 @@ export function dataDirectory(dataDir: string): string {
     writeFileSync(trial, '', { mode: 0o600 });
     rmSync(trial);
   } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    const reason = errorCode(cause) || String(cause);
     throw new Error(`DATA_DIR=${dataDir} must be a directory that this process can create and write (${reason}).`, {
       cause,
     });

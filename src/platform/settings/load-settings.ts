@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { loadEnvFile } from 'node:process';
 import { parseEnv } from 'node:util';
 import { parseSettings, type Settings, type SettingsCheck } from './settings.js';
+import { errorCode } from '../errors/error-code.js';
 
 /**
  * Loads the settings of this process from the environment and from `file`, if it exists; the environment has precedence.
@@ -17,7 +18,7 @@ function namesIn(file: string): string[] {
   try {
     return Object.keys(parseEnv(readFileSync(file, 'utf8')));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (errorCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { createECDH, createPrivateKey, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { errorCode } from '../errors/error-code.js';
 import { url } from './setting.js';
 
 const ADDRESS = /^[^\s@<>,;:"]{1,64}@[^\s@<>,;:"]{1,189}$/;
@@ -45,8 +46,8 @@ function readJson(file: string): Record<string, unknown> {
     const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
     if (typeof parsed === 'object' && parsed !== null) return { ...parsed };
   } catch (error) {
-    if (error instanceof Error && 'code' in error)
-      throw new Error(`the file cannot be read: ${String(error.code)}`, { cause: error });
+    const code = errorCode(error);
+    if (code !== '') throw new Error(`the file cannot be read: ${code}`, { cause: error });
   }
   throw new Error('expected the JSON file of a service account');
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { errorCode } from '../errors/error-code.js';
 
 /** Setting: its parser, default and documentation. */
 export interface Setting<T> {
@@ -116,7 +117,7 @@ export function file(input: string): string {
     readFileSync(input);
     return input;
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    const code = errorCode(cause) || String(cause);
     throw new Error(`expected a file that can be read (${code})`, { cause });
   }
 }

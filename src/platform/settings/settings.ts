@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net';
 import { SETTINGS } from './settings-table.js';
 import { isVapidPair } from './message-settings.js';
 import type { Setting } from './setting.js';
+import { errorCode } from '../errors/error-code.js';
 
 type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
   ? `${Lowercase<Head>}${Capitalize<CamelCase<Tail>>}`
@@ -87,7 +88,7 @@ function givenText(name: string, setting: Setting<unknown>, env: Environment, fa
   try {
     return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = errorCode(error) || String(error);
     faults.push(`${name}_FILE=${file.slice(0, 200)}: the file cannot be read (${code})`);
     return '';
   }

@@ -3,6 +3,7 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Piscina } from 'piscina';
 import { Counter, Gauge } from 'prom-client';
 import { DomainError } from '../errors/domain-error.js';
+import { errorCode } from '../errors/error-code.js';
 import { Metrics } from '../metrics/metrics.js';
 import { CpuBudget } from './cpu-budget.js';
 import { FairTurns, type Waiting } from './fair-turns.js';
@@ -192,5 +193,5 @@ export class WorkerPool implements OnApplicationShutdown {
 }
 
 function isOutOfMemory(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+  return errorCode(error) === 'ERR_WORKER_OUT_OF_MEMORY';
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode } from '../../platform/errors/error-code.js';
 
 /** Priority that is clearly below that of other processes, but still gets CPU time. */
 const NICENESS = constants.priority.PRIORITY_BELOW_NORMAL;
@@ -25,7 +26,7 @@ export async function giveWay(pid: number): Promise<void> {
       writeFileSync(`/proc/${pid}/autogroup`, String(NICENESS));
       return;
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) return;
+      if (errorCode(error) !== 'EAGAIN') return;
     }
   }
 }

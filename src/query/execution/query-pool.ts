@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import pg from 'pg';
 import { sessionUrl, valueTypes } from '../../platform/database/connection-options.js';
 import { Database } from '../../platform/database/database.js';
+import { errorCode } from '../../platform/errors/error-code.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { inputFault } from '../../platform/input/faults.js';
 import { QUERY_LIMITS } from '../core/limits.js';
@@ -197,7 +198,7 @@ const OUT_OF_RANGE = /^2200[3P]|^22P/;
  * Returns the error for the client: a valid statement that was cancelled or overflowed means that the query is too large.
  */
 function explained(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = errorCode(error);
   if (code === CANCELLED) {
     const detail = `The query took longer than ${QUERY_LIMITS.seconds} s; use a shorter range, a longer time.bucket, or fewer protocols.`;
     return inputFault('limit_exceeded', '', 'too_slow', detail);

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import webPush from 'web-push';
+import { errorCode } from '../../../platform/errors/error-code.js';
 import { dataDirectory } from '../../../platform/settings/data-directory.js';
 import type { Settings } from '../../../platform/settings/settings.js';
 
@@ -26,7 +27,7 @@ export function vapidKeys({ vapidPublicKey, vapidPrivateKey, dataDir }: Settings
     writeFileSync(file, JSON.stringify(made), { mode: 0o600, flag: 'wx' });
     return made;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
   }
   return JSON.parse(readFileSync(file, 'utf8')) as VapidKeys;
 }

@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startMark } from './process-identity.js';
+import { errorCode } from '../../errors/error-code.js';
 
 interface Owner {
   pid: number;
@@ -21,7 +22,7 @@ export function takeDirectory(directory: string): () => void {
       writeFileSync(file, mine, { flag: 'wx', mode: 0o600 });
       return () => rmSync(file, { force: true });
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if (errorCode(error) !== 'EEXIST') throw error;
     }
     refuseLivingOwner(directory, read(file));
     removeDead(directory, file);
