@@ -1,13 +1,11 @@
 import { io } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { StreamClient } from '../support/clients/event-stream.js';
 import { MarketWriter } from '../support/data/market-writer.js';
 import { PlainClient, type Message } from '../support/clients/plain-client.js';
+import { callApi, type RestAnswer } from '../support/clients/rest-caller.js';
 import { waitFor } from '../support/wait-for.js';
-
-type Answer = { status: number; body: Record<string, unknown> };
 
 let app: TestApp;
 let market: MarketWriter;
@@ -30,15 +28,8 @@ afterEach(async () => {
   });
 });
 
-async function call(key: string, method: string, path: string, body?: unknown): Promise<Answer> {
-  const answer = await fetch(`${app.url}/v1/realtime${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await answer.text();
-  return { status: answer.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
-}
+const call = (key: string, method: string, path: string, body?: unknown): Promise<RestAnswer> =>
+  callApi(app, key, method, `/v1/realtime${path}`, body);
 
 async function connect(key: string): Promise<{ client: PlainClient; id: string }> {
   const client = await PlainClient.connect(app.url, key);
@@ -46,7 +37,7 @@ async function connect(key: string): Promise<{ client: PlainClient; id: string }
   return { client, id: String(client.messages[0]?.['connectionId']) };
 }
 
-const idsOf = ({ body }: Answer): string[] =>
+const idsOf = ({ body }: RestAnswer): string[] =>
   (body['data'] as Message[]).map(({ connectionId }) => String(connectionId)).sort();
 
 describe('connections in the management API', () => {
@@ -292,19 +283,6 @@ describe('announcements', () => {
     ]) {
       expect((await call(app.adminKey, 'POST', '/announcements', body)).status).toBe(400);
     }
-  });
-});
-
-describe('the AsyncAPI document of the realtime messages', () => {
-  it('is served as YAML without a key', async () => {
-    const answer = await fetch(`${app.url}/asyncapi.yaml`);
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get('content-type')).toBe('application/yaml; charset=utf-8');
-    const text = await answer.text();
-    expect(text).toMatch(/^asyncapi: 3\.0\.0\n/);
-    const { servers } = parse(text) as { servers: Record<string, { host: string }> };
-    const hosts = Object.values(servers).map(({ host }) => host);
-    expect(new Set(hosts)).toEqual(new Set([new URL(app.url).host]));
   });
 });
 

@@ -3,15 +3,13 @@ import { StoredFactsReader } from '../../src/query/execution/stored-facts.js';
 import { REQUEST_EXAMPLES } from '../../src/query/query.examples.js';
 import { HistoryBackfill } from '../../src/events/index.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import { callApi, type RestAnswer } from '../support/clients/rest-caller.js';
 import { waitFor } from '../support/wait-for.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-interface Answer {
-  status: number;
-  headers: Headers;
-  text: string;
+interface Answer extends RestAnswer {
   body: {
     data: Record<string, unknown>[];
     page: { next_cursor: string | null; has_more: boolean };
@@ -78,22 +76,8 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-async function ask(body: unknown, headers: Record<string, string> = {}, method = 'POST'): Promise<Answer> {
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
-  const init: RequestInit = {
-    method,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
-  };
-  const answer = await fetch(`${app.url}/v1/query/advanced`, { ...init, body: text });
-  const answered = await answer.text();
-  const isJson = answer.headers.get('content-type')?.includes('json');
-  return {
-    status: answer.status,
-    headers: answer.headers,
-    text: answered,
-    body: isJson ? JSON.parse(answered) : undefined,
-  };
-}
+const ask = (body: unknown, headers: Record<string, string> = {}, method = 'POST'): Promise<Answer> =>
+  callApi(app, key, method, '/v1/query/advanced', body, headers);
 
 describe('queries on current values', () => {
   test('filter rows before grouping in the example of the specification', async () => {

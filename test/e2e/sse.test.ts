@@ -11,8 +11,11 @@ import { MarketWriter } from '../support/data/market-writer.js';
 import { waitFor } from '../support/wait-for.js';
 
 let app: TestApp;
+
 let key: string;
+
 let market: MarketWriter;
+
 const clients: StreamClient[] = [];
 
 beforeAll(async () => {
@@ -244,55 +247,6 @@ describe('requests to open an event stream', () => {
     expect(answer.headers.get('content-type')).toContain('text/event-stream');
   });
 });
-
-describe('long filters of an event stream', () => {
-  const post = (body: string, headers: Record<string, string> = {}) =>
-    fetch(`${app.url}/v1/stream`, { method: 'POST', body, headers: { authorization: `Bearer ${key}`, ...headers } });
-
-  it('are accepted in a POST body', async () => {
-    const tokens = Array.from({ length: 5_000 }, (_, n) => `ethereum:0x${n.toString(16).padStart(40, '0')}`);
-    const wanted = tokens[4_711] ?? '';
-    await market.price(wanted, 100);
-    const answer = await post(JSON.stringify({ channels: ['events:prices'], tokens }));
-    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
-    const reader = (answer.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader();
-    let text = '';
-    const readUntil = async (part: string): Promise<void> => {
-      while (!text.includes(part)) text += (await reader.read()).value ?? '';
-    };
-    await readUntil('event: ready');
-    await market.price(wanted, 110);
-    await readUntil('"currentPrice":110');
-    await reader.cancel();
-  });
-
-  it.each([
-    ['no key', '{}', { authorization: '' }, 401, 'missing_api_key'],
-    ['no JSON', '{"tokens":', {}, 400, 'invalid_request'],
-    ['an unknown member', '{"token":"x"}', {}, 400, 'invalid_request'],
-    ['more than 1 MiB', JSON.stringify({ tokens: ['x'.repeat(1024 * 1024)] }), {}, 413, 'payload_too_large'],
-    ['more names than a connection may have', longLists(), {}, 422, 'limit_exceeded'],
-  ])('with %s are refused before a stream starts', async (_, body, headers, status, code) => {
-    const answer = await post(body, headers);
-    expect([answer.status, await answer.json()]).toMatchObject([status, { code }]);
-  });
-
-  it('are accepted in a URL up to 64 KiB; a longer URL is refused with 431', async () => {
-    const tokens = Array.from({ length: 500 }, (_, n) => `ethereum:0x${n.toString(16).padStart(40, '0')}`).join();
-    const taken = await raw(`tokens=${tokens}&apiKey=${key}`, {}, (text) => text.includes('event: ready'));
-    expect(taken.status).toBe(200);
-    const refused = await raw(`tokens=${'x'.repeat(70_000)}`, {}, () => false);
-    expect([refused.status, refused.headers['content-type']]).toEqual([431, 'application/problem+json']);
-    expect(JSON.parse(refused.text)).toMatchObject({ status: 431, code: 'payload_too_large' });
-  });
-});
-
-/** Returns three lists of 4,000 names, for each of three channels. */
-function longLists(): string {
-  const names = (prefix: string) => Array.from({ length: 4_000 }, (_, n) => `${prefix}${n}`);
-  const channels = ['events:tvl', 'events:prices', 'events:protocols'];
-  return JSON.stringify({ channels, tokens: names('t'), protocols: names('p') });
-}
 
 describe('reconnecting to an event stream', () => {
   const refuseOnce = (code: ErrorCode, retryAfterMs?: number) =>

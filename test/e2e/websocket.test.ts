@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { WebSocket } from 'ws';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { MarketWriter } from '../support/data/market-writer.js';
@@ -280,5 +281,18 @@ describe('WebSocket subscriptions', () => {
     await waitFor(() => client.named('tvl_update').length === 22);
     const crossing = client.named('tvl_update').filter(({ channels }) => (channels as string[]).includes('events:tvl'));
     expect(crossing).toHaveLength(4);
+  });
+});
+
+describe('the AsyncAPI document of the realtime messages', () => {
+  it('is served as YAML without a key', async () => {
+    const answer = await fetch(`${app.url}/asyncapi.yaml`);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toBe('application/yaml; charset=utf-8');
+    const text = await answer.text();
+    expect(text).toMatch(/^asyncapi: 3\.0\.0\n/);
+    const { servers } = parse(text) as { servers: Record<string, { host: string }> };
+    const hosts = Object.values(servers).map(({ host }) => host);
+    expect(new Set(hosts)).toEqual(new Set([new URL(app.url).host]));
   });
 });

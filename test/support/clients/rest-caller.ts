@@ -8,10 +8,33 @@ export interface RestAnswer {
   body: any;
 }
 
+/** Calls a route with a key, or without one; a text is sent as it stands. */
+export async function callApi(
+  app: { readonly url: string },
+  key: string | undefined,
+  method: string,
+  path: string,
+  body?: unknown,
+  more: Record<string, string> = {},
+): Promise<RestAnswer> {
+  const response = await fetch(app.url + path, {
+    method,
+    headers: {
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...more,
+    },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
+}
+
 /** User of the REST API who calls any route with one key. */
 export class RestCaller {
   constructor(
-    private readonly url: string,
+    readonly url: string,
     readonly apiKey: string,
   ) {}
 
@@ -20,19 +43,8 @@ export class RestCaller {
     return new RestCaller(app.url, await app.key({ userId, ...fields }));
   }
 
-  async call(method: string, path: string, body?: unknown, more: Record<string, string> = {}): Promise<RestAnswer> {
-    const response = await fetch(this.url + path, {
-      method,
-      headers: {
-        authorization: `Bearer ${this.apiKey}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...more,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    const isJson = response.headers.get('content-type')?.includes('json') ?? false;
-    return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
+  call(method: string, path: string, body?: unknown, more?: Record<string, string>): Promise<RestAnswer> {
+    return callApi(this, this.apiKey, method, path, body, more);
   }
 
   get(path: string): Promise<RestAnswer> {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { EVENT_TYPES } from '../../src/events/index.js';
-import { asyncApiDocument } from '../../src/realtime/asyncapi/document.js';
-import { TRANSPORTS } from '../../src/realtime/asyncapi/transports.js';
-import { faultsOf } from '../support/oracles/asyncapi-validator.js';
+import { EVENT_TYPES } from '../../events/index.js';
+import { asyncApiDocument } from './document.js';
+import { TRANSPORTS } from './transports.js';
+import { faultsOf } from '../../../test/support/oracles/asyncapi-validator.js';
 
 interface Part {
   [key: string]: Part;
