@@ -7,7 +7,6 @@ export {
   type Credentials,
   roleIncludes,
 } from './caller.js';
-export { IdempotencyKey } from './admin/idempotency-key.decorator.js';
 export { AccessEvents, type EndReason } from './access-events.js';
 export { AccessModule } from './access.module.js';
 export { AdminKey } from './keys/admin-key.js';

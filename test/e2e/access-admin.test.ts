@@ -52,6 +52,7 @@ describe('the audit trail', () => {
     );
     const next = (await one(`limit=1`)).body.page.next_cursor;
     expect((await one(`limit=1&cursor=${next}`)).body.data).toHaveLength(1);
+    expect((await one(`limit=1&outcome=ok&cursor=${next}`)).body.errors).toMatchObject([{ code: 'invalid_cursor' }]);
     const csv = await call('GET', '/v1/admin/audit?limit=1', admin, undefined, { accept: 'text/csv' });
     expect([csv.text.split('\r\n')[0], csv.headers.has('x-next-cursor')]).toEqual([
       'id,at,actor,action,subject,outcome,detail,address,requestId',

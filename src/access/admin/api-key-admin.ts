@@ -21,6 +21,7 @@ import type {
 import { RecentAnswers } from './recent-answers.js';
 import { pageOf, type Paged } from '../../platform/http/paging/page.js';
 import { decodeNumber } from '../../platform/http/paging/list-cursor.js';
+import { bodyHash } from '../../platform/input/idempotency.js';
 
 const STATE_SQL: Record<KeyState, string> = {
   active: 'k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > :now)',
@@ -88,7 +89,7 @@ export class ApiKeyAdmin {
     };
     if (creation.idempotencyKey === undefined) return answer();
     const name = JSON.stringify([creation.actor, creation.idempotencyKey]);
-    return this.recent.once(name, JSON.stringify(body), answer);
+    return this.recent.once(name, bodyHash(body), answer);
   }
 
   private rightsOf({ expiresAt, limits, ...rest }: ChangeKeyBody): Partial<KeyRights> {

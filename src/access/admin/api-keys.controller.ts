@@ -15,7 +15,7 @@ import {
   ListKeysQuery,
   RotateKeyBody,
 } from './api-key.dto.js';
-import { IdempotencyKey } from './idempotency-key.decorator.js';
+import { IdempotencyKey } from '../../platform/http/idempotency-key.decorator.js';
 
 @ApiTags('Administration')
 @ApiBearerAuth()

@@ -8,7 +8,7 @@ import { UsageLimits, type Usage } from '../limits/usage-limits.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ApiKeyAdmin } from './api-key-admin.js';
 import { CreatedKeyView } from './api-key.dto.js';
-import { IdempotencyKey } from './idempotency-key.decorator.js';
+import { IdempotencyKey } from '../../platform/http/idempotency-key.decorator.js';
 import { DEFAULT_GRACE_MINUTES, MeView, RotateOwnKeyBody } from './me.dto.js';
 
 @ApiTags('Access')

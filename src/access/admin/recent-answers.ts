@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { DomainError } from '../../platform/errors/domain-error.js';
+import { refuseOtherBody } from '../../platform/input/idempotency.js';
 
 const ANSWER_TTL_MS = 600_000;
 const MAX_ANSWERS = 1_000;
@@ -18,13 +18,10 @@ export class RecentAnswers<T> {
 
   async once(name: string, question: string, work: () => Promise<T>): Promise<T> {
     const known = this.answers.get(name);
-    if (known !== undefined && known.question !== question) {
-      throw new DomainError(
-        'conflict',
-        'This Idempotency-Key was used with another body; use another Idempotency-Key.',
-      );
+    if (known !== undefined) {
+      refuseOtherBody(known.question, question);
+      return known.answer;
     }
-    if (known !== undefined) return known.answer;
     const answer = work();
     this.answers.set(name, { question, answer });
     // A failed request may be repeated.

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { Caller } from '../../access/index.js';
 import { Deliveries } from '../../notifications/index.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { bodyHash, refuseOtherBody } from '../../platform/input/idempotency.js';
 import { isUuid } from '../../platform/input/ids.js';
 import type { RuleDraft } from './rule-draft.js';
 import { RuleEdits, type RuleChange } from './rule-edits.js';
@@ -116,14 +116,14 @@ export class RuleStore {
       [userId, key],
     );
     if (rows[0] === undefined) return undefined;
-    if (rows[0].body_hash === hashOf(body)) return rows[0].rule_id;
-    throw new DomainError('conflict', 'This Idempotency-Key was used with another body; choose another key.');
+    refuseOtherBody(rows[0].body_hash, bodyHash(body));
+    return rows[0].rule_id;
   }
 
   async remember(tx: PoolClient, row: RuleRow, key: string, body: object): Promise<void> {
     await tx.query(
       'INSERT INTO alert_rule_creations (user_id, idempotency_key, body_hash, rule_id) VALUES ($1, $2, $3, $4)',
-      [row.user_id, key, hashOf(body), row.rule_id],
+      [row.user_id, key, bodyHash(body), row.rule_id],
     );
   }
 }
@@ -150,8 +150,4 @@ function valuesOf(draft: RuleDraft): unknown[] {
 
 function jsonOrNull(value: unknown): string | null {
   return value === null || value === undefined ? null : JSON.stringify(value);
-}
-
-function hashOf(body: object): string {
-  return createHash('sha256').update(JSON.stringify(body)).digest('base64url');
 }

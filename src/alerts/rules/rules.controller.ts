@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, IdempotencyKey, Roles, type Caller } from '../../access/index.js';
+import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
 import { CsvList } from '../../platform/http/csv.interceptor.js';
 import { AlertRules } from './alert-rules.js';
 import {
@@ -15,6 +15,7 @@ import { ChangeRuleBody, ReplaceRuleBody, RuleBody, SnoozeBody } from './rule.dt
 import { RuleReads } from './rule-reads.js';
 import { RuleTests } from './rule-tests.js';
 import { PageQuery } from '../../platform/http/paging/page.dto.js';
+import { IdempotencyKey } from '../../platform/http/idempotency-key.decorator.js';
 
 @ApiTags('alerts')
 @ApiBearerAuth()

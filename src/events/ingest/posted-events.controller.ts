@@ -1,9 +1,10 @@
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, IdempotencyKey, Roles, type Caller } from '../../access/index.js';
+import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
 import { IngestGate } from './ingest-gate.js';
 import { PostedEvent, PostedEventAnswer } from './posted-event.dto.js';
 import { PostedEvents } from './posted-events.js';
+import { IdempotencyKey } from '../../platform/http/idempotency-key.decorator.js';
 
 @ApiTags('ingest')
 @ApiBearerAuth()

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
-import { DomainError } from '../../platform/errors/domain-error.js';
+import { bodyHash, refuseOtherBody } from '../../platform/input/idempotency.js';
 import { inputFault } from '../../platform/input/faults.js';
 import { RequestContext } from '../../platform/request/request-context.js';
 import { appendEvents, type NewEvent } from '../log/append-events.js';
@@ -64,7 +63,7 @@ export class PostedEvents {
  * added the event if the key was used with the same body. Throws if it was used with another body.
  */
 async function claim(tx: PoolClient, userId: string, key: string, body: PostedEvent): Promise<string | undefined> {
-  const hash = createHash('sha256').update(JSON.stringify(body)).digest('base64url');
+  const hash = bodyHash(body);
   await tx.query(`DELETE FROM posted_events WHERE posted_at < clock_timestamp() - interval '1 day'`);
   const claimed = await tx.query(
     'INSERT INTO posted_events (user_id, idempotency_key, body_hash) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
@@ -75,6 +74,6 @@ async function claim(tx: PoolClient, userId: string, key: string, body: PostedEv
     'SELECT body_hash, transaction::text FROM posted_events WHERE user_id = $1 AND idempotency_key = $2',
     [userId, key],
   );
-  if (rows[0]?.body_hash === hash) return rows[0].transaction;
-  throw new DomainError('conflict', 'This Idempotency-Key was used with another body; use another Idempotency-Key.');
+  refuseOtherBody(rows[0]?.body_hash ?? '', hash);
+  return rows[0]?.transaction;
 }
