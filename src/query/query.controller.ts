@@ -5,7 +5,7 @@ import { CurrentCaller, Roles, type Caller } from '../access/index.js';
 import { TakesBody } from '../platform/http/bodies/body-limit.js';
 import { AnswerInterceptor } from './answer.interceptor.js';
 import { CsvList } from '../platform/http/csv.interceptor.js';
-import { parseQuery } from './core/parse-query.js';
+import { parseQuery } from './core/parse/parse-query.js';
 import { leaving } from '../platform/request/leaving.js';
 import { QueryAnswer, QueryRequest, QuerySort } from './query.dto.js';
 import { ANSWER_EXAMPLES, REQUEST_EXAMPLES } from './query.examples.js';

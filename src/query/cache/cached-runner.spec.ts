@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { inputFault } from '../../platform/input/faults.js';
-import { parseQuery } from '../core/parse-query.js';
+import { parseQuery } from '../core/parse/parse-query.js';
 import type { QueryRunner } from '../execution/query-runner.js';
 import { CachedRunner } from './cached-runner.js';
 import type { ResultCache } from './result-cache.js';

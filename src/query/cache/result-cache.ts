@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { Counter } from 'prom-client';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
-import { ResultRows, type PackedRows } from '../core/result-rows.js';
+import { ResultRows, type PackedRows } from '../core/result/result-rows.js';
 import type { QueryResult } from '../execution/query-runner.js';
 
 /**

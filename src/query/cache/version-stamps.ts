@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { EventFeed, isDelivered, type LogEvent } from '../../events/index.js';
 import type { DatasetName } from '../core/ast.js';
-import { isDescription, type Dependencies } from '../core/dependencies.js';
+import { isDescription, type Dependencies } from '../core/plan/dependencies.js';
 
 /**
  * Log positions of the last event that could change an answer, per protocol, chain, token and dataset. The highest position

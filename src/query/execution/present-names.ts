@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { chainOfToken, EventFeed, PublishedState } from '../../events/index.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { eachInSlices } from '../../platform/loop/slices.js';
-import type { KnownNames } from '../core/warnings.js';
+import type { KnownNames } from '../core/plan/warnings.js';
 
 const NAMES_TTL_MS = 5_000;
 /** Events whose names have data from then on. */

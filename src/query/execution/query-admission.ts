@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Counter, Gauge } from 'prom-client';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
-import type { Cost } from '../core/cost.js';
+import type { Cost } from '../core/plan/cost.js';
 import { Arrivals } from './arrivals.js';
 import { QueryPool, SPARE_CONNECTIONS } from './query-pool.js';
 

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import type { Query } from '../core/ast.js';
-import { choosesByOthers, estimateCost, roughCost, type Cost, type StoredSizes } from '../core/cost.js';
-import { checkGroups, fillGroups, sortGroups } from '../core/group-pages.js';
-import type { KeyValue } from '../core/keyset.js';
+import { choosesByOthers, estimateCost, roughCost, type Cost, type StoredSizes } from '../core/plan/cost.js';
+import { checkGroups, fillGroups, sortGroups } from '../core/result/group-pages.js';
+import type { KeyValue } from '../core/sql/keyset.js';
 import { QUERY_LIMITS } from '../core/limits.js';
-import { planQuery, type Plan, type Span } from '../core/plan.js';
-import type { Column } from '../core/relation.js';
-import { ResultRows } from '../core/result-rows.js';
+import { planQuery, type Plan, type Span } from '../core/plan/plan.js';
+import type { Column } from '../core/sql/relation.js';
+import { ResultRows } from '../core/result/result-rows.js';
 import {
   canBin,
   countStatement,
@@ -16,8 +16,8 @@ import {
   RELATIVE_ERROR,
   rowsStatement,
   type Statement,
-} from '../core/statements.js';
-import { timeWindows } from '../core/time-windows.js';
+} from '../core/sql/statements.js';
+import { timeWindows } from '../core/result/time-windows.js';
 import { QueryAdmission } from './query-admission.js';
 import { QueryPool, type RunOptions } from './query-pool.js';
 import { StoredFactsReader } from './stored-facts.js';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
-import type { StoredSizes } from '../core/cost.js';
+import type { StoredSizes } from '../core/plan/cost.js';
 
 export interface StoredFacts {
   /** Time from which raw values are kept, Unix ms; older values exist only as aggregates. */

@@ -3,8 +3,8 @@ import type { Caller } from '../../access/index.js';
 import type { Query } from '../core/ast.js';
 import { datasetOf } from '../core/datasets.js';
 import { inputFault } from '../../platform/input/faults.js';
-import { parseQuery } from '../core/parse-query.js';
-import { keyed } from '../core/result-diff.js';
+import { parseQuery } from '../core/parse/parse-query.js';
+import { keyed } from '../core/result/result-diff.js';
 import { queryDeadline, QueryRunner } from '../execution/query-runner.js';
 import type { LiveResult } from './live-query.js';
 

@@ -11,7 +11,7 @@ import {
   type LiveQueryRunner,
   type LiveQuerySink,
 } from '../../realtime/index.js';
-import { dependenciesOf } from '../core/dependencies.js';
+import { dependenciesOf } from '../core/plan/dependencies.js';
 import type { DatasetName } from '../core/ast.js';
 import { LiveBudget } from './live-budget.js';
 import { LiveExecutor } from './live-executor.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LiveQuerySink, SharedMessage } from '../../realtime/index.js';
-import { keyed } from '../core/result-diff.js';
+import { keyed } from '../core/result/result-diff.js';
 import { LiveQuery } from './live-query.js';
 
 class Reader implements LiveQuerySink {

@@ -1,7 +1,7 @@
 import { SharedMessage, type LiveQueryBody, type LiveQuerySink } from '../../realtime/index.js';
-import type { Dependencies } from '../core/dependencies.js';
+import type { Dependencies } from '../core/plan/dependencies.js';
 import { clientLeft } from '../../platform/request/leaving.js';
-import { ResultImage, type KeyedRow, type ResultDiff } from '../core/result-diff.js';
+import { ResultImage, type KeyedRow, type ResultDiff } from '../core/result/result-diff.js';
 
 /** Rows of an answer, and a log position up to which they include all changes. */
 export interface LiveResult {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { LogEvent } from '../../events/index.js';
-import { affects, type Dependencies } from '../core/dependencies.js';
+import { affects, type Dependencies } from '../core/plan/dependencies.js';
 import { LiveQuery } from './live-query.js';
 import { QueryIndex } from './query-index.js';
 

@@ -1,5 +1,5 @@
 import type { LogEvent } from '../../events/index.js';
-import { affects, isDescription } from '../core/dependencies.js';
+import { affects, isDescription } from '../core/plan/dependencies.js';
 import type { LiveQuery } from './live-query.js';
 
 /**

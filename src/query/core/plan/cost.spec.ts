@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { estimateCost, roughCost, type StoredSizes } from './cost.js';
-import { parseQuery } from './parse-query.js';
+import { parseQuery } from '../parse/parse-query.js';
 import { planQuery } from './plan.js';
-import { DAY_MS } from './time.js';
+import { DAY_MS } from '../time.js';
 
 const NOW = Date.UTC(2026, 10, 20, 12, 30);
 const sizes: StoredSizes = {

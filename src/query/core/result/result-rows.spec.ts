@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Column } from './relation.js';
+import type { Column } from '../sql/relation.js';
 import { ResultRows, type PackedRows } from './result-rows.js';
 
 const COLUMNS: readonly Column[] = [

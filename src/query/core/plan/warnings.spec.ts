@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { nearestName } from './nearest-name.js';
-import { parseQuery } from './parse-query.js';
+import { parseQuery } from '../parse/parse-query.js';
 import { warningsOf } from './warnings.js';
 
 const known = {

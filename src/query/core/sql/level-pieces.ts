@@ -1,5 +1,5 @@
-import type { Bucket } from './ast.js';
-import type { LevelPlan, Span } from './plan.js';
+import type { Bucket } from '../ast.js';
+import type { LevelPlan, Span } from '../plan/plan.js';
 import type { SqlParameters } from './sql-parameters.js';
 
 /** SQL of the start of a time's bucket in UTC, weeks from Monday; the same as `bucketStart` of core/time.ts. */

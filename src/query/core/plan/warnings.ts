@@ -1,5 +1,5 @@
-import { comparisons, type Comparison, type Query } from './ast.js';
-import { shown } from '../../platform/input/text.js';
+import { comparisons, type Comparison, type Query } from '../ast.js';
+import { shown } from '../../../platform/input/text.js';
 import { nearestName } from './nearest-name.js';
 
 /** Warning about a part of a query that is valid, but probably a mistake. */

@@ -1,9 +1,9 @@
-import { comparisons, conjuncts, type Condition, type Query } from './ast.js';
-import { datasetOf, fieldOf } from './datasets.js';
+import { comparisons, conjuncts, type Condition, type Query } from '../ast.js';
+import { datasetOf, fieldOf } from '../datasets.js';
 import type { Plan, Span } from './plan.js';
-import { inputFault } from '../../platform/input/faults.js';
-import { QUERY_LIMITS } from './limits.js';
-import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS } from './time.js';
+import { inputFault } from '../../../platform/input/faults.js';
+import { QUERY_LIMITS } from '../limits.js';
+import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS } from '../time.js';
 
 /** Approximate sizes of the stored data, possibly slightly out of date. */
 export interface StoredSizes {

@@ -1,9 +1,9 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
-import type { Query } from './ast.js';
-import { inputFault } from '../../platform/input/faults.js';
-import type { KeyValue } from './keyset.js';
-import type { Span } from './plan.js';
-import { canonicalJson } from '../../platform/http/paging/list-cursor.js';
+import type { Query } from '../ast.js';
+import { inputFault } from '../../../platform/input/faults.js';
+import type { KeyValue } from '../sql/keyset.js';
+import type { Span } from '../plan/plan.js';
+import { canonicalJson } from '../../../platform/http/paging/list-cursor.js';
 
 /** Position after which the next page starts, and the range to which the first page resolved relative times. */
 export interface PagePosition {

@@ -1,8 +1,8 @@
-import { OPERATIONS, OVER_TIME, type Aggregation, type Operation } from './ast.js';
-import { fieldNames, type Dataset, type Field } from './datasets.js';
-import { shown } from '../../platform/input/text.js';
-import { at, type Faults } from '../../platform/input/faults.js';
-import { QUERY_LIMITS } from './limits.js';
+import { OPERATIONS, OVER_TIME, type Aggregation, type Operation } from '../ast.js';
+import { fieldNames, type Dataset, type Field } from '../datasets.js';
+import { shown } from '../../../platform/input/text.js';
+import { at, type Faults } from '../../../platform/input/faults.js';
+import { QUERY_LIMITS } from '../limits.js';
 import type { ConditionScope } from './parse-condition.js';
 import { isAbsent, objectOf, wordOf, type Members } from './parse-input.js';
 

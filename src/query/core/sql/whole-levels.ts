@@ -1,4 +1,4 @@
-import type { LevelPlan } from './plan.js';
+import type { LevelPlan } from '../plan/plan.js';
 import { behindSql } from './level-pieces.js';
 import type { SqlParameters } from './sql-parameters.js';
 

@@ -1,6 +1,7 @@
-import type { Order } from './ast.js';
-import type { KeyExpression, Relation } from './relation.js';
-import type { SortKey } from './ast.js';
+import type { Order } from '../ast.js';
+import type { KeyExpression } from './condition-sql.js';
+import type { Relation } from './relation.js';
+import type { SortKey } from '../ast.js';
 import type { SqlParameters } from './sql-parameters.js';
 
 export type KeyValue = string | number;

@@ -1,10 +1,10 @@
-import { endedFault, nameFault, normaliseName, type NameKind } from '../../events/core/index.js';
-import { isStorable, shown } from '../../platform/input/text.js';
-import { isoTime, readTime } from '../../platform/input/time.js';
-import { allOf, OPERATORS, type Comparison, type Condition, type Operator, type Value } from './ast.js';
-import type { FieldType } from './datasets.js';
-import { at, type Faults } from '../../platform/input/faults.js';
-import { MAX_TEXT_LENGTH, QUERY_LIMITS } from './limits.js';
+import { endedFault, nameFault, normaliseName, type NameKind } from '../../../events/core/index.js';
+import { isStorable, shown } from '../../../platform/input/text.js';
+import { isoTime, readTime } from '../../../platform/input/time.js';
+import { allOf, OPERATORS, type Comparison, type Condition, type Operator, type Value } from '../ast.js';
+import type { FieldType } from '../datasets.js';
+import { at, type Faults } from '../../../platform/input/faults.js';
+import { MAX_TEXT_LENGTH, QUERY_LIMITS } from '../limits.js';
 import { objectOf } from './parse-input.js';
 
 /** Field or aggregate of a condition. */

@@ -1,7 +1,7 @@
-import { jsonPieces } from '../../platform/http/json-pieces.js';
-import { writeInSlices, type WrittenText } from '../../platform/http/written-text.js';
-import { isoTime } from '../../platform/input/time.js';
-import type { Column } from './relation.js';
+import { jsonPieces } from '../../../platform/http/json-pieces.js';
+import { writeInSlices, type WrittenText } from '../../../platform/http/written-text.js';
+import { isoTime } from '../../../platform/input/time.js';
+import type { Column } from '../sql/relation.js';
 
 type Row = Readonly<Record<string, unknown>>;
 

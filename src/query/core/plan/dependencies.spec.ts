@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { LogEvent, LogType } from '../../events/index.js';
+import type { LogEvent, LogType } from '../../../events/index.js';
 import { affects, dependenciesOf } from './dependencies.js';
-import { parseQuery } from './parse-query.js';
+import { parseQuery } from '../parse/parse-query.js';
 
 const event = (type: LogType, place: Partial<Pick<LogEvent, 'protocol' | 'chain' | 'token'>>): LogEvent =>
   ({ type, protocol: null, chain: null, token: null, ...place }) as LogEvent;

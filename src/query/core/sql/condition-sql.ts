@@ -1,7 +1,16 @@
-import type { Comparison, Condition, Operator, Value } from './ast.js';
-import type { FieldType } from './datasets.js';
-import type { KeyExpression } from './relation.js';
+import type { Comparison, Condition, Operator, Value } from '../ast.js';
+import type { FieldType } from '../datasets.js';
 import type { SqlParameters } from './sql-parameters.js';
+
+/** Expression that orders rows. */
+export interface KeyExpression {
+  readonly sql: string;
+  readonly type: FieldType;
+  readonly nullable: boolean;
+  readonly bound?: string;
+  /** Whether comparisons ignore case. */
+  readonly isFolded?: boolean;
+}
 
 const BINARY: Readonly<Partial<Record<Operator, string>>> = {
   eq: '=',

@@ -1,10 +1,10 @@
-import type { Query } from './ast.js';
-import { inputFault } from '../../platform/input/faults.js';
-import type { KeyValue } from './keyset.js';
-import { QUERY_LIMITS } from './limits.js';
-import type { Span } from './plan.js';
+import type { Query } from '../ast.js';
+import { inputFault } from '../../../platform/input/faults.js';
+import type { KeyValue } from '../sql/keyset.js';
+import { QUERY_LIMITS } from '../limits.js';
+import type { Span } from '../plan/plan.js';
 import type { ResultRows } from './result-rows.js';
-import { bucketStarts } from './time.js';
+import { bucketStarts } from '../time.js';
 
 interface GroupPage {
   /** Index of the page's first row. */

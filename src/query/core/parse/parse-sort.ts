@@ -1,8 +1,8 @@
-import type { Aggregation, SortKey, TimeRange } from './ast.js';
-import { fieldNames, fieldOf, type Dataset, type Field } from './datasets.js';
-import { shown } from '../../platform/input/text.js';
-import { at, type Faults } from '../../platform/input/faults.js';
-import { QUERY_LIMITS } from './limits.js';
+import type { Aggregation, SortKey, TimeRange } from '../ast.js';
+import { fieldNames, fieldOf, type Dataset, type Field } from '../datasets.js';
+import { shown } from '../../../platform/input/text.js';
+import { at, type Faults } from '../../../platform/input/faults.js';
+import { QUERY_LIMITS } from '../limits.js';
 import { isAbsent, objectOf, wordOf } from './parse-input.js';
 
 interface SortParts {

@@ -1,9 +1,9 @@
-import { isoTime, parseTime } from '../../platform/input/time.js';
-import type { Bucket, Fill, Query } from './ast.js';
-import { datasetOf } from './datasets.js';
-import { inputFault } from '../../platform/input/faults.js';
-import { QUERY_LIMITS } from './limits.js';
-import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS } from './time.js';
+import { isoTime, parseTime } from '../../../platform/input/time.js';
+import type { Bucket, Fill, Query } from '../ast.js';
+import { datasetOf } from '../datasets.js';
+import { inputFault } from '../../../platform/input/faults.js';
+import { QUERY_LIMITS } from '../limits.js';
+import { bucketStarts, ceilTo, DAY_MS, floorTo, HOUR_MS } from '../time.js';
 
 /** Source of an answer's data, as shown in `meta.source`. */
 type Grain = 'current' | 'log' | 'raw' | 'hourly' | 'daily';

@@ -1,13 +1,13 @@
-import { comparisons, conjuncts, type Bucket, type Condition, type OverTime, type Query } from './ast.js';
-import { conditionSql } from './condition-sql.js';
-import { datasetOf, fieldNames, type Dataset } from './datasets.js';
-import type { LevelPlan } from './plan.js';
-import { known, type Column, type KeyExpression, type Relation } from './relation.js';
+import { comparisons, conjuncts, type Bucket, type Condition, type OverTime, type Query } from '../ast.js';
+import { conditionSql, type KeyExpression } from './condition-sql.js';
+import { datasetOf, fieldNames, type Dataset } from '../datasets.js';
+import type { LevelPlan } from '../plan/plan.js';
+import { known, type Column, type Relation } from './relation.js';
 import { ALL_SERIES, behindSql, levelPieces } from './level-pieces.js';
 import type { SqlParameters } from './sql-parameters.js';
-import { bucketStarts } from './time.js';
+import { bucketStarts } from '../time.js';
 import { countsAsTotal, REAL_SPANS } from './whole-levels.js';
-import { QUERY_LIMITS } from './limits.js';
+import { QUERY_LIMITS } from '../limits.js';
 
 /** Columns of `metric_series` and related tables by field of the dataset. */
 const SERIES: Readonly<

@@ -1,5 +1,5 @@
-import { isDelivered, type LogEvent } from '../../events/index.js';
-import { comparisons, conjuncts, type Condition, type DatasetName, type Query } from './ast.js';
+import { isDelivered, type LogEvent } from '../../../events/index.js';
+import { comparisons, conjuncts, type Condition, type DatasetName, type Query } from '../ast.js';
 
 /** Events that can change a query's answer. */
 export interface Dependencies {

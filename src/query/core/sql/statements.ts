@@ -1,13 +1,13 @@
-import type { Aggregation, OverTime, Query } from './ast.js';
-import { comparisons, conjuncts, allOf } from './ast.js';
-import { conditionSql } from './condition-sql.js';
-import { datasetOf } from './datasets.js';
+import type { Aggregation, OverTime, Query } from '../ast.js';
+import { comparisons, conjuncts, allOf } from '../ast.js';
+import { conditionSql, type KeyExpression } from './condition-sql.js';
+import { datasetOf } from '../datasets.js';
 import { Keyset, type KeyValue } from './keyset.js';
 import { bucketSql } from './level-pieces.js';
 import { levelRelation, seriesSql } from './level-relation.js';
-import { QUERY_LIMITS } from './limits.js';
-import type { Plan } from './plan.js';
-import { currentRelation, known, type Column, type KeyExpression, type Relation } from './relation.js';
+import { QUERY_LIMITS } from '../limits.js';
+import type { Plan } from '../plan/plan.js';
+import { currentRelation, known, type Column, type Relation } from './relation.js';
 import { SqlParameters } from './sql-parameters.js';
 
 export interface Statement {

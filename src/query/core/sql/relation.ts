@@ -1,23 +1,13 @@
-import type { Condition, OverTime } from './ast.js';
-import { conjuncts, comparisons } from './ast.js';
-import { conditionSql } from './condition-sql.js';
-import { fieldNames, fieldOf, type Dataset, type Field, type FieldType } from './datasets.js';
+import type { Condition, OverTime } from '../ast.js';
+import { conjuncts, comparisons } from '../ast.js';
+import { conditionSql, type KeyExpression } from './condition-sql.js';
+import { fieldNames, fieldOf, type Dataset, type Field, type FieldType } from '../datasets.js';
 import type { SqlParameters } from './sql-parameters.js';
 
 /** Column of an answer. */
 export interface Column {
   readonly name: string;
   readonly type: FieldType;
-}
-
-/** Expression that orders rows. */
-export interface KeyExpression {
-  readonly sql: string;
-  readonly type: FieldType;
-  readonly nullable: boolean;
-  readonly bound?: string;
-  /** Whether comparisons ignore case. */
-  readonly isFolded?: boolean;
 }
 
 /**

@@ -1,14 +1,14 @@
-import { BUCKETS, DATASETS, FILLS, type Aggregation, type DatasetName, type Query, type TimeRange } from './ast.js';
-import { datasetOf, fieldNames, fieldOf, type Dataset, type Field } from './datasets.js';
-import { shown } from '../../platform/input/text.js';
-import { at, Faults, inputFault } from '../../platform/input/faults.js';
-import { DEFAULT_LIMIT, QUERY_LIMITS } from './limits.js';
+import { BUCKETS, DATASETS, FILLS, type Aggregation, type DatasetName, type Query, type TimeRange } from '../ast.js';
+import { datasetOf, fieldNames, fieldOf, type Dataset, type Field } from '../datasets.js';
+import { shown } from '../../../platform/input/text.js';
+import { at, Faults, inputFault } from '../../../platform/input/faults.js';
+import { DEFAULT_LIMIT, QUERY_LIMITS } from '../limits.js';
 import { parseAggregations } from './parse-aggregations.js';
 import { joined, parseCondition, type ConditionScope } from './parse-condition.js';
 import { parseFilters } from './parse-filters.js';
 import { isAbsent, objectOf, wordOf, type Members } from './parse-input.js';
 import { parseSort } from './parse-sort.js';
-import { parseTime, RANGE_FORMS, readTime } from '../../platform/input/time.js';
+import { parseTime, RANGE_FORMS, readTime } from '../../../platform/input/time.js';
 
 const MEMBERS = [
   'dataset',

@@ -1,5 +1,5 @@
-import { shown } from '../../platform/input/text.js';
-import { at, type Faults } from '../../platform/input/faults.js';
+import { shown } from '../../../platform/input/text.js';
+import { at, type Faults } from '../../../platform/input/faults.js';
 
 export type Members = Readonly<Record<string, unknown>>;
 

@@ -1,7 +1,7 @@
-import type { Bucket, Order, Query } from './ast.js';
-import type { KeyValue } from './keyset.js';
-import type { Plan, Span } from './plan.js';
-import { bucketStart, nextBucket } from './time.js';
+import type { Bucket, Order, Query } from '../ast.js';
+import type { KeyValue } from '../sql/keyset.js';
+import type { Plan, Span } from '../plan/plan.js';
+import { bucketStart, nextBucket } from '../time.js';
 
 /**
  * Factor by which each window is longer than the previous one: few statements if rows are rare, and little unnecessary
