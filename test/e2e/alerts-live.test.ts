@@ -65,10 +65,7 @@ test('a rule on a TVL change alerts its owner by mail, webhook and socket, and n
 
   await market.protocol('uniswap-v3', 'Uniswap V3');
   // Observed two hours ago: the reference of the change within one hour.
-  await app.db.pool.query(
-    `INSERT INTO protocol_tvl (protocol, chain, tvl, observed_at)
-     VALUES ('uniswap-v3', 'ethereum', 3e9, now() - interval '2 hours')`,
-  );
+  await market.tvl('uniswap-v3', 'ethereum', 3e9, { observedAt: new Date(Date.now() - 7_200_000) });
 
   // Until then the rule would be created with a warning that its protocol has no value.
   await waitFor(() => app.nest.get(PublishedState).tvlOf('uniswap-v3').length > 0);

@@ -301,7 +301,7 @@ describe('alert rules', () => {
   it('return a warning for an unknown name, with a similar known name', async () => {
     const market = new MarketWriter(app.db.pool);
     await market.tvl('named-v3', 'ethereum', 5_000_000);
-    await app.db.pool.query(`INSERT INTO token_prices (token, symbol, price) VALUES ('named-coin', 'NMD', 5)`);
+    await market.price('named-coin', 5, { symbol: 'NMD' });
     await waitFor(async () => (await alice.get('/v1/prices/named-coin')).body.data?.length === 1);
     await waitFor(async () => (await alice.get('/v1/tvl/named-v3')).status === 200);
 

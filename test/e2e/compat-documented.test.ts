@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { get as httpGet, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -15,17 +16,31 @@ let key: string;
 beforeAll(async () => {
   app = await createTestApp({ settings: { COMPAT_ANONYMOUS: 'true', LIMIT_API_REQUESTS: 'none=40,enterprise=0' } });
   key = await app.key();
+  const market = new MarketWriter(app.db.pool);
   const { pool } = app.db;
-  await pool.query(`INSERT INTO protocols (slug, name, symbol, category, chains, url, metadata) VALUES
-    ('aave', 'Aave', 'AAVE', 'Lending', '{ethereum,bsc,scroll}', 'https://aave.com', '{"id": "111", "gecko_id": "aave", "logo": "https://icons.llama.fi/aave.png",
-      "audits": "2", "audit_links": ["https://aave.com/security"], "oracles": ["Chainlink"], "listedAt": 1648776877}'),
-    ('lido', 'Lido', NULL, 'Liquid Staking', '{ethereum}', NULL, '{}'),
-    ('total-only', 'Total Only', NULL, 'Dexs', '{}', NULL, '{}')`);
-  await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave', 'ethereum', 300), ('aave', 'bsc', 100),
-    ('aave', 'staking', 40), ('aave', 'ethereum-borrowed', 7), ('lido', 'ethereum', 1000), ('total-only', 'all', 50), ('plain', 'solana', 5)`);
-  await pool.query(
-    `INSERT INTO token_prices (token, symbol, price, confidence) VALUES ('bitcoin', 'BTC', 100000, 0.9), ('bsc:0xab', 'AB', 2, 1)`,
-  );
+  await market.protocol('aave', 'Aave', {
+    symbol: 'AAVE',
+    category: 'Lending',
+    chains: ['ethereum', 'bsc', 'scroll'],
+    url: 'https://aave.com',
+    metadata: {
+      id: '111',
+      gecko_id: 'aave',
+      logo: 'https://icons.llama.fi/aave.png',
+      audits: '2',
+      audit_links: ['https://aave.com/security'],
+      oracles: ['Chainlink'],
+      listedAt: 1648776877,
+    },
+  });
+  await market.protocol('lido', 'Lido', { category: 'Liquid Staking', chains: ['ethereum'] });
+  await market.protocol('total-only', 'Total Only', { category: 'Dexs' });
+  await market.chains('aave', { ethereum: 300, bsc: 100, staking: 40, 'ethereum-borrowed': 7 });
+  await market.tvl('lido', 'ethereum', 1000);
+  await market.tvl('total-only', 'all', 50);
+  await market.tvl('plain', 'solana', 5);
+  await market.price('bitcoin', 100_000, { symbol: 'BTC', confidence: 0.9 });
+  await market.price('bsc:0xab', 2, { symbol: 'AB', confidence: 1 });
   await waitFor(async () => (await get('/prices/current/bsc:0xab')).body.coins['bsc:0xab']);
   await waitFor(async () => (await app.db.pool.query(`SELECT FROM metric_series`)).rowCount === 9);
   // Four days of aave on ethereum, with one day missing, and two days on bsc.

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
 import { RestCaller, type RestAnswer } from '../support/clients/rest-caller.js';
@@ -42,7 +43,8 @@ describe('rows that are nested more deeply than a program can write', () => {
   beforeAll(async () => {
     db = await createTestDatabase();
     await start();
-    await db.pool.query(`INSERT INTO token_prices (token, price) VALUES ('bitcoin', 1)`);
+    const market = new MarketWriter(app.db.pool);
+    await market.price('bitcoin', 1);
   });
 
   afterAll(async () => {

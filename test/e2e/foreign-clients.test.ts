@@ -33,6 +33,7 @@ interface PlainClient {
 
 const require = createRequire(import.meta.url);
 let app: TestApp;
+let market: MarketWriter;
 let stopAnswering: () => Promise<void>;
 
 /** Clients as published in their packages; created after their host names are redirected to the test. */
@@ -92,14 +93,20 @@ const CLIENTS: [name: string, make: () => Promise<Reading>][] = [
 beforeAll(async () => {
   vi.stubEnv('LOG_LEVEL', 'silent');
   app = await createTestApp({ settings: { COMPAT_ANONYMOUS: 'true', LIMIT_API_REQUESTS: 'none=1000,enterprise=0' } });
+  market = new MarketWriter(app.db.pool);
   const { pool } = app.db;
-  await pool.query(`INSERT INTO protocols (slug, name, symbol, category, chains, url, metadata) VALUES
-    ('aave-v3', 'Aave V3', 'AAVE', 'Lending', '{ethereum,bsc}', 'https://aave.com', '{"id": "1599", "gecko_id": "aave"}'),
-    ('lido', 'Lido', NULL, 'Liquid Staking', '{ethereum}', NULL, '{}')`);
-  await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES
-    ('aave-v3', 'ethereum', 300.5), ('aave-v3', 'bsc', 100), ('aave-v3', 'staking', 40), ('lido', 'ethereum', 1000)`);
-  await pool.query(`INSERT INTO token_prices (token, symbol, price, confidence) VALUES
-    ('bitcoin', 'BTC', 100000.25, 0.9), (lower('ethereum:${AB}'), 'USDC', 0.9998, 0.99)`);
+  await market.protocol('aave-v3', 'Aave V3', {
+    symbol: 'AAVE',
+    category: 'Lending',
+    chains: ['ethereum', 'bsc'],
+    url: 'https://aave.com',
+    metadata: { id: '1599', gecko_id: 'aave' },
+  });
+  await market.protocol('lido', 'Lido', { category: 'Liquid Staking', chains: ['ethereum'] });
+  await market.chains('aave-v3', { ethereum: 300.5, bsc: 100, staking: 40 });
+  await market.tvl('lido', 'ethereum', 1000);
+  await market.price('bitcoin', 100000.25, { symbol: 'BTC', confidence: 0.9 });
+  await market.price(`ethereum:${AB}`.toLowerCase(), 0.9998, { symbol: 'USDC', confidence: 0.99 });
   await waitFor(async () => (await pool.query('SELECT FROM metric_series')).rowCount === 6);
   await pool.query(
     `INSERT INTO metric_daily (series_id, samples, bucket, open, high, low, close, sum, opened_at, closed_at)
@@ -239,11 +246,9 @@ class PythonClient {
 
 describe.skipIf(isMissing)(`the Python client${isMissing ? ` (missing: ${HOW})` : ''}`, () => {
   let key: string;
-  let market: MarketWriter;
 
   beforeAll(async () => {
     key = await app.key();
-    market = new MarketWriter(app.db.pool);
   });
 
   it.each(['websocket', 'polling'])('connects with %s, subscribes and receives events', async (transport) => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { IngestClient } from '../support/clients/ingest-client.js';
 import { PlainClient } from '../support/clients/plain-client.js';
@@ -25,11 +26,7 @@ describe('the ingest API', () => {
       const write = (tvl: number): Promise<unknown> =>
         way === 'ingest'
           ? api.ingest('tvl', [{ protocol: spelling, chain: 'Ethereum', tvl }])
-          : app.db.pool.query(
-              `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ($1, 'ethereum', $2)
-             ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl, observed_at = now()`,
-              [spelling, tvl],
-            );
+          : new MarketWriter(app.db.pool).tvl(spelling, 'ethereum', tvl);
       const headers = { authorization: `Bearer ${api.writer}`, 'content-type': 'application/json' };
       const condition = { protocol: spelling, metric: 'tvl', operator: 'gt', threshold: 150 };
       const rule = { name: spelling, conditions: [condition], throttleMinutes: 0 };

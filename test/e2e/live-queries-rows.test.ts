@@ -1,14 +1,17 @@
 import { afterAll, afterEach, assert, beforeAll, expect, it } from 'vitest';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { QueryFollower } from '../support/clients/query-view.js';
 import { waitFor } from '../support/wait-for.js';
 
 let app: TestApp;
+let market: MarketWriter;
 let key: string;
 let client: QueryFollower;
 
 beforeAll(async () => {
   app = await createTestApp();
+  market = new MarketWriter(app.db.pool);
   key = await app.key();
 });
 afterAll(() => app?.close());
@@ -19,7 +22,7 @@ afterEach(() => {
 
 it('a live query shows every value of a series, also several within one millisecond', async () => {
   client = new QueryFollower(app.url, key);
-  await app.db.pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('twice', 'ethereum', 100)`);
+  await market.tvl('twice', 'ethereum', 100);
   await client.subscribe({ filters: { protocols: ['twice'] }, time: { from: 'now-1h' } });
   await waitFor(() => client.results[0]);
   const second = new Date(Math.floor(Date.now() / 1_000) * 1_000).toISOString();
@@ -64,7 +67,7 @@ it('a live query without followers is cancelled in the database', async () => {
 
 it('a live query removes a token that changes its chain, and adds it when it returns', async () => {
   client = new QueryFollower(app.url, key);
-  await app.db.pool.query(`INSERT INTO token_prices (token, chain, price) VALUES ('moving', 'ethereum', 100)`);
+  await market.price('moving', 100, { chain: 'ethereum' });
   const prices = { dataset: 'prices', filters: { chains: ['ethereum'] } };
   const rows = await client.subscribe(prices);
   await client.subscribe({ ...prices, aggregations: [{ operation: 'count', group_by: 'chain' }] });
@@ -93,10 +96,9 @@ it('deleted, truncated and slightly changed rows appear in live queries and rout
   client = new QueryFollower(app.url, key);
   const { pool } = app.db;
   await pool.query(`TRUNCATE protocol_tvl, token_prices`);
-  await pool.query(
-    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('kept', 'sui', 1000), ('gone', 'sui', 200)`,
-  );
-  await pool.query(`INSERT INTO token_prices (token, price) VALUES ('reloaded', 2500)`);
+  await market.tvl('kept', 'sui', 1000);
+  await market.tvl('gone', 'sui', 200);
+  await market.price('reloaded', 2500);
   const rows = await client.subscribe({ filters: { chains: ['sui'] } });
   const groups = await client.subscribe({
     filters: { chains: ['sui'] },

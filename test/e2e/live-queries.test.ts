@@ -1,4 +1,5 @@
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from 'vitest';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { StreamClient } from '../support/clients/event-stream.js';
 import { PlainClient } from '../support/clients/plain-client.js';
@@ -8,30 +9,24 @@ import { waitFor } from '../support/wait-for.js';
 const BY_CHAIN = { aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }] };
 
 let app: TestApp;
+let market: MarketWriter;
 let key: string;
 const faults: string[] = [];
 const ends: (() => unknown)[] = [];
 
 beforeAll(async () => {
   app = await createTestApp();
+  market = new MarketWriter(app.db.pool);
   key = await app.key();
-  await write('aave', 'ethereum', 100);
-  await write('aave', 'base', 50);
-  await write('lido', 'ethereum', 10);
+  await market.tvl('aave', 'ethereum', 100);
+  await market.tvl('aave', 'base', 50);
+  await market.tvl('lido', 'ethereum', 10);
 });
 afterAll(() => app?.close());
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
   assert.deepEqual(faults.splice(0), []);
 });
-
-async function write(protocol: string, chain: string, tvl: number): Promise<void> {
-  await app.db.pool.query(
-    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ($1, $2, $3)
-     ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl, observed_at = now()`,
-    [protocol, chain, tvl],
-  );
-}
 
 function follower(apiKey = key): QueryFollower {
   const client = new QueryFollower(app.url, apiKey);
@@ -50,13 +45,13 @@ describe('a live query', () => {
     await waitFor(() => client.results[0]);
     expect(client.results[0]?.subscriptionId).toBe(answer.subscription.id);
     expect(client.shows('sum_tvl', 'chain')).toEqual({ ethereum: 110, base: 50 });
-    await write('aave', 'base', 60);
+    await market.tvl('aave', 'base', 60);
     await waitFor(() => client.shows('sum_tvl', 'chain')['base'] === 60);
     expect(client.changes[0]).toMatchObject({ added: [], changed: [{ chain: 'base', sum_tvl: 60 }], removed: [] });
-    await write('curve', 'solana', 5);
+    await market.tvl('curve', 'solana', 5);
     await waitFor(() => client.shows('sum_tvl', 'chain')['solana'] === 5);
     await app.db.pool.query(`DELETE FROM protocol_tvl WHERE protocol = 'curve'`);
-    await write('aave', 'base', 50);
+    await market.tvl('aave', 'base', 50);
     await waitFor(() => client.changes.at(-1)?.removed.length === 1);
     expect(client.shows('sum_tvl', 'chain')).toEqual({ ethereum: 110, base: 50 });
     expect(client.changes.map(({ cursor }) => cursor)).toEqual(client.changes.map(({ cursor }) => cursor).toSorted());
@@ -68,13 +63,13 @@ describe('a live query', () => {
     await bound.subscribe({ filters: { protocols: ['lido'] } });
     await other.subscribe({ filters: { protocols: ['aave'], chains: ['base'] } });
     await waitFor(() => bound.results[0] && other.results[0]);
-    for (const tvl of [70, 80, 90]) await write('aave', 'base', tvl);
+    for (const tvl of [70, 80, 90]) await market.tvl('aave', 'base', tvl);
     await waitFor(() => other.shows('tvl', 'protocol')['aave'] === 90);
-    await write('lido', 'ethereum', 20);
+    await market.tvl('lido', 'ethereum', 20);
     await waitFor(() => bound.shows('tvl', 'protocol')['lido'] === 20);
     expect(bound.changes).toHaveLength(1);
-    await write('lido', 'ethereum', 10);
-    await write('aave', 'base', 50);
+    await market.tvl('lido', 'ethereum', 10);
+    await market.tvl('aave', 'base', 50);
   });
 
   it('adds and removes rows when the first page changes', async () => {
@@ -82,10 +77,10 @@ describe('a live query', () => {
     await client.subscribe({ filters: { chains: ['ethereum'] }, sort: { field: 'tvl', order: 'desc' }, limit: 1 });
     await waitFor(() => client.results[0]);
     expect(client.shows('tvl', 'protocol')).toEqual({ aave: 100 });
-    await write('lido', 'ethereum', 500);
+    await market.tvl('lido', 'ethereum', 500);
     await waitFor(() => client.shows('tvl', 'protocol')['lido'] === 500);
     expect(client.shows('tvl', 'protocol')).toEqual({ lido: 500 });
-    await write('lido', 'ethereum', 10);
+    await market.tvl('lido', 'ethereum', 10);
     await waitFor(() => client.shows('tvl', 'protocol')['aave'] === 100);
     expect(client.shows('tvl', 'protocol')).toEqual({ aave: 100 });
   });
@@ -113,10 +108,10 @@ describe('a live query', () => {
     client.socket.on('tvl_change', (event) => seen.push(event));
     await client.socket.emitWithAck('subscribe', [{ type: 'tvl_changes' }, { type: 'query', query: BY_CHAIN }]);
     await waitFor(() => client.results[0]);
-    await write('aave', 'base', 55);
+    await market.tvl('aave', 'base', 55);
     await waitFor(() => seen.length > 0 && client.changes.length > 0);
     expect(seen).toMatchObject([{ protocol: 'aave', currentTvl: 55 }]);
-    await write('aave', 'base', 50);
+    await market.tvl('aave', 'base', 50);
   });
 
   it('works on plain WebSocket and on an event stream', async () => {
@@ -132,7 +127,7 @@ describe('a live query', () => {
     const subscriptionId = (confirmed['subscription'] as { id: string }).id;
     expect(await plain.next('query_result')).toMatchObject({ subscriptionId });
     expect((await stream.next('query_result')).body).toMatchObject({ subscriptionId });
-    await write('aave', 'base', 65);
+    await market.tvl('aave', 'base', 65);
     expect(await plain.next('query_change')).toMatchObject({ changed: [{ chain: 'base', sum_tvl: 65 }] });
     expect((await stream.next('query_change')).body).toMatchObject({ changed: [{ chain: 'base', sum_tvl: 65 }] });
     expect(await plain.ask({ type: 'subscriptions' }, 'subscriptions')).toMatchObject({
@@ -141,7 +136,7 @@ describe('a live query', () => {
     const left = await plain.ask({ type: 'unsubscribe', subscriptionId }, 'unsubscription_result');
     expect(left).toMatchObject({ results: [{ subscriptionId, status: 'unsubscribed' }] });
     expect([...plain.faults, ...stream.faults]).toEqual([]);
-    await write('aave', 'base', 50);
+    await market.tvl('aave', 'base', 50);
   });
 
   it('sends the whole result on every transport to a client that resumes with a cursor', async () => {
@@ -149,10 +144,10 @@ describe('a live query', () => {
     const first = await StreamClient.ready(app.url, query);
     ends.push(() => first.close());
     await first.next('query_result');
-    await write('aave', 'base', 66);
+    await market.tvl('aave', 'base', 66);
     const { lastEventId } = await first.next('query_change');
     first.close();
-    await write('aave', 'base', 77);
+    await market.tvl('aave', 'base', 77);
     const again = new StreamClient(app.url, query, { 'last-event-id': lastEventId });
     const plain = await PlainClient.connect(app.url, key);
     ends.push(
@@ -171,7 +166,7 @@ describe('a live query', () => {
       [1, []],
       [1, []],
     ]);
-    await write('aave', 'base', 50);
+    await market.tvl('aave', 'base', 50);
   });
 
   it('is refused with an error if invalid, and the connection stays open', async () => {
@@ -207,13 +202,13 @@ describe('a live query', () => {
     await waitFor(() => client.errors[1]);
     expect(client.errors[1]).toEqual(client.errors[0]);
     await app.db.pool.query(`DELETE FROM protocol_tvl WHERE protocol = 'many'`);
-    await write('lido', 'ethereum', 40);
+    await market.tvl('lido', 'ethereum', 40);
     await waitFor(() => client.view.of(stays.subscription.id)?.[0]?.['tvl'] === 40);
     const { subscriptions } = await client.socket.emitWithAck('subscriptions');
     expect(subscriptions).toMatchObject([{ id: stays.subscription.id }]);
     expect(await client.subscribe(BY_CHAIN)).toMatchObject({ ok: true, subscription: { id: grows.subscription.id } });
     await waitFor(() => client.results.length === 3);
-    await write('lido', 'ethereum', 10);
+    await market.tvl('lido', 'ethereum', 10);
   });
 
   it('with another `intervalMs` is a separate query', async () => {
@@ -222,7 +217,7 @@ describe('a live query', () => {
     const second = await seldom.subscribe(BY_CHAIN, { intervalMs: 1_000 });
     expect(first.subscription.id).not.toBe(second.subscription.id);
     await waitFor(() => often.results[0] && seldom.results[0]);
-    for (const tvl of [70, 90, 110, 130]) await write('aave', 'base', tvl);
+    for (const tvl of [70, 90, 110, 130]) await market.tvl('aave', 'base', tvl);
     for (const client of [often, seldom]) await waitFor(() => client.shows('sum_tvl', 'chain')['base'] === 130);
     for (const intervalMs of [-1, 'soon', 1e12]) {
       expect(await often.subscribe(BY_CHAIN, { intervalMs })).toMatchObject({
@@ -230,7 +225,7 @@ describe('a live query', () => {
         error: { code: 'invalid_request' },
       });
     }
-    await write('aave', 'base', 50);
+    await market.tvl('aave', 'base', 50);
   });
 
   it('continues in a new epoch of the log and sends the whole result to resuming clients', async () => {
@@ -239,13 +234,13 @@ describe('a live query', () => {
     await waitFor(() => client.results[0]);
     const before = client.results[0]?.cursor.split('-')[0];
     await app.db.pool.query('SELECT new_log_epoch()');
-    await write('aave', 'base', 75);
+    await market.tvl('aave', 'base', 75);
     await waitFor(() => client.shows('sum_tvl', 'chain')['base'] === 75);
-    await write('aave', 'base', 95);
+    await market.tvl('aave', 'base', 95);
     await waitFor(() => client.shows('sum_tvl', 'chain')['base'] === 95);
     expect(client.changes.at(-1)?.cursor.split('-')[0]).not.toBe(before);
     client.close();
-    await write('aave', 'base', 50);
+    await market.tvl('aave', 'base', 50);
     client.socket.connect();
     await client.subscribe(BY_CHAIN, { since: client.changes.at(-1)?.cursor });
     await waitFor(() => client.results.length === 2);
@@ -266,8 +261,8 @@ describe('a live query', () => {
     const seen = client.changes.length;
     const open = async () => /^live_queries (\d+)/m.exec(await (await fetch(`${app.url}/metrics`)).text())?.[1];
     await waitFor(async () => (await open()) === '0');
-    await write('aave', 'base', 85);
-    await write('aave', 'base', 50);
+    await market.tvl('aave', 'base', 85);
+    await market.tvl('aave', 'base', 50);
     expect(client.changes).toHaveLength(seen);
   });
 

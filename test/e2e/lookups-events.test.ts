@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EventFeed, EventLog, formatCursor } from '../../src/events/index.js';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -22,12 +23,13 @@ beforeAll(async () => {
   app = await createTestApp();
   alice = await app.key({ userId: 'alice' });
   bob = await app.key({ userId: 'bob' });
+  const market = new MarketWriter(app.db.pool);
   const { pool } = app.db;
-  await pool.query(`INSERT INTO protocols (slug, name) VALUES ('aave', 'Aave')`);
-  await pool.query(
-    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave', 'ethereum', 100), ('lido', 'bsc', 100)`,
-  );
-  await pool.query(`INSERT INTO token_prices (token, price) VALUES ('bitcoin', 100), ('base:0xab', 1)`);
+  await market.protocol('aave', 'Aave');
+  await market.tvl('aave', 'ethereum', 100);
+  await market.tvl('lido', 'bsc', 100);
+  await market.price('bitcoin', 100);
+  await market.price('base:0xab', 1);
   for (let value = 110; value < 130; value += 10) {
     await pool.query('UPDATE protocol_tvl SET tvl = $1', [value]);
     await pool.query('UPDATE token_prices SET price = $1', [value]);

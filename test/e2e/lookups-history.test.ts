@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { HistoryBackfill } from '../../src/events/index.js';
 import { Clock } from '../../src/platform/clock/clock.js';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -19,14 +20,17 @@ let key: string;
 beforeAll(async () => {
   app = await createTestApp();
   key = await app.key();
-  const { pool } = app.db;
-  await pool.query(`INSERT INTO protocols (slug, name, symbol, category, chains) VALUES
-    ('uniswap-v3', 'Uniswap V3', 'UNI', 'Dexs', '{ethereum,arbitrum}')`);
-  await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl, source, tags) VALUES
-    ('uniswap-v3', 'ethereum', 3000, 'test', '{a}'), ('uniswap-v3', 'bsc', 1000, 'test', '{}'),
-    ('uniswap-v3', 'staking', 500, 'test', '{}'), ('binance-cex', 'all', 9000, 'test', '{}')`);
-  await pool.query(`INSERT INTO token_prices (token, symbol, chain, price, volume_24h, market_cap, confidence) VALUES
-    ('bitcoin', 'BTC', NULL, 100, 10, 1000, 0.9), ('ethereum:0xabcdef', 'USDX', 'ethereum', 1, NULL, NULL, 1)`);
+  const market = new MarketWriter(app.db.pool);
+  await market.protocol('uniswap-v3', 'Uniswap V3', {
+    symbol: 'UNI',
+    category: 'Dexs',
+    chains: ['ethereum', 'arbitrum'],
+  });
+  await market.tvl('uniswap-v3', 'ethereum', 3000, { source: 'test', tags: ['a'] });
+  await market.chains('uniswap-v3', { bsc: 1000, staking: 500 }, { source: 'test' });
+  await market.tvl('binance-cex', 'all', 9000, { source: 'test' });
+  await market.price('bitcoin', 100, { symbol: 'BTC', volume24h: 10, marketCap: 1000, confidence: 0.9 });
+  await market.price('ethereum:0xabcdef', 1, { symbol: 'USDX', chain: 'ethereum', confidence: 1 });
   await app.nest
     .get(HistoryBackfill)
     .insert([

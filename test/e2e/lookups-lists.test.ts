@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HistoryBackfill } from '../../src/events/index.js';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -18,15 +19,18 @@ let key: string;
 beforeAll(async () => {
   app = await createTestApp();
   key = await app.key();
-  const { pool } = app.db;
-  await pool.query(`INSERT INTO protocols (slug, name, symbol, category, chains) VALUES
-    ('aave-v3', 'Aave V3', 'AAVE', 'Lending', '{ethereum}'), ('lido', 'Lido', 'LDO', 'Liquid Staking', '{ethereum}'),
-    ('pancake', 'PancakeSwap', 'CAKE', 'Dexs', '{bsc}'), ('quiet', '=Quiet', NULL, 'Lending', '{}')`);
-  await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave-v3', 'ethereum', 300), ('aave-v3', 'base', 100),
-    ('aave-v3', 'borrowed', 900), ('lido', 'ethereum', 500), ('pancake', 'bsc', 200), ('nameless', 'all', 50)`);
-  await pool.query(`INSERT INTO token_prices (token, symbol, chain, price, volume_24h, market_cap) VALUES
-    ('bitcoin', 'BTC', 'bitcoin', 100, 5, 1000), ('ethereum', 'ETH', 'ethereum', 10, 7, 500),
-    ('base:0xab', 'USDX', 'base', 1, NULL, NULL)`);
+  const market = new MarketWriter(app.db.pool);
+  await market.protocol('aave-v3', 'Aave V3', { symbol: 'AAVE', category: 'Lending', chains: ['ethereum'] });
+  await market.protocol('lido', 'Lido', { symbol: 'LDO', category: 'Liquid Staking', chains: ['ethereum'] });
+  await market.protocol('pancake', 'PancakeSwap', { symbol: 'CAKE', category: 'Dexs', chains: ['bsc'] });
+  await market.protocol('quiet', '=Quiet', { category: 'Lending' });
+  await market.chains('aave-v3', { ethereum: 300, base: 100, borrowed: 900 });
+  await market.tvl('lido', 'ethereum', 500);
+  await market.tvl('pancake', 'bsc', 200);
+  await market.tvl('nameless', 'all', 50);
+  await market.price('bitcoin', 100, { symbol: 'BTC', chain: 'bitcoin', volume24h: 5, marketCap: 1000 });
+  await market.price('ethereum', 10, { symbol: 'ETH', chain: 'ethereum', volume24h: 7, marketCap: 500 });
+  await market.price('base:0xab', 1, { symbol: 'USDX', chain: 'base' });
   const day = (metric: 'tvl' | 'price', subject: string, chain: string | null, value: number) => {
     return { metric, subject, chain, at: Date.now() - DAY_MS, value };
   };

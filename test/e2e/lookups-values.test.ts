@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { HistoryBackfill } from '../../src/events/index.js';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -8,20 +9,24 @@ const HOUR_MS = 3_600_000;
 const HOUR = Date.now() - (Date.now() % HOUR_MS);
 
 let app: TestApp;
+let market: MarketWriter;
 
 let key: string;
 
 beforeAll(async () => {
   app = await createTestApp();
   key = await app.key();
-  const { pool } = app.db;
-  await pool.query(`INSERT INTO protocols (slug, name, symbol, category, chains) VALUES
-    ('uniswap-v3', 'Uniswap V3', 'UNI', 'Dexs', '{ethereum,arbitrum}')`);
-  await pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl, source, tags) VALUES
-    ('uniswap-v3', 'ethereum', 3000, 'test', '{a}'), ('uniswap-v3', 'bsc', 1000, 'test', '{}'),
-    ('uniswap-v3', 'staking', 500, 'test', '{}'), ('binance-cex', 'all', 9000, 'test', '{}')`);
-  await pool.query(`INSERT INTO token_prices (token, symbol, chain, price, volume_24h, market_cap, confidence) VALUES
-    ('bitcoin', 'BTC', NULL, 100, 10, 1000, 0.9), ('ethereum:0xabcdef', 'USDX', 'ethereum', 1, NULL, NULL, 1)`);
+  market = new MarketWriter(app.db.pool);
+  await market.protocol('uniswap-v3', 'Uniswap V3', {
+    symbol: 'UNI',
+    category: 'Dexs',
+    chains: ['ethereum', 'arbitrum'],
+  });
+  await market.tvl('uniswap-v3', 'ethereum', 3000, { source: 'test', tags: ['a'] });
+  await market.chains('uniswap-v3', { bsc: 1000, staking: 500 }, { source: 'test' });
+  await market.tvl('binance-cex', 'all', 9000, { source: 'test' });
+  await market.price('bitcoin', 100, { symbol: 'BTC', volume24h: 10, marketCap: 1000, confidence: 0.9 });
+  await market.price('ethereum:0xabcdef', 1, { symbol: 'USDX', chain: 'ethereum', confidence: 1 });
   await app.nest
     .get(HistoryBackfill)
     .insert([
@@ -137,9 +142,7 @@ describe('current prices', () => {
   });
 
   test('have the same chain flag `counted` with and without `exact=true`', async () => {
-    await app.db.pool.query(
-      `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('mixed', 'all', 5), ('mixed', 'base', 4)`,
-    );
+    await market.chains('mixed', { all: 5, base: 4 });
     await waitFor(async () => (await get('/v1/tvl/mixed/base')).status === 200);
     for (const exact of [false, true]) {
       expect((await get(`/v1/tvl/mixed/all?exact=${exact}`)).body).toMatchObject({ tvl: 5, counted: false });

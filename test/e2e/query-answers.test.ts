@@ -1,6 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { AppProcess } from '../support/servers/app-process.js';
 import { serverPort } from '../support/servers/server-port.js';
 import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
@@ -33,14 +34,12 @@ beforeAll(async () => {
   const settings = { DATABASE_URL: db.url, SECRETS_KEY: 'a key that only tests use', BOOTSTRAP_ADMIN_KEY: KEY };
   app = new AppProcess(await serverPort(), { ...settings, LIMIT_API_REQUESTS: 'enterprise=0', DRAIN_SECONDS: '0' });
   await app.start();
-  const { pool } = db;
-  await pool.query(`INSERT INTO protocols (slug, name, category) VALUES ('aave-v3', 'Aave V3', 'Lending')`);
-  await pool.query(
-    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave-v3', 'ethereum', 3e9), ('aave-v3', 'staking', 1e9), ('plain', 'base', 1)`,
-  );
-  await pool.query(
-    `INSERT INTO token_prices (token, symbol, price) VALUES ('bitcoin', 'BTC', 100000), ('bare', NULL, 1)`,
-  );
+  const market = new MarketWriter(db.pool);
+  await market.protocol('aave-v3', 'Aave V3', { category: 'Lending' });
+  await market.chains('aave-v3', { ethereum: 3e9, staking: 1e9 });
+  await market.tvl('plain', 'base', 1);
+  await market.price('bitcoin', 100_000, { symbol: 'BTC' });
+  await market.price('bare', 1);
   await waitFor(async () => (await get('/prices/current/bare')).body.coins.bare);
   document = closed((await get('/openapi.json')).body) as Document;
   ajv = new Ajv2020({ allErrors: true, strict: false });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { formatCursor } from '../../src/events/index.js';
 import { QueryAdmission } from '../../src/query/execution/query-admission.js';
 import { StoredFactsReader } from '../../src/query/execution/stored-facts.js';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -23,12 +24,10 @@ let operation: Operation;
 beforeAll(async () => {
   app = await createTestApp({ settings: { QUERY_POOL: '2', LIMIT_API_REQUESTS: 'enterprise=0' } });
   key = await app.key();
-  const { pool } = app.db;
-  await pool.query(`INSERT INTO protocols (slug, name, category) VALUES ('aave-v3', 'Aave V3', 'Lending')`);
-  await pool.query(
-    `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave-v3', 'ethereum', 3e9), ('aave-v3', 'base', 1e9)`,
-  );
-  await pool.query(`INSERT INTO token_prices (token, symbol, price) VALUES ('bitcoin', 'BTC', 100000)`);
+  const market = new MarketWriter(app.db.pool);
+  await market.protocol('aave-v3', 'Aave V3', { category: 'Lending' });
+  await market.chains('aave-v3', { ethereum: 3e9, base: 1e9 });
+  await market.price('bitcoin', 100_000, { symbol: 'BTC' });
   await waitFor(async () => (await ask({ time: { from: 'now-1h' } })).body['data']?.length === 2);
   const document = (await (await fetch(`${app.url}/openapi.json`)).json()) as {
     paths: Record<string, { post: Operation }>;

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { StoredFactsReader } from '../../src/query/execution/stored-facts.js';
 import { REQUEST_EXAMPLES } from '../../src/query/query.examples.js';
 import { HistoryBackfill } from '../../src/events/index.js';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { callApi, type RestAnswer } from '../support/clients/rest-caller.js';
 import { waitFor } from '../support/wait-for.js';
@@ -34,6 +35,7 @@ const PRINTED = {
 };
 
 let app: TestApp;
+let market: MarketWriter;
 let key: string;
 /** Midnight two days ago: all buckets before it are complete. */
 const midnight = Math.floor(Date.now() / DAY_MS) * DAY_MS - 2 * DAY_MS;
@@ -41,16 +43,16 @@ const iso = (at: number): string => new Date(at).toISOString();
 
 beforeAll(async () => {
   app = await createTestApp({ settings: { LIMIT_API_REQUESTS: 'free=0,pro=0,enterprise=0' } });
+  market = new MarketWriter(app.db.pool);
   key = await app.key();
-  await app.db.pool.query(`INSERT INTO protocols (slug, name, category, chains) VALUES
-    ('aave-v3', 'Aave V3', 'Lending', '{ethereum,polygon}'), ('uniswap-v3', 'Uniswap V3', 'Dexs', '{ethereum}'),
-    ('lido', 'Lido', 'Liquid Staking', '{ethereum}')`);
-  await app.db.pool.query(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('aave-v3', 'ethereum', 3000000),
-    ('aave-v3', 'polygon', 1000000), ('aave-v3', 'borrowed', 9000000), ('uniswap-v3', 'ethereum', 5000000), ('lido', 'ethereum', 20000000),
-    ('total', 'all', 70)`);
-  await app.db.pool.query(
-    `INSERT INTO token_prices (token, symbol, chain, price) VALUES ('bitcoin', 'BTC', 'bitcoin', 100)`,
-  );
+  await market.protocol('aave-v3', 'Aave V3', { category: 'Lending', chains: ['ethereum', 'polygon'] });
+  await market.protocol('uniswap-v3', 'Uniswap V3', { category: 'Dexs', chains: ['ethereum'] });
+  await market.protocol('lido', 'Lido', { category: 'Liquid Staking', chains: ['ethereum'] });
+  await market.chains('aave-v3', { ethereum: 3_000_000, polygon: 1_000_000, borrowed: 9_000_000 });
+  await market.tvl('uniswap-v3', 'ethereum', 5_000_000);
+  await market.tvl('lido', 'ethereum', 20_000_000);
+  await market.tvl('total', 'all', 70);
+  await market.price('bitcoin', 100, { symbol: 'BTC', chain: 'bitcoin' });
   const point = (subject: string, chain: string, at: number, value: number) => ({
     metric: 'tvl' as const,
     subject,
@@ -176,7 +178,7 @@ describe('queries on current values', () => {
       body: JSON.stringify({ items: [{ token: 'sei:0xAB', price: 2 }] }),
     });
     expect(await ingested.json()).toMatchObject({ accepted: 1 });
-    await app.db.pool.query(`INSERT INTO token_prices (token, price) VALUES ('sei:0xcd', 1)`);
+    await market.price('sei:0xcd', 1);
     const get = async (path: string): Promise<{ data: Record<string, unknown>[] }> => {
       const answer = await fetch(`${app.url}${path}`, { headers: { authorization: `Bearer ${key}` } });
       return (await answer.json()) as { data: Record<string, unknown>[] };

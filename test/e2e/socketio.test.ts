@@ -2,11 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from 'vitest';
 import { faultsOf } from '../support/oracles/asyncapi-validator.js';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { next } from '../support/servers/socketio-server.js';
 import { waitFor } from '../support/wait-for.js';
 
 let app: TestApp;
+let market: MarketWriter;
 let apiKey: string;
 const open: Socket[] = [];
 /** Received frames that violate the AsyncAPI document. */
@@ -14,6 +16,7 @@ const faults: string[] = [];
 
 beforeAll(async () => {
   app = await createTestApp();
+  market = new MarketWriter(app.db.pool);
   apiKey = await app.key();
 });
 
@@ -34,16 +37,10 @@ function connect(path = '/v1/realtime'): Socket {
   return socket;
 }
 
-/** Writes by plain SQL; each statement is a separate transaction. */
+/** Writes by plain SQL; each value is a separate transaction. */
 async function write(protocol: string, chain: string, ...tvls: number[]): Promise<void> {
-  await app.db.pool.query('INSERT INTO protocols (slug, name) VALUES ($1, $1) ON CONFLICT DO NOTHING', [protocol]);
-  for (const tvl of tvls) {
-    await app.db.pool.query(
-      `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ($1, $2, $3)
-       ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl, observed_at = now()`,
-      [protocol, chain, tvl],
-    );
-  }
+  await market.protocol(protocol);
+  for (const tvl of tvls) await market.tvl(protocol, chain, tvl);
 }
 
 type TvlChange = { protocol: string; currentTvl: number; previousTvl: number; changePercent: number; cursor: string };
@@ -69,9 +66,7 @@ describe('the Socket.IO examples of the specification', () => {
       await waitFor(() => socket.io.engine?.transport.name === 'websocket');
       await waitFor(async () => (await socket.emitWithAck('subscriptions')).subscriptions.length === 2);
       const seen = follow(socket, protocol);
-      await app.db.pool.query('UPDATE protocol_tvl SET tvl = 2750, observed_at = now() WHERE protocol = $1', [
-        protocol,
-      ]);
+      await market.tvl(protocol, 'ethereum', 2_750);
       await waitFor(() => seen.length > 0);
       expect(seen).toEqual([
         expect.objectContaining({
@@ -96,10 +91,7 @@ describe('the Socket.IO examples of the specification', () => {
     const socket = connect();
     const price = next(socket, 'price_change');
     await socket.emitWithAck('subscribe', { type: 'price_changes', token: 'bitcoin' });
-    const upsert = `INSERT INTO token_prices (token, symbol, price) VALUES ('bitcoin', 'BTC', $1)
-                    ON CONFLICT (token) DO UPDATE SET price = excluded.price, observed_at = now()`;
-    await app.db.pool.query(upsert, [67_000]);
-    await app.db.pool.query(upsert, [68_000]);
+    for (const value of [67_000, 68_000]) await market.price('bitcoin', value, { symbol: 'BTC' });
     expect(await price).toMatchObject({ token: 'bitcoin', symbol: 'BTC', previousPrice: 67_000, currentPrice: 68_000 });
   });
 });

@@ -76,7 +76,7 @@ describe('an event stream', () => {
   });
 
   it('sends an event for a change made with SQL, with its cursor as event id', async () => {
-    await market.protocol('sse-protocol', 'SSE Protocol', 'Lending');
+    await market.protocol('sse-protocol', 'SSE Protocol', { category: 'Lending' });
     await market.tvl('sse-protocol', 'ethereum', 1_000);
     const client = await open('channels=events:tvl,events:prices&protocols=sse-protocol&tokens=none');
     await app.db.pool.query(`UPDATE protocol_tvl SET tvl = 1100 WHERE protocol = 'sse-protocol'`);
@@ -95,11 +95,11 @@ describe('an event stream', () => {
   });
 
   it('filters by token, chain, threshold and range', async () => {
-    for (const token of ['sse-a', 'sse-b']) await market.price(token, 100, 'gnosis');
+    for (const token of ['sse-a', 'sse-b']) await market.price(token, 100, { chain: 'gnosis' });
     const client = await open('channels=events:prices&tokens=sse-a&chains=xdai&threshold=0.1&minValue=50&maxValue=150');
-    await market.price('sse-b', 120, 'gnosis');
-    await market.price('sse-a', 102, 'gnosis');
-    await market.price('sse-a', 120, 'gnosis');
+    await market.price('sse-b', 120, { chain: 'gnosis' });
+    await market.price('sse-a', 102, { chain: 'gnosis' });
+    await market.price('sse-a', 120, { chain: 'gnosis' });
     const { body } = await client.next('price_change');
     expect(body).toMatchObject({ token: 'sse-a', currentPrice: 120 });
     expect(client.named('price_change')).toHaveLength(1);

@@ -138,7 +138,7 @@ describe('the WebSocket examples of the specification', () => {
 
 describe('WebSocket subscriptions', () => {
   it('receive an event that matches several channels once, with all channel names', async () => {
-    await market.price('twice-coin', 100, 'ethereum');
+    await market.price('twice-coin', 100, { chain: 'ethereum' });
     const client = await connect();
     const channels = ['events:token:twice-coin', 'prices', 'events:chain:ethereum'];
     client.send({ type: 'subscribe', channels, id: 'mixed' });
@@ -147,7 +147,7 @@ describe('WebSocket subscriptions', () => {
       id: 'mixed',
       subscription: { channels: [channels[0], channels[2]] },
     });
-    await market.price('twice-coin', 120, 'ethereum');
+    await market.price('twice-coin', 120, { chain: 'ethereum' });
     expect(await client.next('price_update')).toMatchObject({ channel: channels[0], channels });
     await client.ask({ type: 'ping' }, 'pong');
     expect(client.named('price_update')).toHaveLength(1);

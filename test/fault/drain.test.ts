@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { MarketWriter } from '../support/data/market-writer.js';
 import { serverPort } from '../support/servers/server-port.js';
 import '../support/oracles/described-frames.js';
 import { AppProcess } from '../support/servers/app-process.js';
@@ -213,13 +214,9 @@ test('a Socket.IO client without resume code receives the events missed during a
     if (protocol === 'two-lines') seen.push(currentTvl);
   });
   await socket.emitWithAck('subscribe', { type: 'tvl_changes' });
-  const write = (tvl: number) =>
-    db.pool.query(
-      `INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('two-lines', 'ethereum', $1)
-       ON CONFLICT (protocol, chain) DO UPDATE SET tvl = excluded.tvl, observed_at = now()`,
-      [tvl],
-    );
-  await db.pool.query("INSERT INTO protocols (slug, name) VALUES ('two-lines', 'Two Lines')");
+  const market = new MarketWriter(db.pool);
+  const write = (tvl: number) => market.tvl('two-lines', 'ethereum', tvl);
+  await market.protocol('two-lines', 'Two Lines');
   await write(100);
   await write(200);
   await waitFor(() => seen.length === 1);
