@@ -37,6 +37,7 @@ const rooms = {
     'lookups',
     'sources',
   ],
+  'events/lookups': ['values', 'protocols', 'markets', 'events'],
   'events/sources': ['defillama', 'sample'],
   notifications: ['core', 'egress', 'templates', 'channels', 'deliveries', 'targets', 'preferences'],
   'notifications/core': ['channels'],
@@ -63,6 +64,7 @@ const rooms = {
   'platform/database': ['embedded'],
   'platform/http': ['bodies', 'connections', 'paging'],
   query: ['core', 'execution', 'cache', 'compat', 'live'],
+  'query/core': ['parse', 'plan', 'sql', 'result'],
   realtime: ['core', 'asyncapi', 'registry', 'resume', 'transports', 'management'],
   'realtime/core': ['wire', 'filter', 'session', 'request'],
   'realtime/transports': ['admission', 'sending', 'socketio', 'sse', 'websocket'],
@@ -80,11 +82,13 @@ for (const [folder, names] of Object.entries(rooms)) {
 const besideRooms = [
   'access/(?:access-events|access\\.service|api-key-text|caller|credentials|current-caller\\.decorator)',
   'alerts/core/(?:market-row|saved-state|transition)',
+  'events/lookups/(?:list\\.dto|query-values)',
   'events/sources/source-feed',
   'notifications/channels/(?:http-outcome|notification-channel)',
   'notifications/core/(?:hook-forms|turnstile)',
   'platform/database/connection-options',
   'platform/http/fields',
+  'query/core/(?:ast|datasets|limits|time)',
   'query/query\\.module',
 ];
 const either = (names) => `(?:${names.join('|')})`;

@@ -73,8 +73,8 @@ function filesWith(word: RegExp): string[] {
 /** Files of `GET /v1/movers`: its parameter of the same name is not a filter field. */
 const OF_MOVERS = [
   'src/console/static/api.js',
-  'src/events/lookups/market-lookups.ts',
-  'src/events/lookups/markets.dto.ts',
+  'src/events/lookups/markets/market-lookups.ts',
+  'src/events/lookups/markets/markets.dto.ts',
 ];
 
 it('the filter field `minValue` is spelled out in at most three source files', () => {

@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { roleIncludes, type Caller } from '../../access/index.js';
-import { DomainError } from '../../platform/errors/domain-error.js';
-import { inputFault } from '../../platform/input/faults.js';
-import { EventLog, type LogBounds, type LogFilter } from '../log/event-log.js';
-import { formatCursor, parseCursor } from '../core/cursor.js';
-import { EVENT_TYPE_NAMES, EVENT_TYPES, type EventType } from '../core/event-catalogue.js';
-import { isDelivered } from '../core/log-event.js';
-import { eventPayload } from '../core/payload.js';
+import { roleIncludes, type Caller } from '../../../access/index.js';
+import { DomainError } from '../../../platform/errors/domain-error.js';
+import { inputFault } from '../../../platform/input/faults.js';
+import { EventLog, type LogBounds, type LogFilter } from '../../log/event-log.js';
+import { formatCursor, parseCursor } from '../../core/cursor.js';
+import { EVENT_TYPE_NAMES, EVENT_TYPES, type EventType } from '../../core/event-catalogue.js';
+import { isDelivered } from '../../core/log-event.js';
+import { eventPayload } from '../../core/payload.js';
 import type { EventsAnswer, EventsQuery } from './events.dto.js';
-import { commaList } from './query-values.js';
+import { commaList } from '../query-values.js';
 
 /** Maximum number of log rows that one request reads; a search for rare events then takes the database 0.2 s. */
 const MAX_ROWS = 100_000;

@@ -1,6 +1,6 @@
-import { IsFlag } from '../../platform/http/fields.js';
-import { IsName } from './query-values.js';
-import { ChangesAnswer } from './list.dto.js';
+import { IsFlag } from '../../../platform/http/fields.js';
+import { IsName } from '../query-values.js';
+import { ChangesAnswer } from '../list.dto.js';
 
 export class ProtocolParams {
   /**

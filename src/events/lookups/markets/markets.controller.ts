@@ -1,7 +1,7 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Roles } from '../../access/index.js';
-import { CsvList } from '../../platform/http/csv.interceptor.js';
+import { Roles } from '../../../access/index.js';
+import { CsvList } from '../../../platform/http/csv.interceptor.js';
 import { MarketLookups } from './market-lookups.js';
 import {
   type ChainAnswer,
@@ -12,8 +12,8 @@ import {
   TokensAnswer,
   TokensQuery,
 } from './markets.dto.js';
-import { PRICE_COLUMNS, type PriceAnswer } from './prices.dto.js';
-import { PageQuery } from '../../platform/http/paging/page.dto.js';
+import { PRICE_COLUMNS, type PriceAnswer } from '../values/prices.dto.js';
+import { PageQuery } from '../../../platform/http/paging/page.dto.js';
 
 @ApiTags('markets')
 @Roles('reader')

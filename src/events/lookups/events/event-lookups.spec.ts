@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Caller } from '../../access/index.js';
-import { EventLog, type LogBounds } from '../log/event-log.js';
-import { formatCursor } from '../core/cursor.js';
+import type { Caller } from '../../../access/index.js';
+import { EventLog, type LogBounds } from '../../log/event-log.js';
+import { formatCursor } from '../../core/cursor.js';
 import { EventLookups } from './event-lookups.js';
 
 const EPOCH = 'e0a3c53173';

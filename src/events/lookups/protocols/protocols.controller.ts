@@ -1,11 +1,11 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Roles } from '../../access/index.js';
-import { CsvList } from '../../platform/http/csv.interceptor.js';
+import { Roles } from '../../../access/index.js';
+import { CsvList } from '../../../platform/http/csv.interceptor.js';
 import { ProtocolLookups } from './protocol-lookups.js';
 import { type ProtocolAnswer, ProtocolDetailAnswer, ProtocolsAnswer, ProtocolsQuery } from './protocols.dto.js';
-import { ProtocolParams } from './tvl.dto.js';
-import { NoQuery } from '../../platform/http/paging/page.dto.js';
+import { ProtocolParams } from '../values/tvl.dto.js';
+import { NoQuery } from '../../../platform/http/paging/page.dto.js';
 
 @ApiTags('protocols')
 @Roles('reader')

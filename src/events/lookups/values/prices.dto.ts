@@ -1,6 +1,6 @@
-import { ChangesAnswer } from './list.dto.js';
-import { IsPlainText } from '../../platform/http/fields.js';
-import { IsName } from './query-values.js';
+import { ChangesAnswer } from '../list.dto.js';
+import { IsPlainText } from '../../../platform/http/fields.js';
+import { IsName } from '../query-values.js';
 
 export class TokensParams {
   /**

@@ -1,8 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsOptional } from 'class-validator';
-import type { EventPayload } from '../core/payload.js';
-import { IsDigits, IsFlag, IsPlainText } from '../../platform/http/fields.js';
-import { IsName } from './query-values.js';
+import type { EventPayload } from '../../core/payload.js';
+import { IsDigits, IsFlag, IsPlainText } from '../../../platform/http/fields.js';
+import { IsName } from '../query-values.js';
 
 export class EventsQuery {
   /** Cursor after which the events begin; default: the oldest event kept. */

@@ -1,11 +1,11 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
-import type { Order } from '../../platform/http/paging/keyset-page.js';
-import { ChangesAnswer } from './list.dto.js';
-import { IsPlainText } from '../../platform/http/fields.js';
-import { IsName } from './query-values.js';
-import { ChainTvlAnswer } from './tvl.dto.js';
-import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
+import type { Order } from '../../../platform/http/paging/keyset-page.js';
+import { ChangesAnswer } from '../list.dto.js';
+import { IsPlainText } from '../../../platform/http/fields.js';
+import { IsName } from '../query-values.js';
+import { ChainTvlAnswer } from '../values/tvl.dto.js';
+import { PageInfo, PageQuery } from '../../../platform/http/paging/page.dto.js';
 
 export const WINDOWS = ['1h', '24h', '7d'] as const;
 export type Window = (typeof WINDOWS)[number];

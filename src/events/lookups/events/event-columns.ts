@@ -1,6 +1,6 @@
-import { EVENT_TYPE_NAMES, EVENT_TYPES, EVENTS } from '../core/event-catalogue.js';
-import type { EventPayloadBase } from '../core/payload.js';
-import { commaList } from './query-values.js';
+import { EVENT_TYPE_NAMES, EVENT_TYPES, EVENTS } from '../../core/event-catalogue.js';
+import type { EventPayloadBase } from '../../core/payload.js';
+import { commaList } from '../query-values.js';
 
 const COMMON = [
   'eventId',

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { ChangeReferences, type Changes } from '../history/change-references.js';
-import { HotCache } from '../hot-cache/hot-cache.js';
-import { PublishedState } from '../hot-cache/published-state.js';
-import { undescribed, type ProtocolMeta } from '../hot-cache/published-value.js';
-import type { Ranked } from '../../platform/http/paging/keyset-page.js';
-import { pagedList } from '../../platform/http/paging/paged-list.js';
+import { ChangeReferences, type Changes } from '../../history/change-references.js';
+import { HotCache } from '../../hot-cache/hot-cache.js';
+import { PublishedState } from '../../hot-cache/published-state.js';
+import { undescribed, type ProtocolMeta } from '../../hot-cache/published-value.js';
+import type { Ranked } from '../../../platform/http/paging/keyset-page.js';
+import { pagedList } from '../../../platform/http/paging/paged-list.js';
 import type { ProtocolAnswer, ProtocolDetailAnswer, ProtocolsAnswer, ProtocolsQuery, Window } from './protocols.dto.js';
-import { countedAmong, notFound, ValueLookups } from './value-lookups.js';
+import { countedAmong, notFound, ValueLookups } from '../values/value-lookups.js';
 
 const NO_CHANGES: Changes = { change1h: null, change24h: null, change7d: null };
 

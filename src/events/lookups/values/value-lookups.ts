@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { DomainError } from '../../platform/errors/domain-error.js';
-import { inputFault } from '../../platform/input/faults.js';
-import { isoTime } from '../../platform/input/time.js';
-import { isRealChain, nameFault, normaliseToken, totalOverChains } from '../core/names.js';
-import { ChangeReferences } from '../history/change-references.js';
-import { HotCache } from '../hot-cache/hot-cache.js';
-import type { PublishedValue } from '../hot-cache/published-value.js';
+import { DomainError } from '../../../platform/errors/domain-error.js';
+import { inputFault } from '../../../platform/input/faults.js';
+import { isoTime } from '../../../platform/input/time.js';
+import { isRealChain, nameFault, normaliseToken, totalOverChains } from '../../core/names.js';
+import { ChangeReferences } from '../../history/change-references.js';
+import { HotCache } from '../../hot-cache/hot-cache.js';
+import type { PublishedValue } from '../../hot-cache/published-value.js';
 import { ExactRows } from './exact-rows.js';
 import type { PriceAnswer, PricesAnswer } from './prices.dto.js';
-import { commaList } from './query-values.js';
+import { commaList } from '../query-values.js';
 import type { ChainTvlAnswer, ProtocolTvlAnswer } from './tvl.dto.js';
 
 const MAX_TOKENS = 100;

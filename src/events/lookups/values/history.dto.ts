@@ -1,9 +1,9 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
-import { IsDigits, IsPlainText } from '../../platform/http/fields.js';
+import { IsDigits, IsPlainText } from '../../../platform/http/fields.js';
 import { INTERVALS, type Interval } from './time-range.js';
-import { PageInfo } from '../../platform/http/paging/page.dto.js';
-import { MAX_CURSOR_LENGTH } from '../../platform/http/paging/list-cursor.js';
+import { PageInfo } from '../../../platform/http/paging/page.dto.js';
+import { MAX_CURSOR_LENGTH } from '../../../platform/http/paging/list-cursor.js';
 
 export class HistoryQuery {
   /**

@@ -1,7 +1,7 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Roles } from '../../access/index.js';
-import { CsvList } from '../../platform/http/csv.interceptor.js';
+import { Roles } from '../../../access/index.js';
+import { CsvList } from '../../../platform/http/csv.interceptor.js';
 import { HISTORY_COLUMNS, HistoryAnswer, HistoryQuery, type HistoryRow } from './history.dto.js';
 import { HistoryLookups } from './history-lookups.js';
 import { PRICE_COLUMNS, type PriceAnswer, PricesAnswer, TokenParams, TokensParams } from './prices.dto.js';

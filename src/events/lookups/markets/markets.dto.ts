@@ -1,14 +1,14 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
-import type { Metric } from '../hot-cache/published-value.js';
-import type { Order } from '../../platform/http/paging/keyset-page.js';
-import { ChangesAnswer } from './list.dto.js';
-import { PriceAnswer } from './prices.dto.js';
-import { ORDERS, WINDOWS, type Window } from './protocols.dto.js';
-import { IsAmount, IsDigits, IsPlainText } from '../../platform/http/fields.js';
-import { IsName } from './query-values.js';
-import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
-import { MAX_CURSOR_LENGTH } from '../../platform/http/paging/list-cursor.js';
+import type { Metric } from '../../hot-cache/published-value.js';
+import type { Order } from '../../../platform/http/paging/keyset-page.js';
+import { ChangesAnswer } from '../list.dto.js';
+import { PriceAnswer } from '../values/prices.dto.js';
+import { ORDERS, WINDOWS, type Window } from '../protocols/protocols.dto.js';
+import { IsAmount, IsDigits, IsPlainText } from '../../../platform/http/fields.js';
+import { IsName } from '../query-values.js';
+import { PageInfo, PageQuery } from '../../../platform/http/paging/page.dto.js';
+import { MAX_CURSOR_LENGTH } from '../../../platform/http/paging/list-cursor.js';
 
 export class ChainAnswer {
   /** @example ethereum */

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { isLeftOutOfChains } from '../core/chain-totals.js';
-import { isRealChain } from '../core/names.js';
-import { eachInSlices } from '../../platform/loop/slices.js';
-import { ChangeReferences } from '../history/change-references.js';
-import { PublishedState } from '../hot-cache/published-state.js';
-import type { PublishedValue } from '../hot-cache/published-value.js';
-import type { Position, Ranked } from '../../platform/http/paging/keyset-page.js';
+import { isLeftOutOfChains } from '../../core/chain-totals.js';
+import { isRealChain } from '../../core/names.js';
+import { eachInSlices } from '../../../platform/loop/slices.js';
+import { ChangeReferences } from '../../history/change-references.js';
+import { PublishedState } from '../../hot-cache/published-state.js';
+import type { PublishedValue } from '../../hot-cache/published-value.js';
+import type { Position, Ranked } from '../../../platform/http/paging/keyset-page.js';
 import type {
   ChainAnswer,
   ChainsAnswer,
@@ -15,10 +15,10 @@ import type {
   TokensAnswer,
   TokensQuery,
 } from './markets.dto.js';
-import { pagedList } from '../../platform/http/paging/paged-list.js';
-import { changeOver } from './protocol-lookups.js';
-import { ValueLookups } from './value-lookups.js';
-import { type PageQuery } from '../../platform/http/paging/page.dto.js';
+import { pagedList } from '../../../platform/http/paging/paged-list.js';
+import { changeOver } from '../protocols/protocol-lookups.js';
+import { ValueLookups } from '../values/value-lookups.js';
+import { type PageQuery } from '../../../platform/http/paging/page.dto.js';
 
 /** Reads chains, tokens and the largest changes from memory. */
 @Injectable()

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { Clock } from '../../platform/clock/clock.js';
-import { Database } from '../../platform/database/database.js';
-import { effectiveConfidence } from '../core/confidence.js';
-import { EventFeed } from '../feed/event-feed.js';
-import type { PublishedValue } from '../hot-cache/published-value.js';
+import { Clock } from '../../../platform/clock/clock.js';
+import { Database } from '../../../platform/database/database.js';
+import { effectiveConfidence } from '../../core/confidence.js';
+import { EventFeed } from '../../feed/event-feed.js';
+import type { PublishedValue } from '../../hot-cache/published-value.js';
 
 interface Row {
   subject: string;

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { Clock } from '../../platform/clock/clock.js';
-import { isoTime, RANGE_FORMS, readTime } from '../../platform/input/time.js';
-import { DomainError } from '../../platform/errors/domain-error.js';
-import { pageInfo } from '../../platform/http/paging/page.js';
-import { decodeCursor, encodeCursor } from '../../platform/http/paging/list-cursor.js';
-import { inputFault } from '../../platform/input/faults.js';
-import { Settings } from '../../platform/settings/settings.js';
-import { ALL_CHAINS } from '../core/names.js';
+import { Clock } from '../../../platform/clock/clock.js';
+import { isoTime, RANGE_FORMS, readTime } from '../../../platform/input/time.js';
+import { DomainError } from '../../../platform/errors/domain-error.js';
+import { pageInfo } from '../../../platform/http/paging/page.js';
+import { decodeCursor, encodeCursor } from '../../../platform/http/paging/list-cursor.js';
+import { inputFault } from '../../../platform/input/faults.js';
+import { Settings } from '../../../platform/settings/settings.js';
+import { ALL_CHAINS } from '../../core/names.js';
 import {
   HistorySeries,
   startOf,
@@ -14,8 +14,8 @@ import {
   type KeySeries,
   type RawRow,
   type Slice,
-} from '../history/history-series.js';
-import type { Metric } from '../hot-cache/published-value.js';
+} from '../../history/history-series.js';
+import type { Metric } from '../../hot-cache/published-value.js';
 import type { HistoryAnswer, HistoryQuery, HistoryRow } from './history.dto.js';
 import { INTERVALS, intervalFor, type Interval } from './time-range.js';
 import { notFound } from './value-lookups.js';

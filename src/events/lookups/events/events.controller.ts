@@ -1,7 +1,7 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { CurrentCaller, Roles, type Caller } from '../../access/index.js';
-import { CsvList } from '../../platform/http/csv.interceptor.js';
+import { CurrentCaller, Roles, type Caller } from '../../../access/index.js';
+import { CsvList } from '../../../platform/http/csv.interceptor.js';
 import { eventColumns } from './event-columns.js';
 import { EventLookups } from './event-lookups.js';
 import { EventsAnswer, EventsQuery } from './events.dto.js';
