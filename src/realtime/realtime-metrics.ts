@@ -3,10 +3,10 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import type { LogEvent } from '../events/index.js';
 import { Clock } from '../platform/clock/clock.js';
 import { Metrics } from '../platform/metrics/metrics.js';
-import type { ReplayFailure } from './core/session/catch-up.js';
 import type { RealtimeHub } from './core/hub.js';
 import type { TransportName } from './core/wire/link.js';
 import type { RealtimeObserver } from './core/session/log-ports.js';
+import type { ReplayFailure } from './core/session/session-calls.js';
 
 const TRANSPORTS: readonly TransportName[] = ['socketio', 'websocket', 'sse'];
 /** Buckets, seconds; the product's target is a p99 below 0.1. */

@@ -1,5 +1,4 @@
-import { TemplateEngine, unknownVariables, type TemplateSource } from './template-engine.js';
-import type { RenderedMessage } from './templates.js';
+import { TemplateEngine, unknownVariables, type TemplateSource, type RenderedMessage } from './template-engine.js';
 
 export interface RenderInput {
   source: TemplateSource;

@@ -2,7 +2,18 @@ import { createContext, Script } from 'node:vm';
 import { Liquid } from 'liquidjs';
 import { cutText } from '../core/cut-text.js';
 import { figure } from '../core/figures.js';
-import type { RenderedMessage } from './templates.js';
+
+/** Rendered message. `html` is empty if the template has none. */
+export interface RenderedMessage {
+  subject: string;
+  text: string;
+  html: string;
+  /**
+   * Reason why the default template replaced a user's own: the template is faulty, its user's rendering time is used up,
+   * or it rendered nothing.
+   */
+  fallback?: 'fault' | 'budget' | 'empty';
+}
 
 /** Source of a template. Subject and text are plain text; in `html` every value is escaped. */
 export interface TemplateSource {

@@ -13,19 +13,7 @@ import { BUILT_IN, EXAMPLE_ALERT, EXAMPLE_LINKS, isSystem, SYSTEM_TEMPLATES } fr
 import type { RenderInput, RenderOutput } from './render-task.js';
 import { shownOf } from './shown.js';
 import { TemplateEntity } from './template.entity.js';
-import { MAX_TEMPLATE_LENGTH, TemplateEngine, type TemplateSource } from './template-engine.js';
-
-/** Rendered message. `html` is empty if the template has none. */
-export interface RenderedMessage {
-  subject: string;
-  text: string;
-  html: string;
-  /**
-   * Reason why the default template replaced a user's own: the template is faulty, its user's rendering time is used up,
-   * or it rendered nothing.
-   */
-  fallback?: 'fault' | 'budget' | 'empty';
-}
+import { MAX_TEMPLATE_LENGTH, TemplateEngine, type RenderedMessage, type TemplateSource } from './template-engine.js';
 
 /** Message and its links by destination: `rule`, `history`, `snooze`. */
 export interface LinkedMessage extends RenderedMessage {

@@ -1,7 +1,8 @@
 import { escapeHtml } from '../../core/escape-html.js';
 import { listedLine } from '../../core/alert-text.js';
 import { namedLinks } from '../../core/message-body.js';
-import type { LinkedMessage, RenderedMessage } from '../../templates/templates.js';
+import type { LinkedMessage } from '../../templates/templates.js';
+import type { RenderedMessage } from '../../templates/template-engine.js';
 
 /** Maximum length of the titles in the mail's subject. */
 const MAX_TITLES_LENGTH = 120;

@@ -5,7 +5,7 @@ import { safeReason } from '../../core/safe-reason.js';
 import { alertsIn } from '../../core/storm-message.js';
 import type { ClaimedDelivery } from '../../core/delivery-row.js';
 import { HandOverLate } from '../../core/hand-over.js';
-import { noted, Templates, type LinkedMessage, type RenderedMessage } from '../../templates/templates.js';
+import { noted, Templates, type LinkedMessage } from '../../templates/templates.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { NotificationChannel, type HandOver } from '../notification-channel.js';
@@ -13,6 +13,7 @@ import { PublicLinks } from '../../templates/public-links.js';
 import { confirmContext } from '../../core/secret-contexts.js';
 import { digestMail } from './digest-mail.js';
 import { MailTransport } from './mail-transport.js';
+import type { RenderedMessage } from '../../templates/template-engine.js';
 
 /** Maximum length of lists in a mail, UTF-16 code units: enough for all items that a message has. */
 const MAX_LIST_LENGTH = 40_000;

@@ -40,3 +40,14 @@ export interface SubscriptionRequest {
   /** Minimum time between two changes of a query, ms. */
   intervalMs?: number;
 }
+
+/** Selects subscriptions: given members must be equal, omitted members match anything. */
+export interface SubscriptionSelector extends SubscriptionFilter {
+  id?: string;
+  type?: SubscriptionType;
+  /** Channel names as the client wrote them. */
+  channels?: readonly string[];
+  all?: boolean;
+  /** Live query to select; subscriptions to events never match it. */
+  query?: unknown;
+}

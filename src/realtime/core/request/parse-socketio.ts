@@ -6,12 +6,12 @@ import { queryRequest } from './query-request.js';
 import { readMode, readOptions } from './options.js';
 import { assertPossibleTypes } from '../filter/selected-types.js';
 import type { SubscribeOptions } from '../session/session.js';
-import type { SubscriptionSelector } from '../session/subscription-book.js';
 import {
   SUBSCRIPTION_TYPES,
   type SubscriptionFilter,
   type SubscriptionRequest,
   type SubscriptionType,
+  type SubscriptionSelector,
 } from '../filter/subscription-request.js';
 
 const SINGLE_FIELDS = FIELDS.flatMap(({ one }) => one ?? []);

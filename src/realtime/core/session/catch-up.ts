@@ -6,21 +6,7 @@ import type { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
 import { collectSnapshot, snapshotItem, valuesNow, type SnapshotSummary } from './snapshot.js';
 import type { Subscription } from './subscription.js';
-
-/**
- * Reasons for an incomplete replay: the cursor is too old, the cursor belongs to another log, or the replay exceeded a
- * limit.
- */
-export type ReplayFailure = 'cursor_expired' | 'epoch' | 'replay_limit';
-
-/** Outcome of a `subscribe` with `since`. */
-export interface Recovery {
-  recovered?: boolean;
-  reason?: ReplayFailure;
-  /** Number of events sent between the `subscribe` call and its answer. */
-  replayed?: number;
-  snapshot?: SnapshotSummary;
-}
+import type { Recovery, ReplayFailure } from './session-calls.js';
 
 /** Work of one catch-up. */
 export interface CatchUpWork {

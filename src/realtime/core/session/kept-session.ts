@@ -1,7 +1,6 @@
 import { formatCursor, parseCursor } from '../../../events/index.js';
 import type { DeliveryMode } from './session-calls.js';
-import type { Session } from './session.js';
-import type { Subscription } from './subscription.js';
+import type { SessionIdentity } from './session-identity.js';
 import type { SubscriptionRequest } from '../filter/subscription-request.js';
 
 /** Replay with which a subscription began. */
@@ -77,11 +76,26 @@ export function parseSince(value: unknown): ResumeOffset | undefined {
   return position && { text: String(value), ...position, replays: Infinity };
 }
 
+/** Subscription with its request as JSON. */
+type KeepableSubscription = Omit<KeptSubscription, 'request'> & { readonly requestText: string };
+
+/** Members of a session that are stored. */
+interface KeepableSession {
+  readonly subscriptions: ReadonlyMap<string, KeepableSubscription>;
+  readonly asked: Pick<KeptSession, 'mode' | 'intervalMs'>;
+  readonly identity: SessionIdentity;
+  readonly changes: Pick<KeptSession, 'replays' | 'floor'>;
+}
+
 /**
  * Returns the session as JSON; undefined if it has neither subscriptions nor queries. The JSON of each request is built
  * once.
  */
-export function keptText(session: Session, epoch: string, queries: readonly SubscriptionRequest[]): string | undefined {
+export function keptText(
+  session: KeepableSession,
+  epoch: string,
+  queries: readonly SubscriptionRequest[],
+): string | undefined {
   const { subscriptions, asked, identity, changes } = session;
   if (subscriptions.size === 0 && queries.length === 0) return undefined;
   const { offset } = identity.resume ?? {};
@@ -89,7 +103,7 @@ export function keptText(session: Session, epoch: string, queries: readonly Subs
   return `${head.slice(0, -1)},"subscriptions":[${[...subscriptions.values()].map(keptSubscription).join()}]}`;
 }
 
-function keptSubscription({ id, order, from, replay, requestText }: Subscription): string {
+function keptSubscription({ id, order, from, replay, requestText }: KeepableSubscription): string {
   return `${JSON.stringify({ id, order, from, replay }).slice(0, -1)},"request":${requestText}}`;
 }
 

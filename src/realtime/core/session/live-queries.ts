@@ -1,11 +1,11 @@
 import type { Caller } from '../../../access/index.js';
 import { DomainError, type SocketError } from '../../../platform/errors/domain-error.js';
-import type { Session } from './session.js';
+import type { ClientLink } from '../wire/link.js';
+import type { SessionIdentity } from './session-identity.js';
 import type { SharedMessage } from '../wire/shared-message.js';
-import type { SubscriptionSelector } from './subscription-book.js';
 import { assertMaySubscribe } from './subscription-rights.js';
-import type { SubscriptionInfo } from './subscription.js';
-import type { SubscriptionRequest } from '../filter/subscription-request.js';
+import type { SubscriptionRequest, SubscriptionSelector } from '../filter/subscription-request.js';
+import type { SubscriptionInfo } from './session-calls.js';
 
 /** Body of `query_result` and `query_change`; `cursor` is the position of the log at which the rows were read. */
 export interface LiveQueryBody {
@@ -45,6 +45,16 @@ export interface LiveQueryRunner {
   open(query: unknown, caller: Caller, options: LiveQueryOptions): LiveQueryHandle;
 }
 
+/** Connection that has live queries. */
+interface QueryClient {
+  readonly identity: SessionIdentity;
+  readonly link: ClientLink;
+  readonly cursor: string;
+  /** Whether it has more unsent data than it may have. */
+  isBehind(): boolean;
+  noteMessageSent(): void;
+}
+
 interface OpenQuery {
   readonly request: SubscriptionRequest;
   readonly info: SubscriptionInfo;
@@ -60,7 +70,7 @@ const QUERIES_PER_CONNECTION = 20;
  */
 export class LiveQueries {
   private runner: LiveQueryRunner | undefined;
-  private readonly bySession = new Map<Session, OpenQuery[]>();
+  private readonly bySession = new Map<QueryClient, OpenQuery[]>();
 
   serve(runner: LiveQueryRunner): void {
     this.runner = runner;
@@ -70,7 +80,7 @@ export class LiveQueries {
    * Opens all queries or none; `all` has one entry per request. Sends nothing before `start`. For a query that the
    * connection already has, it returns the existing entry.
    */
-  open(session: Session, requests: readonly SubscriptionRequest[]): { all: OpenQuery[]; fresh: OpenQuery[] } {
+  open(session: QueryClient, requests: readonly SubscriptionRequest[]): { all: OpenQuery[]; fresh: OpenQuery[] } {
     const fresh: OpenQuery[] = [];
     try {
       const all = requests.map((request) => {
@@ -94,7 +104,7 @@ export class LiveQueries {
     }
   }
 
-  start(session: Session, queries: readonly OpenQuery[]): void {
+  start(session: QueryClient, queries: readonly OpenQuery[]): void {
     for (const query of queries) {
       const { id } = query.info;
       query.handle.start({
@@ -114,20 +124,20 @@ export class LiveQueries {
     return total;
   }
 
-  count(session: Session): number {
+  count(session: QueryClient): number {
     return this.of(session).length;
   }
 
-  held(session: Session): readonly OpenQuery[] {
+  held(session: QueryClient): readonly OpenQuery[] {
     return this.of(session);
   }
 
-  list(session: Session): SubscriptionInfo[] {
+  list(session: QueryClient): SubscriptionInfo[] {
     return this.of(session).map(({ info }) => info);
   }
 
   /** Removes the live queries that a selector matches. Selectors with members other than id, type and query match none. */
-  remove(session: Session, { id, type, query, ...rest }: SubscriptionSelector): SubscriptionInfo[] {
+  remove(session: QueryClient, { id, type, query, ...rest }: SubscriptionSelector): SubscriptionInfo[] {
     if (Object.values(rest).some((value) => value !== undefined)) return [];
     const named = this.of(session).filter(
       ({ info }) =>
@@ -139,18 +149,18 @@ export class LiveQueries {
     return named.map(({ info }) => info);
   }
 
-  close(session: Session, queries: readonly OpenQuery[] = this.of(session)): void {
+  close(session: QueryClient, queries: readonly OpenQuery[] = this.of(session)): void {
     const left = this.of(session).filter((query) => !queries.includes(query));
     if (left.length > 0) this.bySession.set(session, left);
     else this.bySession.delete(session);
     for (const { handle } of queries) handle.close();
   }
 
-  private of(session: Session): readonly OpenQuery[] {
+  private of(session: QueryClient): readonly OpenQuery[] {
     return this.bySession.get(session) ?? NONE;
   }
 
-  private make(session: Session, request: SubscriptionRequest): OpenQuery {
+  private make(session: QueryClient, request: SubscriptionRequest): OpenQuery {
     const { query, intervalMs } = request;
     assertMaySubscribe(session.identity.caller, request);
     const handle = this.handleOf(session, query, intervalMs);
@@ -158,7 +168,7 @@ export class LiveQueries {
     return { request, handle, info: { id: handle.id, type: 'query', ...(intervalMs !== undefined && { intervalMs }) } };
   }
 
-  private handleOf(session: Session, query: unknown, intervalMs: number | undefined): LiveQueryHandle | undefined {
+  private handleOf(session: QueryClient, query: unknown, intervalMs: number | undefined): LiveQueryHandle | undefined {
     return this.runner?.open(query, session.identity.caller, intervalMs === undefined ? {} : { intervalMs });
   }
 }
@@ -169,7 +179,7 @@ const NONE: readonly OpenQuery[] = [];
  * Sends a message with a cursor that the connection has already reached, because a client may resume from any cursor that
  * it receives. If the message's cursor is ahead of the connection, the message carries the connection's cursor instead.
  */
-function send(session: Session, message: SharedMessage<LiveQueryBody>): void {
+function send(session: QueryClient, message: SharedMessage<LiveQueryBody>): void {
   const { cursor } = message.body;
   const sent = session.cursor;
   const isAhead = cursor.slice(0, cursor.indexOf('-')) === sent.slice(0, sent.indexOf('-')) && cursor > sent;

@@ -1,5 +1,5 @@
 import type { LogEvent, LogPage } from '../../../events/index.js';
-import type { ReplayFailure } from './catch-up.js';
+import type { ReplayFailure } from './session-calls.js';
 
 /** Stream of the log inside this process, without gaps. */
 export interface RecentEvents {

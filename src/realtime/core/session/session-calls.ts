@@ -1,5 +1,6 @@
-import type { Recovery } from './catch-up.js';
-import type { SubscriptionInfo } from './subscription.js';
+import type { SpelledFilter } from '../filter/fields.js';
+import type { SubscriptionType } from '../filter/subscription-request.js';
+import type { SnapshotSummary } from './snapshot.js';
 
 export type DeliveryMode = 'all' | 'latest';
 
@@ -10,6 +11,31 @@ export interface SubscribeOptions {
   snapshot?: boolean;
   /** Delivery mode of the connection; the last call wins. */
   mode?: DeliveryMode;
+  intervalMs?: number;
+}
+
+/**
+ * Reasons for an incomplete replay: the cursor is too old, the cursor belongs to another log, or the replay exceeded a
+ * limit.
+ */
+export type ReplayFailure = 'cursor_expired' | 'epoch' | 'replay_limit';
+
+/** Outcome of a `subscribe` with `since`. */
+export interface Recovery {
+  recovered?: boolean;
+  reason?: ReplayFailure;
+  /** Number of events sent between the `subscribe` call and its answer. */
+  replayed?: number;
+  snapshot?: SnapshotSummary;
+}
+
+/** Subscription as answers show it. */
+export interface SubscriptionInfo extends SpelledFilter {
+  id: string;
+  type: SubscriptionType;
+  channel?: string;
+  all?: boolean;
+  /** Interval of a live query, ms. */
   intervalMs?: number;
 }
 

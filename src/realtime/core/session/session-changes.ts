@@ -1,14 +1,13 @@
 import { asDomainError } from '../../../platform/errors/domain-error.js';
 import { parseCursor } from '../../../events/index.js';
-import { CatchUp, type CatchUpWork, type Recovery } from './catch-up.js';
+import { CatchUp, type CatchUpWork } from './catch-up.js';
 import { sinceOf, startOf, type KeptReplay, type KeptSession, type ResumeOffset } from './kept-session.js';
 import { OrderedChanges } from './ordered-changes.js';
-import type { SubscribeAnswer, SubscribeOptions, UnsubscribeAnswer } from './session-calls.js';
+import type { SubscribeAnswer, SubscribeOptions, UnsubscribeAnswer, Recovery } from './session-calls.js';
 import type { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
-import type { SubscriptionSelector } from './subscription-book.js';
 import type { Subscription } from './subscription.js';
-import type { SubscriptionRequest } from '../filter/subscription-request.js';
+import type { SubscriptionRequest, SubscriptionSelector } from '../filter/subscription-request.js';
 
 interface NotedReplay {
   answered(): void;

@@ -1,5 +1,5 @@
 import type { Caller } from '../../../access/index.js';
-import type { Session } from './session.js';
+import type { ClientLink } from '../wire/link.js';
 
 /** Token and position with which a client continues an earlier connection. */
 export interface ResumeTicket {
@@ -34,6 +34,13 @@ export interface ConnectionInfo {
   subscriptions: number;
 }
 
+/** What a connection says of itself. */
+interface Connected {
+  readonly id: string;
+  readonly identity: SessionIdentity;
+  readonly link: Pick<ClientLink, 'transport'>;
+}
+
 /** Returns the connection as its owner and operators see it. */
 export function connectionInfo(
   {
@@ -42,7 +49,7 @@ export function connectionInfo(
     link,
     connectedAt,
     lastActivity,
-  }: Pick<Session, 'id' | 'identity' | 'link' | 'connectedAt' | 'lastActivity'>,
+  }: Connected & { readonly connectedAt: number; readonly lastActivity: number },
   subscriptions: number,
 ): ConnectionInfo {
   const { caller, address, userAgent, region } = identity;
@@ -60,7 +67,7 @@ export function connectionInfo(
 
 /** Returns the body of `connected`. */
 export function greeting(
-  { id, identity }: Pick<Session, 'id' | 'identity'>,
+  { id, identity }: Pick<Connected, 'id' | 'identity'>,
   cursor: string,
   now: number,
 ): Readonly<Record<string, unknown>> {

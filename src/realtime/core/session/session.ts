@@ -3,7 +3,7 @@ import type { Caller } from '../../../access/index.js';
 import { runFor } from '../../../platform/fairness/working-for.js';
 import { SlicedWork } from '../../../platform/loop/slices.js';
 import { takeOver } from './caller-change.js';
-import type { CatchUp, Recovery } from './catch-up.js';
+import type { CatchUp } from './catch-up.js';
 import type { EncodedEvent } from '../wire/encoded-event.js';
 import { matches } from '../filter/filter.js';
 import { LatestBuffer } from './latest-buffer.js';
@@ -12,11 +12,18 @@ import { LATEST_INTERVAL } from './realtime-limits.js';
 import { SessionChanges } from './session-changes.js';
 import type { SessionHost } from './session-host.js';
 import { formatOffset, type KeptSession, type ResumeOffset } from './kept-session.js';
-import type { DeliveryMode, SubscribeAnswer, SubscribeOptions, UnsubscribeAnswer } from './session-calls.js';
+import type {
+  DeliveryMode,
+  SubscribeAnswer,
+  SubscribeOptions,
+  UnsubscribeAnswer,
+  Recovery,
+  SubscriptionInfo,
+} from './session-calls.js';
 import { connectionInfo, greeting, type ConnectionInfo, type SessionIdentity } from './session-identity.js';
-import { SubscriptionBook, type SubscriptionSelector } from './subscription-book.js';
-import { namesOf, type Subscription, type SubscriptionInfo } from './subscription.js';
-import type { SubscriptionRequest } from '../filter/subscription-request.js';
+import { SubscriptionBook } from './subscription-book.js';
+import { namesOf, type Subscription } from './subscription.js';
+import type { SubscriptionRequest, SubscriptionSelector } from '../filter/subscription-request.js';
 
 export type { DeliveryMode, SubscribeAnswer, SubscribeOptions, UnsubscribeAnswer } from './session-calls.js';
 

@@ -7,19 +7,9 @@ import { assertPossibleTypes } from '../filter/selected-types.js';
 import type { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
 import { assertMaySubscribe } from './subscription-rights.js';
-import { Subscription, type SubscriptionInfo } from './subscription.js';
-import type { SubscriptionFilter, SubscriptionRequest, SubscriptionType } from '../filter/subscription-request.js';
-
-/** Selects subscriptions: given members must be equal, omitted members match anything. */
-export interface SubscriptionSelector extends SubscriptionFilter {
-  id?: string;
-  type?: SubscriptionType;
-  /** Channel names as the client wrote them. */
-  channels?: readonly string[];
-  all?: boolean;
-  /** Live query to select; subscriptions to events never match it. */
-  query?: unknown;
-}
+import { Subscription } from './subscription.js';
+import type { SubscriptionFilter, SubscriptionRequest, SubscriptionSelector } from '../filter/subscription-request.js';
+import type { SubscriptionInfo } from './session-calls.js';
 
 /**
  * Subscriptions of one session: checks the session's limits, stores equal requests once, and finds subscriptions by

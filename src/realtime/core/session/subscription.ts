@@ -1,9 +1,10 @@
 import type { Filter } from '../filter/conditions.js';
-import { spelled, type SpelledFilter } from '../filter/fields.js';
-import type { SubscriptionRequest, SubscriptionType } from '../filter/subscription-request.js';
+import { spelled } from '../filter/fields.js';
+import type { SubscriptionRequest } from '../filter/subscription-request.js';
 import type { KeptReplay } from './kept-session.js';
 import type { Group } from '../filter/filter-index.js';
 import type { Session } from './session.js';
+import type { SubscriptionInfo } from './session-calls.js';
 
 /** One subscription of one session. */
 export class Subscription {
@@ -64,15 +65,6 @@ export class Subscription {
       ...(all === true ? { all } : {}),
     };
   }
-}
-
-export interface SubscriptionInfo extends SpelledFilter {
-  id: string;
-  type: SubscriptionType;
-  channel?: string;
-  all?: boolean;
-  /** Interval of a live query, ms. */
-  intervalMs?: number;
 }
 
 /** Returns the names in order of subscription, each once. */
