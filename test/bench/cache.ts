@@ -17,6 +17,7 @@ import type { WriterReport, WriterRound, WriterTask } from './support/latency-wr
 import { median, percentile, round } from './support/percentiles.js';
 import { watchTrips } from './support/redis-trips.js';
 import { zipf } from './support/zipf.js';
+import { waitFor } from '../support/wait-for.js';
 
 const PROTOCOLS = 2_000;
 const TOKENS = 1_000;
@@ -168,7 +169,11 @@ async function overRest(
 async function untilKnown(app: BenchApp, paths: readonly { path: string }[]): Promise<void> {
   const headers = { authorization: `Bearer ${app.adminKey}` };
   for (const { path } of paths.slice(-3)) {
-    while (!(await fetch(app.url + path, { headers })).ok) await new Promise((resolve) => setTimeout(resolve, 100));
+    await waitFor(async () => (await fetch(app.url + path, { headers })).ok, {
+      timeoutMs: 600_000,
+      everyMs: 100,
+      what: path,
+    });
   }
 }
 

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { BenchContext, Figures } from './support/bench-context.js';
 import { median, percentile, round } from './support/percentiles.js';
+import { waitFor } from '../support/wait-for.js';
 
 const ROWS = 100_000;
 const BATCH = 10_000;
@@ -109,23 +110,27 @@ async function upsert(client: Client, table: string, from: number, every: number
 }
 
 async function emptyOutbox(client: Client): Promise<void> {
-  for (;;) {
-    const { rows } = await client.query<{ busy: boolean }>('SELECT EXISTS (SELECT FROM change_outbox) AS busy');
-    if (!rows[0]?.busy) return;
-    await sleep(20);
-  }
+  await waitFor(
+    async () => {
+      const { rows } = await client.query<{ busy: boolean }>('SELECT EXISTS (SELECT FROM change_outbox) AS busy');
+      return rows[0]?.busy === false;
+    },
+    { what: 'an empty outbox', timeoutMs: 600_000, everyMs: 20 },
+  );
 }
 
 /** Waits for a steady state: the readers have processed all earlier events, and the pages are on disk. */
 async function settle(client: Client): Promise<void> {
   await emptyOutbox(client);
-  for (;;) {
-    const { rows } = await client.query<{ behind: boolean }>(
-      'SELECT EXISTS (SELECT FROM log_readers WHERE seq < newest_seq() - 100) AS behind',
-    );
-    if (!rows[0]?.behind) break;
-    await sleep(100);
-  }
+  await waitFor(
+    async () => {
+      const { rows } = await client.query<{ behind: boolean }>(
+        'SELECT EXISTS (SELECT FROM log_readers WHERE seq < newest_seq() - 100) AS behind',
+      );
+      return rows[0]?.behind === false;
+    },
+    { what: 'readers at the end of the log', timeoutMs: 600_000, everyMs: 100 },
+  );
   await client.query('CHECKPOINT');
 }
 

@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { HistoryBackfill } from '../../src/events/history/history-backfill.js';
 import { RealtimeHub } from '../../src/realtime/core/hub.js';
 import { editsApplied, shardsReady } from '../support/servers/alert-shards.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
-import { waitFor } from '../support/wait-for.js';
+import { quietFor, waitFor } from '../support/wait-for.js';
 import { launchBrowser, record, type PageRecord } from './browser-page.js';
 import { CuttableProxy } from './cuttable-proxy.js';
 
@@ -322,7 +321,7 @@ describe('the console in a browser', () => {
         const noted = record(sized);
         await connect(sized);
         await sized.locator('#movers :is(table, .empty)').first().waitFor();
-        await sleep(300);
+        await quietFor(300);
         expect(await sized.evaluate('document.documentElement.scrollWidth')).toBe(viewport.width);
         expect(await sized.locator('html').getAttribute('data-scheme')).toBe(colorScheme);
         expect(noted.complaints).toEqual([]);

@@ -15,7 +15,7 @@ import { AppProcess } from '../support/servers/app-process.js';
 import { serverPort } from '../support/servers/server-port.js';
 import { startTestCluster, type TestCluster } from '../support/servers/test-cluster.js';
 import { openTestPool } from '../support/servers/test-pool.js';
-import { waitFor } from '../support/wait-for.js';
+import { quietFor, waitFor } from '../support/wait-for.js';
 import { launchBrowser } from './browser-page.js';
 import { CuttableProxy } from './cuttable-proxy.js';
 
@@ -273,7 +273,7 @@ it('clients reconnect after a restart, a kill and a database outage and miss no 
   wire.cut();
   wire.mend();
   // Long enough for all clients to try and be refused at least once.
-  await sleep(5_000);
+  await quietFor(5_000);
   expect(await arrivals()).toEqual(before);
   await cluster.begin();
   await everybodyIsBack(before);

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -10,6 +9,7 @@ import { hostileRequests, type ApiDescription, type HostileRequest } from '../su
 import { hostileText, hostileValue } from '../support/faults/hostile-values.js';
 import { serverPort } from '../support/servers/server-port.js';
 import { createTestDatabase, type TestDatabase } from '../support/servers/test-database.js';
+import { quietFor } from '../support/wait-for.js';
 
 const KEY = `rta_fuzzadmin_${'f'.repeat(43)}`;
 const ROUNDS = process.env['TEST_LONG'] === '1' ? 100 : 6;
@@ -162,7 +162,7 @@ it.each([
           ),
         );
     }
-    await sleep(100);
+    await quietFor(100);
     socket.terminate();
     expect(complaints()).toEqual([]);
   });

@@ -23,3 +23,6 @@ export async function waitFor<T>(
   } while (Date.now() < deadline);
   throw new Error(`${what} did not come within ${timeoutMs} ms; last: ${String(reason)}`, { cause: reason });
 }
+
+/** Waits for a time, ms, in which something must not happen; the test then shows that it did not. */
+export const quietFor = (ms: number): Promise<void> => sleep(ms);

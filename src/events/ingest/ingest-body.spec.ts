@@ -1,9 +1,9 @@
 import { PassThrough, Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { lineBatches, withTaken } from './ingest-body.js';
 import { BadItem } from './item-fields.js';
+import { quietFor } from '../../../test/support/wait-for.js';
 
 const line = (value: number) => `${JSON.stringify({ value })}\n`;
 
@@ -117,7 +117,7 @@ describe('the lines of an ingest request body', () => {
     stream.write(Array.from({ length: 5_000 }, (_, value) => line(value)).join(''));
     expect((await batches.next()).value).toHaveLength(5_000);
     stream.destroy(new Error('gone'));
-    await sleep(20);
+    await quietFor(20);
     await expect(batches.next()).rejects.toThrow('gone');
     process.off('unhandledRejection', note);
     expect(unhandled).toEqual([]);

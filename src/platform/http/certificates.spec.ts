@@ -3,12 +3,12 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { connect, type ConnectionOptions } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSettings, type Settings } from '../settings/settings.js';
 import { PAIRS } from './certificates.fixture.js';
 import { CertificateWatch, readCertificate } from './certificates.js';
+import { quietFor, waitFor } from '../../../test/support/wait-for.js';
 
 let folder: string;
 let settings: Settings;
@@ -71,11 +71,10 @@ describe('the TLS certificate', () => {
 
   it('is replaced soon after its files change, and only if the new files match each other', async () => {
     install('v2', 'two', 'one');
-    await pause(600);
+    await quietFor(600);
     expect(await shown()).toBe('one.example');
     install('v3', 'two');
-    for (let n = 0; n < 100 && (await shown()) !== 'two.example'; n++) await pause(50);
-    expect(await shown()).toBe('two.example');
+    await waitFor(async () => (await shown()) === 'two.example', { timeoutMs: 5_000, everyMs: 50 });
     rmSync(join(folder, 'current'));
     certificates.reload();
     expect(await shown()).toBe('two.example');

@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import { sha256 } from '../../../src/notifications/core/ids.js';
 import { newWebhookSecret } from '../../../src/notifications/core/webhook-signature.js';
 import { SecretBox } from '../../../src/platform/secrets/secret-box.js';
+import { waitFor } from '../../support/wait-for.js';
 
 export interface BenchRule {
   readonly token: string;
@@ -66,10 +67,6 @@ export async function insertRules(
 
 /** Waits until the SQL count is 0. */
 async function untilNone(client: Client, sql: string): Promise<void> {
-  for (let tries = 0; tries < 1_200; tries++) {
-    const { rows } = await client.query<{ n: string }>(sql);
-    if (Number(rows[0]?.n) === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`still not 0 after a minute: ${sql}`);
+  const isNone = async () => Number((await client.query<{ n: string }>(sql)).rows[0]?.n) === 0;
+  await waitFor(isNone, { what: `0 of ${sql}`, timeoutMs: 60_000, everyMs: 50 });
 }

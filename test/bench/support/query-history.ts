@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import type { BenchContext } from './bench-context.js';
+import { waitFor } from '../../support/wait-for.js';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const DAY_MS = 86_400_000;
@@ -123,11 +124,13 @@ async function begin(client: Client, series: readonly Series[]): Promise<void> {
      FROM unnest($1::text[], $2::text[]) WITH ORDINALITY s (protocol, chain, n) ON CONFLICT DO NOTHING`,
     columns,
   );
-  for (let known = 0; known < series.length;) {
-    const { rows } = await client.query<{ known: number }>('SELECT count(*)::int AS known FROM published_values');
-    known = rows[0]?.known ?? 0;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  await waitFor(
+    async () => {
+      const { rows } = await client.query<{ known: number }>('SELECT count(*)::int AS known FROM published_values');
+      return (rows[0]?.known ?? 0) >= series.length;
+    },
+    { what: 'all published values', timeoutMs: 600_000, everyMs: 100 },
+  );
   await client.query(
     `UPDATE history_state SET raw_from = date_trunc('week', now() - make_interval(days => $1), 'UTC')`,
     [DAYS],

@@ -138,7 +138,12 @@ describe('the evaluator', () => {
       );
     });
     expect(await alerts(1)).toMatchObject([{ ruleId: earlier, value: 75_000 }]);
-    await sleep(3_000);
+    await waitFor(async () => {
+      const { rows } = await db.pool.query<{ made: boolean }>(
+        `SELECT bool_and(created_at < clock_timestamp()) AS made FROM alert_rules`,
+      );
+      return rows[0]?.made;
+    });
     await market.price('bitcoin', 76_000);
     const names = (await alerts(3)).map((alert) => alert.name);
     expect(names.toSorted()).toEqual(['above 70000', 'above 70000', 'made later']);

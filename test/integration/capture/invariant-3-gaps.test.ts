@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Broker, type BatchListener } from '../../../src/events/feed/broker.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
-import { waitFor } from '../../support/wait-for.js';
+import { quietFor, waitFor } from '../../support/wait-for.js';
 import { createPod, type Pod } from './capture-fixture.js';
 
 type Fate = 'pass' | 'drop' | 'twice' | 'late' | 'halves';
@@ -179,7 +178,7 @@ describe('invariant 3: the event feed of a pod', () => {
   it('keeps the state `broker` while the log has no new events', async () => {
     await db.pool.query(`SELECT append_events('[{"type": "emission"}]')`);
     await waitFor(() => pod.feed.state === 'broker');
-    await sleep(500);
+    await quietFor(500);
     expect(pod.feed.state).toBe('broker');
   });
 

@@ -5,7 +5,7 @@ import { DueTargets } from '../../../src/notifications/deliveries/due-targets.js
 import { Lanes } from '../../../src/notifications/deliveries/lanes.js';
 import type { Database } from '../../../src/platform/database/database.js';
 import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
-import { waitFor } from '../../support/wait-for.js';
+import { quietFor, waitFor } from '../../support/wait-for.js';
 import { WebhookReceiver } from '../../support/servers/webhook-receiver.js';
 import { ALERT, NotificationFixture } from './notification-fixture.js';
 
@@ -101,7 +101,7 @@ describe('many messages of one user', () => {
     const arrived = (): number => receiver.received.filter(({ path }) => path === '/limited').length;
     await waitFor(() => arrived() >= 300, { what: '300 webhooks', timeoutMs: 20_000 });
     await waitFor(async () => (await reasons(due)).get('endpoint_rate'), { what: 'a deferred delivery' });
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await quietFor(1_500);
     expect(arrived()).toBe(300);
     const counts = await reasons(due);
     expect(counts.get('endpoint_rate')).toBeLessThan(700);

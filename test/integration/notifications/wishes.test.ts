@@ -9,7 +9,7 @@ import { Resolver } from '../../../src/notifications/egress/resolver.js';
 import { groupStorms } from '../../../src/alerts/messages/storm.js';
 import { RestCaller } from '../../support/clients/rest-caller.js';
 import { MarketWriter } from '../../support/data/market-writer.js';
-import { waitFor } from '../../support/wait-for.js';
+import { quietFor, waitFor } from '../../support/wait-for.js';
 import { WebhookReceiver } from '../../support/servers/webhook-receiver.js';
 import { ALERT, NotificationFixture } from './notification-fixture.js';
 
@@ -202,7 +202,7 @@ describe('a rule that fires during a change', () => {
     const answered = [];
     for (let first = 0; first < rules.length; first += 25)
       answered.push(...(await Promise.all(rules.slice(first, first + 25).map(change))));
-    await sleep(300);
+    await quietFor(300);
     const late = answered.flatMap(({ index, at }) =>
       receiver.received
         .filter((hook) => hook.path === `/raced-${index}` && hook.at > at)

@@ -1,5 +1,4 @@
 import { connect as connectTcp } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, assert, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { formatCursor } from '../../../src/events/index.js';
@@ -398,7 +397,7 @@ describe('a disconnect', () => {
 
   it('during the handshake leaves no connection counted', async () => {
     const target = new URL(server.url);
-    for (let i = 0; i < 20; i++) {
+    const gone = Array.from({ length: 20 }, (_, i) => {
       const raw = new WebSocket(`ws://${target.host}/socket.io/?EIO=4&transport=websocket`);
       raw.on('error', () => {});
       raw.on('open', () => {
@@ -406,9 +405,14 @@ describe('a disconnect', () => {
         if (i % 2) raw.terminate();
         else setImmediate(() => raw.terminate());
       });
-    }
+      return raw;
+    });
     const silent = connectTcp(Number(target.port), target.hostname);
-    await sleep(200);
+    await waitFor(() => gone.every(({ readyState }) => readyState === WebSocket.CLOSED));
+    // A later client is served when the server has read all that came before.
+    const later = server.connect();
+    await next(later, 'connected');
+    later.disconnect();
     await waitFor(() => server.allowance.open.size === 0);
     expect(server.hub.sessions.size).toBe(0);
     silent.destroy();
@@ -431,11 +435,10 @@ describe('slow readers', () => {
     let now = Date.now();
     let sent = 0;
     await waitFor(
-      async () => {
+      () => {
+        server.hub.tick((now += 500));
         server.log.append(...Array.from({ length: 500 }, () => ({ name: 'x'.repeat(2_000) })));
         sent += 500;
-        await sleep(5);
-        server.hub.tick((now += 500));
         return server.hub.sessions.size === 1;
       },
       { timeoutMs: 20_000 },
