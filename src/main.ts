@@ -8,7 +8,6 @@ import { sourceFaults } from './events/index.js';
 import { openDatabase } from './platform/database/open-database.js';
 import { CertificateWatch } from './platform/http/certificates.js';
 import { Documents } from './platform/http/documents.js';
-import { localUrl } from './platform/http/local-url.js';
 import { runCommand } from './platform/process/command-line.js';
 import { helpText } from './platform/process/help-text.js';
 import { earlyLogger } from './platform/logging/logging.module.js';
@@ -17,6 +16,7 @@ import { announce } from './platform/process/start-message.js';
 import { requireSecretsKey } from './platform/secrets/secrets-key.js';
 import { loadSettings } from './platform/settings/load-settings.js';
 import { Drain } from './realtime/index.js';
+import type { AddressInfo, Server } from 'node:net';
 
 async function start(lifetime: ProcessLifetime): Promise<void> {
   const settings = loadSettings('.env', [sourceFaults]);
@@ -48,3 +48,11 @@ await runCommand(process.argv.slice(2), helpText, async () => {
   const lifetime = new ProcessLifetime();
   await start(lifetime).catch((error: unknown) => lifetime.fail(error));
 });
+
+/** Returns the URL at which the server's own machine can reach it. */
+function localUrl(server: Server, tls: boolean): string {
+  const { address, port } = server.address() as AddressInfo;
+  const everywhere = address === '0.0.0.0' || address === '::';
+  const host = everywhere || address === '127.0.0.1' || address === '::1' ? 'localhost' : address;
+  return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

@@ -13,7 +13,6 @@ import { ApiKeys } from '../keys/api-keys.js';
 import { KeyChanges } from '../keys/key-changes.js';
 import { UserEntity } from '../keys/user.entity.js';
 import { HELP, parseArguments, UsageError, type Command } from './arguments.js';
-import { listKeys } from './list-keys.js';
 
 /** Output streams of the command: results go to `out`, messages to `err`. */
 interface Output {
@@ -126,4 +125,39 @@ async function embeddedUrl(dataDir: string): Promise<string> {
   } catch (cause) {
     throw new Error(NOT_RUNNING, { cause });
   }
+}
+
+interface Listing {
+  userId: string | undefined;
+  json: boolean;
+}
+
+/** Returns keys in descending order of creation, as lines of a table or one JSON object per line. */
+async function listKeys(source: DataSource, { userId, json }: Listing): Promise<string[]> {
+  const keys = await source.getRepository(ApiKeyEntity).find({
+    ...(userId === undefined ? {} : { where: { userId } }),
+    order: { position: 'DESC' },
+  });
+  const rows = keys.map(shown);
+  return json ? rows.map((row) => JSON.stringify(row)) : table(rows);
+}
+
+function shown({ id, userId, name, role, tier, createdAt, expiresAt, revokedAt }: ApiKeyEntity) {
+  const expired = expiresAt !== null && expiresAt.getTime() <= Date.now();
+  const state = revokedAt !== null ? 'revoked' : expired ? 'expired' : 'active';
+  const expires = expiresAt?.toISOString() ?? 'never';
+  return { id, user: userId, role, tier, state, expires, created: createdAt.toISOString(), name };
+}
+
+function table(rows: readonly ReturnType<typeof shown>[]): string[] {
+  const [first] = rows;
+  if (first === undefined) return ['no keys'];
+  const lines = [Object.keys(first), ...rows.map((row) => Object.values(row))];
+  const widths = Object.keys(first).map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return lines.map((line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }

@@ -14,11 +14,11 @@ import {
   type RuleAction,
   type Silence,
   type Transition,
+  FLAP_LIMITS,
 } from '../core/index.js';
 import { flapKey, leavesOf } from './alert-message.js';
 import { incidentParts } from './incidents.js';
 import { summaryParts } from './parts.js';
-import { flapNotice } from './flap-notice.js';
 
 /** Age up to which a message is still sent, ms. */
 const MAX_MESSAGE_AGE_MS = 86_400_000;
@@ -143,4 +143,16 @@ export function overBudget(plan: MessagePlan): MessagePlan {
 
 function silent(alert: AlertMessage, suppressed: Silence): MessagePlan {
   return { deliveries: [], outcome: { messages: 0, suppressed }, alert };
+}
+
+const MINUTES = FLAP_LIMITS.windowMs / 60_000;
+
+/**
+ * Returns the text that announces a pause because of flapping; `happens`: the rule is about events, which are then listed
+ * together.
+ */
+function flapNotice(happens: boolean): string {
+  return happens
+    ? ` It happened ${FLAP_LIMITS.changes} times in ${MINUTES} minutes; further ones of the next ${MINUTES} are listed in one message.`
+    : ` It changed ${FLAP_LIMITS.changes} times in ${MINUTES} minutes; further messages wait until it has been calm for as long.`;
 }

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { DomainError } from '../../platform/errors/domain-error.js';
+import { DomainError, ERROR_CODES, type ErrorCode } from '../../platform/errors/domain-error.js';
 import { PodChannel, type PodMessage } from '../../platform/redis/pod-channel.js';
 import { Pods } from '../../platform/redis/pods.js';
-import { errorFrom, errorParts } from './pod-errors.js';
 
 /** Time within which a live process answers, or reports that it is still working, ms. */
 const ANSWER_TIMEOUT_MS = 1_000;
@@ -150,4 +149,25 @@ function notAll(): DomainError {
   return new DomainError('unavailable', 'The process that has the connection does not answer; try again.', {
     retryAfterMs: 5_000,
   });
+}
+
+/** Returns the parts of an error that another process may show to a client. */
+function errorParts(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof DomainError))
+    return { code: 'internal_error', message: 'The request could not be completed.' };
+  const { code, message, field, retryAfterMs } = error;
+  return { code, message, field, retryAfterMs };
+}
+
+/** Restores an error that another process sent. */
+function errorFrom(parts: unknown): DomainError {
+  const { code, message, field, retryAfterMs } = Object(parts) as Record<string, unknown>;
+  return new DomainError(isCode(code) ? code : 'internal_error', typeof message === 'string' ? message : 'Failed.', {
+    ...(typeof field === 'string' && { field }),
+    ...(typeof retryAfterMs === 'number' && { retryAfterMs }),
+  });
+}
+
+function isCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code);
 }

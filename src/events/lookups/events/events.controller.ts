@@ -2,9 +2,11 @@ import { Controller, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, Roles, type Caller } from '../../../access/index.js';
 import { CsvList } from '../../../platform/http/csv.interceptor.js';
-import { eventColumns } from './event-columns.js';
 import { EventLookups } from './event-lookups.js';
 import { EventsAnswer, EventsQuery } from './events.dto.js';
+import { EVENT_TYPE_NAMES, EVENT_TYPES, EVENTS } from '../../core/event-catalogue.js';
+import type { EventPayloadBase } from '../../core/payload.js';
+import { commaList } from '../query-values.js';
 
 @ApiTags('events')
 @Roles('reader')
@@ -23,4 +25,21 @@ export class EventsController {
   read(@Query() query: EventsQuery, @CurrentCaller() caller: Caller): Promise<EventsAnswer> {
     return this.events.read(query, caller);
   }
+}
+
+const COMMON = [
+  'eventId',
+  'cursor',
+  'eventType',
+  'timestamp',
+  'source',
+  'confidence',
+  'tags',
+  'correlationId',
+] as const satisfies readonly (keyof EventPayloadBase)[];
+
+/** Returns the CSV columns for events of the requested types; they do not depend on the events of a page. */
+function eventColumns(types: unknown): readonly string[] {
+  const asked = typeof types === 'string' ? commaList(types).map((name) => EVENT_TYPE_NAMES.get(name)) : EVENT_TYPES;
+  return [...COMMON, ...asked.flatMap((type) => (type === undefined ? [] : Object.keys(EVENTS[type].example)))];
 }

@@ -1,11 +1,22 @@
-import { Controller, Get, Head, HttpCode, Post, Req, Res, UseFilters } from '@nestjs/common';
+import { Controller, Get, Head, HttpCode, Post, Req, Res, UseFilters, applyDecorators } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { Public } from '../../../access/index.js';
-import { ApiFilterQueries } from './filter-queries.js';
 import { STREAM_BODY_SCHEMA } from './stream-body.schema.js';
 import { StreamRefusalFilter } from './stream-refusal.filter.js';
 import { StreamService } from './stream.service.js';
+import { FIELDS_BY_PLACE, type FilterField } from '../../core/filter/fields.js';
+
+/** Documents the filter fields as query parameters. */
+const ApiFilterQueries = (): MethodDecorator =>
+  // Reversed: decorators written below each other are applied from the last to the first.
+  applyDecorators(...FIELDS_BY_PLACE.toReversed().map(parameter));
+
+function parameter({ name, form, docs }: FilterField): MethodDecorator {
+  return form === 'number'
+    ? ApiQuery({ name, required: false, type: Number, description: `${docs.stream}.` })
+    : ApiQuery({ name, required: false, description: `${docs.stream}, comma-separated.` });
+}
 
 @ApiTags('realtime')
 @UseFilters(StreamRefusalFilter)
