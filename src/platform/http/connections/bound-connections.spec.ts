@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSettings } from '../../settings/settings.js';
 import { boundConnections } from './bound-connections.js';
 import { chargeChunks } from './entrance.js';
 import { becomesKnown, sessionBecomesKnown } from './known-callers.js';
+import { quietFor, waitFor } from '../../../../test/support/wait-for.js';
 
 let server: Server;
 let inWork: number;
@@ -53,10 +53,7 @@ async function wire(text = '', localAddress = '127.0.0.1'): Promise<Wire> {
 const answersIn = (text: string): string[] => [...text.matchAll(/\r\n\r\n(\/\d*)/g)].map(([, path = '']) => path);
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let n = 0; n < 200 && !holds(); n++) await pause(10);
-  expect(holds()).toBe(true);
-}
+const until = (holds: () => boolean): Promise<true> => waitFor(holds, { timeoutMs: 2_000 });
 
 describe('an address that has sent too many tiny chunks', () => {
   it('must wait on new connections for a time, while its open connections are answered', async () => {
@@ -232,7 +229,7 @@ describe('one client address', () => {
     };
     const wires = await Promise.all(Array.from({ length: 18 }, () => wire(get('/'))));
     await until(() => wires.every(({ text }) => answersIn(text).length === 1));
-    await pause(400);
+    await quietFor(400);
     expect(open(wires)).toBe(18);
   });
 
@@ -259,7 +256,7 @@ describe('one client address', () => {
       answer = (_request, response) => void response.end('/0');
       const wires = await Promise.all(Array.from({ length: 18 }, () => wire(poll)));
       await until(() => wires.every(({ text }) => answersIn(text).length === 1));
-      await pause(400);
+      await quietFor(400);
       expect(open(wires)).toBe(18);
       end();
     },

@@ -9,6 +9,7 @@ import { parseSettings } from '../../settings/settings.js';
 import { PAIRS } from '../certificates.fixture.js';
 import { boundConnections } from './bound-connections.js';
 import { isClientHelloWhole } from './client-hello.js';
+import { waitFor } from '../../../../test/support/wait-for.js';
 
 const pem = (what: string, text: string): string => `-----BEGIN ${what}-----\n${text}\n-----END ${what}-----\n`;
 
@@ -72,10 +73,7 @@ function fetchPath(path: string, localAddress = '127.0.0.9'): Promise<string> {
   });
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let n = 0; n < 400 && !holds(); n++) await pause(10);
-  expect(holds()).toBe(true);
-}
+const until = (holds: () => boolean): Promise<true> => waitFor(holds, { timeoutMs: 4_000 });
 
 /** The same message in several records. */
 function split(cuts: readonly number[]): Buffer {
