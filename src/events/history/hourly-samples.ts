@@ -11,8 +11,8 @@ export class HourlySamples {
 
   /**
    * Samples the hour of `now` (Unix milliseconds) unless a process has already done so. Returns the number of points. In the
-   * first minute of the hour, the sample's time is the full hour; later, as after a stop, it is `now`. A value observed
-   * after that time keeps its own time.
+   * first minute of the hour, the time of the points is the full hour; later, for example after a stop, it is `now`.
+   * Exception: the point of a value that was observed after that time has the time of the observation.
    */
   async take(now: number): Promise<number> {
     const hour = now - (now % 3_600_000);

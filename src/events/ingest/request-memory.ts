@@ -14,8 +14,9 @@ interface Counting {
 const MAX_KEYS = 100_000;
 
 /**
- * The item of a request that counts for each key: the newest, and of items with the same time the last one. The result is
- * the same however the request was divided into batches. An item without a time is newer than all items before it.
+ * Holds the item of a request that counts for each key: the newest one; if times are equal, the one that comes later in the
+ * request. An item without a time is newer than all items before it. The result does not depend on how the request was
+ * divided into batches.
  */
 export class RequestMemory {
   private readonly keys = new Map<string, Counting>();

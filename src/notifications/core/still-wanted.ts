@@ -50,13 +50,14 @@ export type Wanted =
 export const SNOOZED = 'snoozed';
 
 /**
- * Time after which a waiting message checks the previous one again, ms. The result of the previous message makes it due
- * earlier; the interval is long, so that thousands of waiting messages do not occupy the workers.
+ * Interval at which a message that waits for the previous one checks whether that one is finished, ms. Usually the result of
+ * the previous message wakes the waiting one earlier; the interval is long, so that thousands of waiting messages do not
+ * occupy the workers.
  */
 export const IN_ORDER_INTERVAL_MS = 60_000;
 /**
- * Time until that check while the previous message is being sent, ms: its result may be stored before this message is
- * recorded as waiting.
+ * Time until that check while the previous message is being sent, ms. It is short because the result of the previous message
+ * may be stored before this message is recorded as waiting, and would then not wake it.
  */
 const IN_FLIGHT_DELAY_MS = 500;
 /**

@@ -96,8 +96,9 @@ const OVERTAKEN = `EXISTS (SELECT FROM deliveries n WHERE n.target_id = d.target
     AND ${names('s', subjectOf('d.data', `d.data -> 'ruleId'`))})`;
 
 /**
- * SQL for the state of the finished firings of a resolution (d) since the last delivered resolution, or `overtaken` if a
- * later firing was delivered.
+ * SQL for what became of the firings that a resolution (d) ends, those since the last delivered resolution. `delivered`: one
+ * arrived or may have arrived, alone or in a storm or summary. `lost`: none arrived. `none`: there was no firing.
+ * `overtaken`: a later firing was already delivered.
  */
 export const FIRING = `
   SELECT CASE WHEN ${OVERTAKEN} THEN 'overtaken' WHEN bool_or(f.state = 'delivered' OR ${PERHAPS_ARRIVED}) THEN 'delivered'

@@ -101,7 +101,10 @@ export class GuardedClient implements OnApplicationShutdown {
     return { status: answer.statusCode, headers: answer.headers, head };
   }
 
-  /** Repeats a request on a new connection. If it fails, too, the first request may still have arrived. */
+  /**
+   * Repeats a request on a new connection. Throws Unanswered if the repeat fails as well and the first request was sent: the
+   * receiver may have got the first one.
+   */
   private async again(
     agent: Dispatcher,
     request: Dispatcher.RequestOptions,

@@ -23,7 +23,7 @@ const END_UNIX_MS = 32_503_680_000_000;
 
 /** Forms of time that a field accepts in addition to ISO 8601 with a zone. */
 export interface TimeForms {
-  /** Whether a day is accepted: `2026-11-20` is its start in UTC. */
+  /** Whether a date without a time is accepted; `2026-11-20` then means the start of that day in UTC. */
   readonly days?: boolean;
   /** Whether `now` and `now-7d` (units m, h, d, w) are accepted. */
   readonly relative?: boolean;
@@ -80,7 +80,7 @@ function ofIso(value: string, forms: TimeForms): TimeReading {
   if (found === undefined) return fault(forms);
   if (!isDay(day)) return noDay(day);
   if (!TIME_OF_DAY.test(time)) return fault(forms, `the time ${time} does not exist`);
-  if (!OFFSET.test(offset)) return fault(forms, `the offset ${offset} does not exist`);
+  if (!OFFSET.test(offset)) return fault(forms, `the UTC offset ${offset} does not exist`);
   return inRange(Date.parse(`${day}T${time}${offset.replace(/^(...)(\d\d)$/, '$1:$2')}`), forms);
 }
 

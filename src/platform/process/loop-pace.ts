@@ -13,9 +13,9 @@ export interface LoopPauses {
 
 /** What follows a run. */
 export interface Pace {
-  /** Pause until the next run, ms; `Infinity`: until the next ring. */
+  /** Pause until the next run, ms; `Infinity`: until `ring()` is called. */
   readonly pauseMs: number;
-  /** Whether a ring ends the pause. */
+  /** Whether `ring()` ends the pause early; false for a pause before a retry with its own schedule. */
   readonly ringable: boolean;
   /** Present if the loop began to fail, or succeeds again. */
   readonly change?: 'failing' | 'recovered';

@@ -16,7 +16,10 @@ export interface Field {
    * Absent: the field has no history.
    */
   readonly history?: 'series' | 'value';
-  /** Kind of name of the field's values; names have a canonical spelling, and names that no data can have are refused. */
+  /**
+   * Present if the values of the field are names, such as chains. Names in a query are converted to their canonical spelling;
+   * names that no data can have are refused.
+   */
   readonly names?: NameKind;
   /** Additional cost of computing the field compared with a column, in rows read. */
   readonly lookups?: number;

@@ -16,7 +16,10 @@ export class LiveExecutor {
 
   constructor(private readonly runner: QueryRunner) {}
 
-  /** Parses a live query; throws its faults. Members that are only meaningful for a single request are faults. */
+  /**
+   * Parses a live query; throws if it is invalid. Members that only make sense in a single request, such as `cursor`, are
+   * invalid here.
+   */
   parse(body: unknown): Query {
     const query = parseQuery(body);
     const once = { cursor: query.cursor, at_least: query.atLeast, explain: query.explain || undefined };

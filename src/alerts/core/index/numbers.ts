@@ -47,7 +47,7 @@ export class QuantityNumbers {
   readonly notedDue = this.records.float64();
   private readonly low = this.records.float64();
   private readonly high = this.records.float64();
-  /** Next quantity of the same series; −1 after the last. */
+  /** Row of the next quantity that is derived from the same series; −1: none. */
   readonly next = this.records.int32();
   /**
    * Twice the generation in which `low` and `high` were set (0: never); plus 1 if the reference must be looked up again.

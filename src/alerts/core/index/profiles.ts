@@ -14,7 +14,7 @@ export const Gate = {
 
 interface Profile {
   category: string | null;
-  /** Tags by chain; the tags of a token are under `TOTAL`. */
+  /** Tags, keyed by chain. The tags of a token do not depend on a chain and are stored under the key `TOTAL`. */
   readonly tags: Map<string, readonly string[]>;
   /**
    * Larger of the totals before and after the last change of the protocol's TVL; totals given by a source and sums of

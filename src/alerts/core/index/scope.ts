@@ -58,7 +58,7 @@ export class Scope {
     return isAmong(this.watched, series);
   }
 
-  /** Records the parts of the filter that a member meets; returns false if they have not changed. */
+  /** Records the parts of the filter that an instance meets; returns false if these parts have not changed. */
   setGate(instance: string, gate: number): boolean {
     if (!this.gates || this.gates.get(instance) === gate) return false;
     this.gates.set(instance, gate);
@@ -66,8 +66,8 @@ export class Scope {
   }
 
   /**
-   * Whether the filter allows a condition to hold for the member; `minTvl` is required only if the condition does not
-   * hold yet.
+   * Whether the filter lets a condition hold for this instance. `minTvl` is required only while the condition does not hold
+   * yet.
    */
   lets(instance: string, held: boolean): boolean {
     if (!this.gates) return true;

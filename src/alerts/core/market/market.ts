@@ -139,7 +139,10 @@ export class Market {
     }
   }
 
-  /** Returns the scope of a number. If no rule watches the number yet, the scope is created and its series join it. */
+  /**
+   * Returns the scope of a watched number or family of numbers. If no rule watches them yet, creates the scope and attaches the
+   * series that belong to it.
+   */
   scope(watched: WatchedNumber): Scope {
     const key = numberKey(watched);
     const known = this.scopes.get(key);

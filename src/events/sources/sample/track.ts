@@ -1,6 +1,9 @@
 /** State of a track at a position. */
 interface Reading {
-  /** Number of the recorded point passed last, counted over all repetitions; it changes exactly when a point is passed. */
+  /**
+   * Index of the last recorded point that was passed, counted across all repetitions of the track: it changes by one at each
+   * point.
+   */
   ordinal: number;
   /** Value of the last passed point. */
   recorded: number;
@@ -76,7 +79,7 @@ export class Track {
     return { ordinal, recorded, value: start + ((values[below + 1] ?? start) - start) * share };
   }
 
-  /** Returns the position on the track of point number `ordinal`, counted over all repetitions of the track. */
+  /** Returns the position on the track of the point with the index `ordinal`, counted across all repetitions of the track. */
   private place(ordinal: number): number {
     const round = Math.floor(ordinal / (2 * this.last));
     const step = ordinal - round * 2 * this.last;

@@ -81,7 +81,10 @@ export interface ChannelDefinition {
   readonly retryWaitsMs: readonly number[];
   /** Queues of the channel's deliveries; without a slow lane all use the main one. */
   readonly lanes: { readonly main: LaneOptions; readonly slow?: LaneOptions };
-  /** Width of the channel's own turnstile; absent: its receivers share the turnstiles of receivers of the same speed. */
+  /**
+   * Limits for concurrent sends of this channel alone; absent: its receivers share the limits of all quick, new or slow
+   * receivers.
+   */
   readonly turns?: TurnstileWidth;
   readonly limits: ChannelLimits;
   /**

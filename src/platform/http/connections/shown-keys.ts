@@ -13,7 +13,10 @@ const KEY_IN_ADDRESS = /[?&]apiKey=([^&#]{1,4096})/;
 /** Keys that were valid lately, as they were sent, hashed: the process must not retain secrets. */
 const valid = new LRUCache<string, true>({ max: MAX_KEYS, ttl: REMEMBERED_MS });
 
-/** Remembers the key of a request as valid and within its limits. Returns the function that remembers it once more. */
+/**
+ * Remembers for a minute that the key of a request is valid and within its limits. The returned function starts the minute
+ * anew: it is called at the end of the connection, which may have lasted for hours.
+ */
 export function rememberKey(request: IncomingMessage): () => void {
   const name = nameOf(request);
   const remember = (): void => void (name === undefined || valid.set(name, true));

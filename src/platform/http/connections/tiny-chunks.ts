@@ -19,11 +19,11 @@ const TINY_BYTES = 16;
 const SMALL_BYTES = 256;
 /** Time for which a connection is kept unread before it is cut, ms: a sender that is cut at once connects again at once. */
 const CUT_AFTER_MS = 1_000;
-/** Small chunks that are charged at once. */
+/** Number of small chunks of a body after which they are charged to the client's address, together. */
 const PORTION = 64;
 /**
- * Processor time that the small chunks of a request may take in one turn of the loop, ms: 8,000 take 11 in a young process, and
- * 400 in the heap that a flood of connections leaves, since each is an allocation.
+ * Processor time that the small chunks of a request may take in one turn of the event loop, ms: 8,000 chunks take 11 ms in a
+ * young process, and 400 ms in the heap that a flood of connections leaves, since each is an allocation.
  */
 const MAX_TURN_MS = 40;
 
@@ -66,7 +66,10 @@ export function boundChunks(request: IncomingMessage, isOwnAddress: boolean): vo
   };
 }
 
-/** Charges a portion of small chunks; false: too many, or too costly in this turn. */
+/**
+ * Charges the small chunks since the last call, and their processor time, to the client's address. Returns false if the address
+ * has sent too many tiny chunks, or if this body's chunks took too much processor time in this turn of the event loop.
+ */
 function pay({ socket }: IncomingMessage, address: string | undefined, counted: ChunkCount): boolean {
   const { lastMs, ms } = counted.turn.measure();
   if (address === undefined) return ms <= MAX_TURN_MS;
@@ -82,7 +85,7 @@ class ChunkCount {
   private small = 0;
   private tiny = 0;
 
-  /** Whether the last chunk completed a portion of small ones. */
+  /** Whether the last chunk completed a portion of `PORTION` small chunks. */
   isPortion = false;
 
   add(length: number): void {
@@ -108,7 +111,7 @@ class ChunkCount {
   }
 }
 
-/** Processor time of the loop since the first chunk of this turn. */
+/** Processor time of the event loop since the first chunk of this event-loop turn. */
 class TurnCost {
   private begun: number | undefined;
   private measured = 0;
