@@ -274,7 +274,7 @@ describe('the DefiLlama-compatible routes', () => {
     });
   });
 
-  it('add 1,000 series of 100 days in `/v2/historicalChainTvl`, totals included', async () => {
+  it('sum 1,000 series of 100 days in `/v2/historicalChainTvl`, including series of totals', async () => {
     const before = new Map<number, number>();
     const history = async (): Promise<{ date: number; tvl: number }[]> => (await get('/v2/historicalChainTvl')).body;
     for (const { date, tvl } of await history()) before.set(date, tvl);

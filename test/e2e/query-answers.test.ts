@@ -226,7 +226,7 @@ describe('every list route', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('including queries returns a CSV header if no group matches', async () => {
+  it('returns only the CSV header for a query without results', async () => {
     const rows = {
       filters: { protocols: ['aave-v3'] },
       aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }],

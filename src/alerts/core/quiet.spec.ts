@@ -363,7 +363,7 @@ describe('a rule created or edited while its condition holds', () => {
     expect(fired).toMatchObject({ reason: 'first_fire', ruleVersion: 2, readings: [{ token: 'ethereum', value: 3 }] });
   });
 
-  it('is resolved for all old tokens after an edit to one token or another metric', () => {
+  it('is resolved for every previous token when an edit changes its tokens or its metric', () => {
     const wide = [{ metric: 'price', operator: 'gt', threshold: 100 }] as const;
     const run = new Run(rule({ conditions: wide }));
     for (const token of ['bitcoin', 'ethereum']) {

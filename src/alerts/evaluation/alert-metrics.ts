@@ -43,7 +43,7 @@ export class AlertMetrics {
     });
     this.loads = new Counter({
       name: 'alert_shard_loads_total',
-      help: 'Loads of alert rule shards, after a start, a take-over or an error.',
+      help: 'Number of times this process loaded the rules of a shard: after a start, a take-over or an error.',
       registers,
     });
   }

@@ -78,7 +78,7 @@ export class AlertRules {
     return this.edit(async (tx) => {
       const { mode } = await this.store.lock(tx, caller.userId, ruleId);
       if (mode === 'once') return { row: await this.store.rearm(tx, caller, ruleId), warnings: [] };
-      throw new DomainError('conflict', 'mode must be once: other rules cannot be rearmed.', { field: 'mode' });
+      throw new DomainError('conflict', 'Only a rule in mode `once` can be rearmed.', { field: 'mode' });
     });
   }
 

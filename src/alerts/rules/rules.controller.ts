@@ -35,7 +35,12 @@ export class RulesController {
    * one.
    */
   @Post()
-  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'A repeat within a day gets the same rule.' })
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description:
+      'A request repeated with this key and the same body within 24 hours gets the rule of the first request.',
+  })
   async create(
     @Body() body: RuleBody,
     @CurrentCaller() caller: Caller,

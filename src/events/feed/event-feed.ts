@@ -261,7 +261,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
       this.ring.push(event);
     } catch (error) {
       this.ring.clear();
-      this.logger.error({ err: error, seq: event.seq }, 'event could not be kept in memory');
+      this.logger.error({ err: error, seq: event.seq }, 'event could not be kept in memory; it is read from the log');
     }
   }
 

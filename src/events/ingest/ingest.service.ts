@@ -240,7 +240,7 @@ const SUPERSEDED: ItemFault = { code: 'superseded', detail: 'a newer item of thi
 const STALE: ItemFault = { code: 'stale', detail: 'a newer observation of this key is stored' };
 const REFUSED: ItemFault = {
   code: 'invalid_format',
-  detail: 'the database refuses this item; its text fields must have valid characters',
+  detail: 'the database refused this item; check its texts for unusual spaces, control characters and capital letters',
 };
 
 function readOr<Row>(

@@ -61,7 +61,7 @@ export class TargetList {
       if (row.recently) {
         throw new DomainError(
           'rate_limited',
-          `A proof was requested within the last ${PROOF_INTERVAL_MINUTES} minutes.`,
+          `A proof of ownership of this target was requested less than ${PROOF_INTERVAL_MINUTES} minutes ago; retry later.`,
           {
             retryAfterMs: PROOF_INTERVAL_MINUTES * 60_000,
           },
@@ -70,7 +70,7 @@ export class TargetList {
       if (row.confirmations >= MAX_CONFIRMATIONS_A_DAY) {
         throw new DomainError(
           'rate_limited',
-          'Too many confirmation mails to this address within a day; retry later.',
+          'Too many confirmation mails to this address within 24 hours; retry later.',
           {
             retryAfterMs: 3_600_000,
           },

@@ -22,7 +22,7 @@ describe('work in slices', () => {
     expect(order).toHaveLength(51);
   });
 
-  it('limits the answers of one caller to less than half of the loop, without delaying others or its other work', async () => {
+  it('gives the answers of one caller a limited share of the loop, and delays no other work', async () => {
     const from = performance.now();
     const before = process.threadCpuUsage();
     let isDone = false;

@@ -35,7 +35,7 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
       type: choice(SUBSCRIPTION_TYPES),
       channel: text('channel name as the client wrote it'),
       ...filters,
-      all: flag('true: includes rows of every owner'),
+      all: flag('true: includes rows of all users'),
       intervalMs: integer('interval of a live query, milliseconds', { minimum: 1 }),
     },
     ['channel', ...Object.keys(filters), 'all', 'intervalMs'],

@@ -24,7 +24,7 @@ const subscribeBody: Schema = closed(
   {
     type: choice(SUBSCRIPTION_TYPES),
     channel: text('channel name, only with type `channel`'),
-    all: flag('admins only: includes rows of every owner'),
+    all: flag('admins only: includes rows of all users'),
     query: ref('Query'),
     ...SOCKET_IO_FILTERS,
     ...options,
@@ -59,7 +59,7 @@ export const SOCKET_IO_CLIENT: readonly MessageDescription[] = [
     payload: closed(
       {
         ...selector,
-        all: flag('admins only: subscriptions to rows of every owner'),
+        all: flag('admins only: subscriptions to rows of all users'),
         query: ref('Query'),
         ...SOCKET_IO_FILTERS,
       },
@@ -109,7 +109,7 @@ const REQUESTS: Readonly<Record<(typeof MESSAGE_TYPES)[number], WebSocketRequest
     body: {
       channels,
       filters,
-      all: flag('admins only: includes rows of every owner'),
+      all: flag('admins only: includes rows of all users'),
       query: ref('Query'),
       ...options,
     },

@@ -35,7 +35,8 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
 
 const READY: MessageDescription = {
   name: 'ready',
-  summary: 'The replay is complete; live events follow. As for every event and heartbeat, `id:` is the cursor.',
+  summary:
+    'The replay is complete; live events follow. The line `id:` holds the cursor, as in every event and heartbeat.',
   payload: closed({ cursor: ref('Cursor'), ...RECOVERY }, RECOVERY_FIELDS),
   example: { cursor: EXAMPLE_CURSOR, recovered: true, replayed: 12 },
 };

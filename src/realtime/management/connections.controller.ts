@@ -123,5 +123,8 @@ export class ConnectionsController {
 /** Refuses a body: its selection would be ignored, and all subscriptions removed. */
 function refuseBody(request: Request): void {
   if (declaredLength(request) === 0) return;
-  throw new DomainError('invalid_request', 'must have no body; select by a query parameter: ?id=… or ?type=…');
+  throw new DomainError(
+    'invalid_request',
+    'must have no body: select the subscriptions by a query parameter, ?id=… or ?type=…',
+  );
 }

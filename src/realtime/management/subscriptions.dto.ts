@@ -35,7 +35,7 @@ class NewSubscriptionOnly {
   @Length(1, 160)
   channel?: string;
 
-  /** Whether rows of every owner are included; requires role admin. */
+  /** Whether rows of all users are included; requires role `admin`. */
   @IsOptional()
   @IsBoolean()
   all?: boolean;

@@ -152,7 +152,7 @@ describe('the first admin key', () => {
     await rm(dataDir, { recursive: true });
   });
 
-  it('is set by `BOOTSTRAP_ADMIN_KEY`, with role and tier restored, and never gets another secret', async () => {
+  it('gets its role and tier back at a restart, but never another secret', async () => {
     const start = async (key: string) =>
       new AdminKey(parseSettings({ DATABASE_URL: db.url, BOOTSTRAP_ADMIN_KEY: key }), source).onModuleInit();
     await start('rta_boot_short');

@@ -193,7 +193,7 @@ describe('connections without a key', () => {
     expect(performance.now() - from).toBeLessThan(1_000);
   });
 
-  it('keep the order of the bytes sent after an upgrade that follows other requests', async () => {
+  it('deliver the bytes after an upgrade in order, even if requests precede the upgrade', async () => {
     const rest = Array.from({ length: 30_000 }, (_, n) => `${n};`).join('');
     server.on('request', (_, response) => response.end('x'));
     const arrived = new Promise<string>((resolve) => {

@@ -129,7 +129,7 @@ export function parseUpdate(argument: unknown): UpdateCall {
  */
 export function naming(selector: SubscriptionSelector): SubscriptionSelector {
   if (Object.keys(selector).length > 0) return selector;
-  throw invalid('id', 'must name a subscription; or name several by type, channel or filters');
+  throw invalid('id', 'is required, unless type, channel or filters select the subscriptions');
 }
 
 /** For type `protocol` the protocols select subscriptions: as in `subscribe`, they are the subject, not a filter. */

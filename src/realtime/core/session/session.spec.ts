@@ -77,7 +77,7 @@ describe('connections', () => {
     },
   );
 
-  it('are closed within 2 s above the hard mark of unread bytes', async () => {
+  it('are closed within 2 s when their unread bytes exceed the maximum', async () => {
     const { log, open, pass } = startHub();
     const { link, subscribe } = open();
     await subscribe({ type: 'tvl_changes' });

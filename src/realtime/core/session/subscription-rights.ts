@@ -10,7 +10,7 @@ export function assertMaySubscribe(caller: Caller, request: SubscriptionRequest)
     throw new DomainError('forbidden', `This key may not subscribe to ${request.channel ?? type}.`, { field: 'type' });
   }
   if (all === true && caller.role !== 'admin') {
-    throw new DomainError('forbidden', 'Only admins may see the events of every owner.', { field: 'all' });
+    throw new DomainError('forbidden', 'Only admins may see the events of all users.', { field: 'all' });
   }
 }
 

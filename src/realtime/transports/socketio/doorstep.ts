@@ -83,7 +83,7 @@ export class Doorstep implements Doorkeeper {
     this.count(error);
     if (!error.retryable || error.code === 'server_draining') return 0;
     const { ms, isFirst } = this.pauses.next(who);
-    if (isFirst) this.logger.log({ code: error.code, who }, 'connection refused temporarily');
+    if (isFirst) this.logger.log({ code: error.code, who }, 'connection refused; the client may try again later');
     return ms;
   }
 

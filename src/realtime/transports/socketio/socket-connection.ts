@@ -90,7 +90,10 @@ export class SocketConnection {
   private refuse(error: DomainError, callback: Callback | undefined): void {
     if (this.session.ended) return;
     if (error.code === 'internal_error') {
-      SocketConnection.logger.error({ err: error.cause, connectionId: this.session.id }, 'message was not answered');
+      SocketConnection.logger.error(
+        { err: error.cause, connectionId: this.session.id },
+        'message of a client could not be handled; the client gets an error',
+      );
     }
     if (callback) this.link.acknowledge(callback, { ok: false, error: error.toSocket() });
     else this.link.sendMessage('error', { ...error.toSocket() });

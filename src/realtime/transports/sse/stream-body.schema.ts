@@ -14,9 +14,16 @@ export const STREAM_BODY_SCHEMA = {
     ),
     since: { type: 'string', description: 'Cursor after which to continue; Last-Event-ID takes precedence.' },
     snapshot: { type: 'boolean', description: 'Whether the matching published values are sent first.' },
-    all: { type: 'boolean', description: 'Whether rows of every owner are included; requires role admin.' },
+    all: { type: 'boolean', description: 'Whether rows of all users are included; requires role `admin`.' },
     mode: { type: 'string', enum: ['all', 'latest'] },
-    intervalMs: { type: 'integer', minimum: 100, maximum: 60_000, description: 'Interval of mode latest, ms.' },
+    intervalMs: {
+      type: 'integer',
+      minimum: 100,
+      maximum: 60_000,
+      description:
+        'In mode `latest`, time between two sends of the newest event of each key; with `query`, minimum time between two ' +
+        'changes. In ms.',
+    },
     query: { type: 'object', description: 'A live query, instead of channels and filters.' },
   },
 };

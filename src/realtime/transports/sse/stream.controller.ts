@@ -58,7 +58,8 @@ export class StreamController {
   @ApiQuery({
     name: 'lastEventId',
     required: false,
-    description: 'Same as the header Last-Event-ID, for libraries that cannot send it; `last_event_id` too.',
+    description:
+      'Same as the header Last-Event-ID, for libraries that cannot send it. Can also be spelled `last_event_id`.',
   })
   @ApiQuery({
     name: 'snapshot',
@@ -70,14 +71,16 @@ export class StreamController {
     name: 'all',
     required: false,
     type: Boolean,
-    description: 'Whether rows of every owner are included; requires role admin.',
+    description: 'Whether rows of all users are included; requires role `admin`.',
   })
   @ApiQuery({ name: 'mode', required: false, enum: ['all', 'latest'] })
   @ApiQuery({
     name: 'intervalMs',
     required: false,
     type: 'integer',
-    description: 'Interval of mode latest, 100 to 60000 ms.',
+    description:
+      'In mode `latest`, time between two sends of the newest event of each key; with `query`, minimum time between two ' +
+      'changes. 100 to 60000 ms.',
   })
   @ApiQuery({
     name: 'apiKey',

@@ -247,7 +247,7 @@ export class WebSocketConnection {
     if (error.code !== 'internal_error') return;
     WebSocketConnection.logger.error(
       { err: error.cause, connectionId: this.origin.id },
-      'message could not be answered',
+      'message of a client could not be handled; the client gets an error',
     );
   }
 }
