@@ -103,8 +103,8 @@ export class RuleStore {
   }
 
   /**
-   * Returns undefined for a new Idempotency-Key, which is then bound to this body; otherwise the id of the rule that it
-   * created. Waits for a concurrent request with the same key.
+   * Returns the id of the rule that an earlier request with this Idempotency-Key created; undefined for a new key, which is
+   * then bound to this body. Waits for a concurrent request with the same key.
    */
   async earlier(tx: PoolClient, userId: string, key: string, body: object): Promise<string | undefined> {
     await tx.query(`DELETE FROM alert_rule_creations WHERE created_at < clock_timestamp() - interval '1 day'`);

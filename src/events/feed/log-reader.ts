@@ -39,7 +39,7 @@ const MAX_RETRY_DELAY_MS = 5_000;
 const IDLE_INTERVAL_MS = 1_000;
 
 /**
- * Result of one turn. `full`: there may be more events; `short`: the end of the log was reached; `busy`: another process
+ * Result of one round. `full`: there may be more events; `short`: the end of the log was reached; `busy`: another process
  * works for this reader.
  */
 type Turn = 'full' | 'short' | 'busy';
@@ -54,7 +54,7 @@ export class LogReader {
   private readonly batchSize: number;
   private readonly loop: BackgroundLoop;
   private unsubscribe: (() => void) | undefined;
-  /** Position of the last turn, and the number of times that the event after it failed alone. */
+  /** Position of the last round, and the number of times that the event after it failed alone. */
   private turnAt = -1;
   private attempts = 0;
   /** Size of the next batch. It is quartered after each failure, until the faulty event is alone in its batch. */
@@ -90,7 +90,7 @@ export class LogReader {
     await this.loop.stop();
   }
 
-  /** Runs one turn; returns the pause after it, ms. Throws if the turn is to be repeated after a back-off. */
+  /** Runs one round of the loop; returns the pause after it, ms. Throws if the round is to be repeated after a back-off. */
   private async turnAndPause(): Promise<number> {
     try {
       return (await this.turn()) === 'full' ? 0 : IDLE_INTERVAL_MS;

@@ -97,7 +97,7 @@ export class StorageBudget {
     );
   }
 
-  /** Returns the notices that are due for the given users, at most one a day for each user. */
+  /** Returns the notices that are due for the given users, at most one per user in 24 hours. */
   async dueNotices(tx: PoolClient, userIds: readonly string[], now: number): Promise<DueNotice[]> {
     const before = new Date(now - NOTICE_INTERVAL_MS);
     const { rows } = await tx.query<NoticeRow>(NOTICE, [userIds, new Date(now), before]);

@@ -36,7 +36,7 @@ export class Unanswered extends Error {
 interface PostOptions {
   /** Whether to wait for the first 4 KB of the answer. */
   whole?: boolean;
-  /** Called once there is a connection, before anything is written to it; what it throws is thrown. */
+  /** Called once there is a connection, before anything is written to it; `post` throws what this function throws. */
   beforeSending?: () => void;
 }
 

@@ -15,10 +15,10 @@ const ITSELF = '';
 type Kind = 'work' | 'answers';
 /** Prefix of the names under which answers take turns. */
 const ANSWERS = 'answers of ';
-/** Share of the loop that long answers of one caller may fill in the long run, and what may be used ahead of it, ms. */
+/** Share of the event loop's time that long answers of one caller may use, and the time that they may use in advance, ms. */
 const SHARE_OF_ANSWERS = 0.2;
 const MAX_AHEAD_MS = 20;
-/** Callers whose shares are remembered: one that is forgotten has its whole share again. */
+/** Number of callers whose shares are remembered; a forgotten caller has its whole share again. */
 const MAX_CALLERS = 10_000;
 
 /**
@@ -31,7 +31,7 @@ class Turns {
   /** Shares of the callers that had a slice lately. */
   private readonly shares = new LRUCache<string, LoopShare>({ max: MAX_CALLERS });
   private isRunning = false;
-  /** Runs until a caller may go on; one with a share left does not wait for it. */
+  /** Timer until a caller may go on; a caller with a share left does not wait for the timer. */
   private rest: NodeJS.Timeout | undefined;
 
   next(name: string): Promise<void> {
@@ -84,8 +84,8 @@ class Turns {
 const turns = new Turns();
 
 /**
- * Waits for a turn of the event loop in which a part of an answer may be sent. `caller`: the one whose answer it is, where a
- * stream goes on because its reader has taken a part, and not within the request.
+ * Waits for a turn of the event loop in which a part of an answer may be sent. `caller`: the caller that gets the answer; must
+ * be given if a stream goes on after its reader has taken a part, because that happens outside the request.
  */
 export function ownTurn(caller = currentCaller()): Promise<void> {
   return turns.next(nameOf('answers', caller));

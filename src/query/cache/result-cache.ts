@@ -11,7 +11,7 @@ import type { QueryResult } from '../execution/query-runner.js';
  * version.
  */
 const RESULT_TTL_MS = 4_500;
-/** Maximum size of results in this process, including the texts of their pages, bytes. */
+/** Maximum total size of the results in this process, including the texts of their pages, bytes. */
 const MEMORY_BYTES = 64_000_000;
 /** Largest result that is stored in Redis, bytes; fetching a larger one would take as long as running the query. */
 const REDIS_BYTES = 500_000;

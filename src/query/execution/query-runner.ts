@@ -31,7 +31,7 @@ const PREPARED_WINDOWS = 2;
 /** Result of a query from the database: one page of rows, or all groups in order. */
 export interface QueryResult {
   readonly rows: ResultRows;
-  /** Position of the last row, if there are more. */
+  /** Position of the last row, if more rows follow. */
   readonly next: readonly KeyValue[] | undefined;
   /** Time at which the data was read, Unix milliseconds. */
   readonly asOf: number;

@@ -163,8 +163,8 @@ export class SessionKeeper implements Keeper, OnApplicationBootstrap, BeforeAppl
   }
 
   /**
-   * Writes the changes recorded so far; resolves when they are written or the write has failed. Calls in the same turn
-   * share one write.
+   * Writes the changes recorded so far; resolves when they are written or the write has failed. Calls in the same
+   * event-loop turn share one write.
    */
   private write(): Promise<void> {
     return (this.queued ??= this.writeNext());

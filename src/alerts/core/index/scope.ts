@@ -91,7 +91,7 @@ export class Scope {
     return this.byInstance ? this.byInstance.values() : this.only ? [this.only] : [];
   }
 
-  /** Value that conditions compare, of a scope on a single number; NaN for a family. */
+  /** Value with which conditions are compared if the scope is on a single number; NaN for a family. */
   get value(): number {
     return this.comparable(this.only?.value ?? NaN);
   }

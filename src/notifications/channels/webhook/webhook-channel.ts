@@ -16,8 +16,8 @@ import { endpointOf, isJson, shaped, verifyBody } from './shapes.js';
 const GONE = 410;
 
 /**
- * Sends signed POSTs to users' endpoints by Standard Webhooks 1.0, or on request in the formats of chats and pagers, or
- * as a user's own JSON.
+ * Sends signed POSTs to users' endpoints according to Standard Webhooks 1.0, or on request in the formats of chats and
+ * pagers, or as a user's own JSON.
  */
 @Injectable()
 export class WebhookChannel extends NotificationChannel {

@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import { pauseReading, resumeReading } from './socket-reading.js';
 
 /**
- * Tiny chunks that an address may send at once, and per second: 1.4 to 10 us of the loop each.
+ * Number of tiny chunks that an address may send at once, and per second. Each takes the event loop 1.4 to 10 µs.
  */
 const TINY_CHUNKS = { atOnce: 8_192, perSecond: 5_000 };
-/** Largest debt of an address, chunks: paid off after 10 s. */
+/** Maximum debt of an address, chunks; it is paid off after 10 s. */
 const MAX_DEBT = 50_000;
 /** Interval between two admitted connections after the address has sent too many, ms. */
 const NEXT_AFTER_MS = 10;
@@ -13,14 +13,14 @@ const NEXT_AFTER_MS = 10;
 /** Entrances of addresses that have sent tiny chunks lately. */
 const entrances = new Map<string, Entrance>();
 
-/** Charges tiny chunks to an address; false: it exceeds its allowance. */
+/** Charges tiny chunks to an address. Returns false if the address has sent more than it may. */
 export function chargeChunks(address: string, chunks: number): boolean {
   const entrance = entrances.get(address) ?? new Entrance(() => entrances.delete(address));
   entrances.set(address, entrance);
   return entrance.charge(chunks);
 }
 
-/** Admits a new connection, now or once its address has paid off its chunks; it is not read before. */
+/** Admits a new connection: at once, or when its address has paid off its debt. The connection is not read before. */
 export function admitConnection(address: string, socket: Socket, admitted: () => void): void {
   const entrance = entrances.get(address);
   if (entrance === undefined) admitted();

@@ -5,13 +5,13 @@ import { addSession, isOfKnownSession, removeSession } from './known-sessions.js
 import { forgetPeer } from './peers.js';
 import { forgetKey, rememberKey } from './shown-keys.js';
 
-/** Requests that were admitted with a key, and connections whose end remembers it. */
+/** Requests that were admitted with a key, and connections at whose end the key is remembered again. */
 const admitted = new WeakSet<IncomingMessage>();
 const remembering = new WeakSet<Socket>();
 
 /**
  * Removes the connection of a request from the bounds after its caller has shown a valid key and is within its limits. When the
- * connection ends, its caller is remembered once more: a stream may have lasted for hours, and its client returns at once.
+ * connection ends, the caller is remembered again: a stream may have lasted for hours, and its client returns at once.
  */
 export function becomesKnown(request: IncomingMessage): void {
   const { socket } = request;

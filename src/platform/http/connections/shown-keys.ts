@@ -5,12 +5,12 @@ import { LRUCache } from 'lru-cache';
 /** Time for which a valid key is remembered after its last request, ms. */
 const REMEMBERED_MS = 60_000;
 const MAX_KEYS = 10_000;
-/** Longest key that is remembered, characters: hashing is done before the key is checked. */
+/** Maximum length of a key that is remembered, characters. It bounds the work, because a key is hashed before it is checked. */
 const MAX_LENGTH = 4_096;
 /** Key in an address: browsers' event streams and WebSockets cannot send headers. */
 const KEY_IN_ADDRESS = /[?&]apiKey=([^&#]{1,4096})/;
 
-/** Keys that were valid lately, as they were sent, hashed: the process must not retain secrets. */
+/** Hashes of the keys that were valid lately: the process must not retain the keys, which are secret. */
 const valid = new LRUCache<string, true>({ max: MAX_KEYS, ttl: REMEMBERED_MS });
 
 /**

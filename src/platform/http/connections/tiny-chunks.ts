@@ -4,7 +4,7 @@ import { chargeChunks } from './entrance.js';
 import { addressOf, chargeReading, isCrowded } from './address-turns.js';
 import { stopBody } from './socket-reading.js';
 
-/** Chunks that a body may have whatever their size, and least mean size of the chunks beyond these, bytes. */
+/** Bounds of the chunks of a body: it may have `free` chunks of any size; each further one needs `meanBytes` of body. */
 interface ChunkBounds {
   readonly free: number;
   readonly meanBytes: number;
@@ -13,9 +13,9 @@ interface ChunkBounds {
 const OF_BEGUN: ChunkBounds = { free: 8_192, meanBytes: 16 };
 /** Bounds of a request that waits in a crowd for its turn: the cost of a body that nobody may want delays those behind it. */
 const OF_CROWD: ChunkBounds = { free: 128, meanBytes: 256 };
-/** Size below which a chunk is charged to its address, bytes. */
+/** Size below which a chunk counts as tiny and is charged to the client's address, bytes. */
 const TINY_BYTES = 16;
-/** Size below which chunks cost more than their bytes, and are measured. */
+/** Size below which a chunk counts as small, bytes: it costs more than its bytes, so its processor time is measured. */
 const SMALL_BYTES = 256;
 /** Time for which a connection is kept unread before it is cut, ms: a sender that is cut at once connects again at once. */
 const CUT_AFTER_MS = 1_000;
@@ -31,7 +31,7 @@ const begun = new WeakSet<IncomingMessage>();
 /** Requests whose connection is about to be cut. */
 const cut = new WeakSet<IncomingMessage>();
 
-/** Notes that a request has had its turn; false: its connection is about to be cut. */
+/** Notes that a request has begun. Returns false if its connection is about to be cut. */
 export function noteBegun(request: IncomingMessage): boolean {
   begun.add(request);
   return !cut.has(request);
@@ -47,7 +47,7 @@ export function boundChunks(request: IncomingMessage, isOwnAddress: boolean): vo
   const address = isOwnAddress ? addressOf(request.socket) : undefined;
   const counted = new ChunkCount();
   let isEnded = false;
-  // Node would discard what follows the answer uncounted; it costs the loop as much.
+  // After the answer, Node would discard the rest of the body without counting it; reading the rest costs the loop as much.
   Object.assign(request, { _dump: () => request.resume() });
   const push = request.push.bind(request) as (chunk: Buffer | null, encoding?: BufferEncoding) => boolean;
   request.push = (chunk: Buffer | null, encoding?: BufferEncoding): boolean => {
@@ -122,7 +122,7 @@ class TurnCost {
     setImmediate(() => (this.begun = undefined));
   }
 
-  /** Returns the time since the turn's first chunk, and since the last measurement, ms. */
+  /** Returns the processor time since the first chunk of this event-loop turn, and since the last measurement, ms. */
   measure(): { ms: number; lastMs: number } {
     const now = threadCpuMs();
     const lastMs = now - this.measured;
