@@ -152,7 +152,7 @@ describe('the first admin key', () => {
     await rm(dataDir, { recursive: true });
   });
 
-  it('gets its role and tier back at a restart, but never another secret', async () => {
+  it('from `BOOTSTRAP_ADMIN_KEY` regains role and tier at a restart, but never gets another secret', async () => {
     const start = async (key: string) =>
       new AdminKey(parseSettings({ DATABASE_URL: db.url, BOOTSTRAP_ADMIN_KEY: key }), source).onModuleInit();
     await start('rta_boot_short');

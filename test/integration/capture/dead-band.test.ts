@@ -25,7 +25,7 @@ describe('the dead band', () => {
     expect(await changes()).toEqual([{ previous: 1_000, current: 1_012, moved: 0.01 }]);
   });
 
-  it('passes four events to a 5 % threshold while a value falls by 20 % in steps of 1 %', async () => {
+  it('lets four events reach a subscriber with a 5 % threshold during a fall of 20 % in 1 % steps', async () => {
     const slide = Array.from({ length: 23 }, (_, step) => 100 * 0.99 ** step);
     for (const tvl of slide) await set('slide', tvl);
     const events = await changes();

@@ -40,7 +40,7 @@ describe('`parseStreamQuery`', () => {
     },
   );
 
-  it('accepts `all=true` to request events of every owner', () => {
+  it('accepts `all=true` to request the events of all users', () => {
     expect(parse('channels=events:alerts&all=true').requests).toMatchObject([{ all: true }]);
     expect(parse('channels=events:alerts').requests[0]).not.toHaveProperty('all');
   });

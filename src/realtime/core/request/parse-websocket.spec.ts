@@ -52,7 +52,7 @@ describe('`parseMessage`', () => {
     });
   });
 
-  it('accepts `all: true` to request events of every owner', () => {
+  it('accepts `all: true` to request the events of all users', () => {
     const message = parseMessage({ type: 'subscribe', channels: ['alerts', 'nonsense'], all: true });
     expect(message).toMatchObject({ channels: [{ request: { all: true } }, { request: undefined }] });
   });
