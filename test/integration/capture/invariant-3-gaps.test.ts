@@ -169,8 +169,9 @@ describe('invariant 3: the event feed of a pod', () => {
     broker.fates = Array.from({ length: 1_000 }, () => 'drop' as const);
     const before = pod.feed.position;
     await db.pool.query(`SELECT append_events('[{"type": "emission"}]')`);
-    await waitFor(() => pod.feed.position > before);
-    expect(pod.feed.state).toBe('log');
+    // A batch that the broker delayed before may still arrive first.
+    await waitFor(() => pod.feed.state === 'log');
+    expect(pod.feed.position).toBeGreaterThan(before);
     expect(await pod.metrics.registry.getSingleMetricAsString('ws_listener_status')).toMatch(/ 0\.5$/m);
     broker.fates = [];
   });
