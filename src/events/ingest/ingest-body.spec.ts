@@ -115,7 +115,12 @@ describe('the lines of an ingest request body', () => {
     const stream = new PassThrough();
     const batches = lineBatches(stream);
     stream.write(Array.from({ length: 5_000 }, (_, value) => line(value)).join(''));
-    expect((await batches.next()).value).toHaveLength(5_000);
+    // On a busy machine a batch ends with its slice of the event loop.
+    for (let read = 0; read < 5_000;) {
+      const { value } = await batches.next();
+      expect(value).not.toBeUndefined();
+      read += value?.length ?? 0;
+    }
     stream.destroy(new Error('gone'));
     await quietFor(20);
     await expect(batches.next()).rejects.toThrow('gone');
