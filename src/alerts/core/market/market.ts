@@ -50,7 +50,7 @@ export class Market {
     const { category, tags } = row;
     if (row.type === 'protocol_update' && row.protocol !== null)
       this.filters.protocol(row.protocol, { category, chain: TOTAL });
-    if (row.type === 'tvl_removed') this.removeTvl(row.protocol ?? '', row.chain ?? '');
+    if (row.type === 'tvl_removed') this.series.removeTvl(row.protocol ?? '', row.chain ?? '');
     if (row.type === 'price_removed')
       for (const series of this.series.tokens.get(row.token ?? '')?.values() ?? []) series.remove();
     const { current } = row;
@@ -196,17 +196,6 @@ export class Market {
     if (total.isSum !== wasSum) ofAll.remove();
     this.update(ofAll, total.value, observed, listener);
     return [ofChain, ofAll];
-  }
-
-  /** Removes a chain: its removal is no fall of the total, and its next value counts as its first. */
-  private removeTvl(protocol: string, chain: string): void {
-    const held = this.series.protocols.get(protocol);
-    if (!held) return;
-    held.series.get(chain)?.remove();
-    if (!held.total.remove(chain)) return;
-    const total = held.series.get(TOTAL);
-    total?.remove();
-    for (const [name, { seenAt }] of held.series) if (held.total.counts(name)) total?.see(seenAt);
   }
 
   private see(series: Series, at: number | null, listener: MoveListener): void {

@@ -1,7 +1,7 @@
 import { SeriesNumbers } from '../index/numbers.js';
 import { Series } from '../index/series.js';
 import { TvlTotal } from './tvl-total.js';
-import { ANY, type Measure, type WatchedNumber } from '../rule/watched-number.js';
+import { ANY, TOTAL, type Measure, type WatchedNumber } from '../rule/watched-number.js';
 
 /** Series of one protocol by chain; the series of its total is under `TOTAL`. */
 interface Protocol {
@@ -42,6 +42,17 @@ export class SeriesBook {
     siblings.set(chain, series);
     this.made(series);
     return series;
+  }
+
+  /** Removes a chain: its removal is no fall of the total, and its next value counts as its first. */
+  removeTvl(protocol: string, chain: string): void {
+    const held = this.protocols.get(protocol);
+    if (!held) return;
+    held.series.get(chain)?.remove();
+    if (!held.total.remove(chain)) return;
+    const total = held.series.get(TOTAL);
+    total?.remove();
+    for (const [name, { seenAt }] of held.series) if (held.total.counts(name)) total?.see(seenAt);
   }
 
   ofToken(measure: Measure, token: string): Series {

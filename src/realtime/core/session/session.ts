@@ -1,12 +1,11 @@
 import { formatCursor, type LogEvent } from '../../../events/index.js';
 import type { Caller } from '../../../access/index.js';
 import { runFor } from '../../../platform/fairness/working-for.js';
-import { SlicedWork } from '../../../platform/loop/slices.js';
 import { takeOver } from './caller-change.js';
 import type { CatchUp } from './catch-up.js';
 import type { EncodedEvent } from '../wire/encoded-event.js';
 import { matches } from '../filter/filter.js';
-import { LatestBuffer } from './latest-buffer.js';
+import { LatestDelivery } from './latest-delivery.js';
 import type { ClientLink, CloseReason } from '../wire/link.js';
 import { LATEST_INTERVAL } from './realtime-limits.js';
 import { SessionChanges } from './session-changes.js';
@@ -26,9 +25,6 @@ import { namesOf, type Subscription } from './subscription.js';
 import type { SubscriptionRequest, SubscriptionSelector } from '../filter/subscription-request.js';
 
 export type { DeliveryMode, SubscribeAnswer, SubscribeOptions, UnsubscribeAnswer } from './session-calls.js';
-
-/** Events waiting in `latest` that are too many for one turn of the event loop. */
-const MANY_WAITING = 500;
 
 /** One connection: its subscriptions, its position in the log, and its delivery mode. */
 export class Session {
@@ -52,10 +48,9 @@ export class Session {
 
   readonly book: SubscriptionBook;
   readonly changes: SessionChanges;
-  private latest: LatestBuffer | undefined;
+  private readonly latest: LatestDelivery;
   private catchUp: CatchUp | undefined;
-  // Matches of the event that is being routed. The first match has its own field, so that a single match allocates
-  // nothing.
+  // Matches of the event being routed; the first has a field of its own, so that a single match allocates nothing.
   private markedSeq = -1;
   private firstMatch: Subscription | undefined;
   private moreMatches: Subscription[] | undefined;
@@ -71,6 +66,7 @@ export class Session {
     this.lastActivity = this.connectedAt;
     this.book = new SubscriptionBook(this, host);
     this.changes = new SessionChanges(this, host);
+    this.latest = new LatestDelivery(link, host, () => host.trackBacklog(this));
   }
 
   get subscriptions(): ReadonlyMap<string, Subscription> {
@@ -89,8 +85,7 @@ export class Session {
   /** Cursor from which the client may continue: everything before it has been given to the link. */
   get cursor(): string {
     if (this.catchUp) return this.catchUp.cursor;
-    const seq = this.latest && this.latest.size > 0 ? this.latest.sentTo : this.host.position;
-    return formatCursor(this.host.epoch, Math.max(seq, this.knownTo));
+    return formatCursor(this.host.epoch, Math.max(this.latest.sentTo ?? this.host.position, this.knownTo));
   }
 
   /** Adds subscriptions as one change. With `since`, the answer is sent after the missed events. */
@@ -208,10 +203,7 @@ export class Session {
 
   /** Sends one event at once, or adds it to the buffer of `latest`. */
   deliver(encoded: EncodedEvent, names: readonly string[]): void {
-    if (this.latest) {
-      this.latest.add(encoded.event, names);
-      return;
-    }
+    if (this.latest.add(encoded.event, names)) return;
     this.link.sendEvent(encoded, names);
     if (!this.isBacklogTracked) this.host.trackBacklog(this);
   }
@@ -247,11 +239,10 @@ export class Session {
    * has sent any.
    */
   flushIfDue(elapsed: number, isOver: () => boolean): boolean {
-    if (!this.latest || this.catchUp || this.ended || !this.latest.isDue(elapsed)) return false;
+    if (this.catchUp || this.ended || !this.latest.isDue(elapsed)) return false;
     if (this.latest.size > this.host.limits.latestKeys) this.close('slow_consumer');
     if (this.ended || this.isBehind()) return false;
-    this.latest.endIfDue(elapsed, this.host.position);
-    return this.sendLatest(isOver) > 0;
+    return this.latest.sendDue(elapsed, isOver) > 0;
   }
 
   /**
@@ -262,37 +253,14 @@ export class Session {
     if (!this.isBehind()) this.flushLatest();
   }
 
-  /**
-   * Sends events waiting in `latest` mode in several turns of the event loop if they are many, so that few are left for
-   * `flushLatest`. Returns their number.
-   */
-  async flushInSlices(): Promise<number> {
-    const { latest } = this;
-    if (!latest || latest.size < MANY_WAITING) return 0;
-    latest.endInterval(this.host.elapsed(), this.host.position);
-    const slices = new SlicedWork();
-    let sent = 0;
-    while (latest.isSending && latest === this.latest && !this.ended && !this.isBehind()) {
-      await slices.nextSlice();
-      sent += this.sendLatest(() => slices.isSliceOver);
-    }
-    return sent;
+  /** Like `flushLatest`, in several turns of the event loop if many events wait and as long as the link has room. */
+  flushInSlices(): Promise<number> {
+    return this.latest.sendInSlices(() => !this.ended && !this.isBehind());
   }
 
   /** Sends the waiting events now and returns their number. */
   flushLatest(): number {
-    this.latest?.endInterval(this.host.elapsed(), this.host.position);
-    return this.sendLatest(() => false);
-  }
-
-  private sendLatest(isOver: () => boolean): number {
-    if (!this.latest) return 0;
-    const sent = this.latest.send((event, names, merged) => {
-      const encoded = this.host.encode(event);
-      if (encoded) this.link.sendEvent(encoded, names, merged);
-    }, isOver);
-    if (sent > 0) this.host.trackBacklog(this);
-    return sent;
+    return this.latest.flush();
   }
 
   /** Sets the delivery mode that the client requested. */
@@ -304,15 +272,9 @@ export class Session {
 
   /** Changes the delivery mode; a slow reader is set to `latest` regardless of the mode that it requested. */
   deliverBy(mode: DeliveryMode): void {
-    const { intervalMs } = this.asked;
     this.mode = mode;
-    if (this.mode === 'all') {
-      this.flushLatest();
-      this.latest = undefined;
-    } else {
-      this.latest ??= new LatestBuffer(intervalMs, this.host.elapsed(), this.host.position);
-      this.latest.setInterval(intervalMs, this.host.elapsed());
-    }
+    if (mode === 'all') this.latest.end();
+    else this.latest.start(this.asked.intervalMs);
     this.host.modeChanged(this);
   }
 
