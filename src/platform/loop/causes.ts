@@ -12,7 +12,7 @@ interface Stretch {
 }
 
 /** Shortest stretch of synchronous work that is kept, ms. */
-const NOTABLE_MS = 2;
+const NOTABLE_TURN_MS = 2;
 const MAX_ENDED = 64;
 const MAX_NAMED = 3;
 
@@ -36,7 +36,7 @@ export class Causes {
 
   /** Records a stretch of synchronous work that has ended. */
   note(cause: Work['cause'], ms: number, now: number): void {
-    if (ms < NOTABLE_MS || (this.longest !== undefined && this.longest.ms > ms)) return;
+    if (ms < NOTABLE_TURN_MS || (this.longest !== undefined && this.longest.ms > ms)) return;
     this.longest = { cause, ms, at: now };
   }
 

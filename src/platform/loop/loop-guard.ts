@@ -11,9 +11,9 @@ const INTERVAL_MS = 5;
 /** Length above which a turn counts as long, ms: other work waits noticeably. */
 const MAX_TURN_MS = 25;
 /** Length above which a turn is logged, ms. */
-const LOGGED_MS = 100;
+const LOGGED_TURN_MS = 100;
 /** Time after the start in which the process still loads stored values, rules and sessions, ms. */
-const START_MS = 30_000;
+const START_PERIOD_MS = 30_000;
 /** Window of the delay and the longest turn in health, ms. */
 const WINDOW_MS = 60_000;
 
@@ -160,7 +160,7 @@ export class LoopGuard implements OnApplicationShutdown {
   }
 
   private unnamed({ from }: LongTurn): string {
-    return from - this.watchedSince < START_MS ? 'start' : 'unknown';
+    return from - this.watchedSince < START_PERIOD_MS ? 'start' : 'unknown';
   }
 
   private count({ from, to, cpuMs }: LongTurn, cause: string): void {
@@ -174,7 +174,7 @@ export class LoopGuard implements OnApplicationShutdown {
     if (turn.ms > this.sinceScrape.ms) this.sinceScrape = turn;
     if (turn.ms > this.window.turn.ms) this.window.turn = turn;
     if (turn.ms > MAX_TURN_MS) this.longTurns.inc({ cause });
-    if (turn.ms > LOGGED_MS) {
+    if (turn.ms > LOGGED_TURN_MS) {
       this.logger.warn({ turnMs: Math.round(turn.ms), gcMs: Math.round(gcMs), cause }, 'long turn of the event loop');
     }
   }

@@ -14,7 +14,7 @@ export interface LongTurn {
 }
 
 /** Delay of a timer from which one long turn is assumed, ms. */
-const NOTABLE_MS = 8;
+const NOTABLE_TURN_MS = 8;
 
 /**
  * Finds long turns of the loop by the delay of a timer. The thread's processor time distinguishes a computing turn from a
@@ -31,8 +31,8 @@ export class TurnMeter {
     this.last = sample;
     if (last === undefined) return undefined;
     const lateMs = sample.at - last.at - this.intervalMs;
-    if (lateMs < NOTABLE_MS) return undefined;
+    if (lateMs < NOTABLE_TURN_MS) return undefined;
     const cpuMs = Math.min(sample.cpuMs - last.cpuMs, lateMs + this.intervalMs);
-    return cpuMs < NOTABLE_MS ? undefined : { from: last.at, to: sample.at, cpuMs };
+    return cpuMs < NOTABLE_TURN_MS ? undefined : { from: last.at, to: sample.at, cpuMs };
   }
 }

@@ -10,11 +10,11 @@ import { validKeyOf } from './shown-keys.js';
 import { afterEachRead, pauseReading } from './socket-reading.js';
 
 /** Time for which an address goes before others after a valid key came from it, ms. */
-const ADDRESS_WITH_KEY_MS = 600_000;
+const ADDRESS_WITH_KEY_TTL_MS = 600_000;
 const MAX_ADDRESSES_WITH_KEYS = 10_000;
 
 /** Addresses from which a valid key came lately. */
-const withKeys = new LRUCache<string, true>({ max: MAX_ADDRESSES_WITH_KEYS, ttl: ADDRESS_WITH_KEY_MS });
+const withKeys = new LRUCache<string, true>({ max: MAX_ADDRESSES_WITH_KEYS, ttl: ADDRESS_WITH_KEY_TTL_MS });
 const turns = new ReadingTurns((address) => withKeys.has(address));
 /** TLS handshakes of connections without a key. */
 export const handshakes = new Handshakes(turns);

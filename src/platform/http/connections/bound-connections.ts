@@ -17,8 +17,8 @@ const HEADERS_TIMEOUT_MS = 15_000;
  * Idle time of a kept connection, ms: longer than that of any client or balancer in front (60 s; with Google's 600 s), so that
  * none of them sends into a connection that is ending.
  */
-const KEEP_ALIVE_MS = 75_000;
-const KEEP_ALIVE_BEHIND_PROXIES_MS = 620_000;
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+const KEEP_ALIVE_BEHIND_PROXIES_TIMEOUT_MS = 620_000;
 
 /** Methods of Socket.IO's engine; it would answer others with an empty 500. */
 const ENGINE_METHODS: readonly (string | undefined)[] = ['GET', 'POST', 'OPTIONS'];
@@ -29,7 +29,7 @@ export function boundConnections(server: Server, { trustProxy, limitConnections 
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   // `admitted` refuses such a request in its turn; Node would do so at once, hundreds in one read.
   Object.assign(server, { requireHostHeader: false });
-  server.keepAliveTimeout = trustProxy > 0 ? KEEP_ALIVE_BEHIND_PROXIES_MS : KEEP_ALIVE_MS;
+  server.keepAliveTimeout = trustProxy > 0 ? KEEP_ALIVE_BEHIND_PROXIES_TIMEOUT_MS : KEEP_ALIVE_TIMEOUT_MS;
   // Behind a proxy all connections are the proxy's own; it bounds those of clients. Their requests take turns all the same.
   if (trustProxy === 0) boundPeers(server, limitConnections.none);
   readableAddresses(server);

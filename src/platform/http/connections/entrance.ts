@@ -6,9 +6,9 @@ import { pauseReading, resumeReading } from './socket-reading.js';
  */
 const TINY_CHUNKS = { atOnce: 8_192, perSecond: 5_000 };
 /** Maximum debt of an address, chunks; it is paid off after 10 s. */
-const MAX_DEBT = 50_000;
+const MAX_DEBT_CHUNKS = 50_000;
 /** Interval between two admitted connections after the address has sent too many, ms. */
-const NEXT_AFTER_MS = 10;
+const NEXT_DELAY_MS = 10;
 
 /** Entrances of addresses that have sent tiny chunks lately. */
 const entrances = new Map<string, Entrance>();
@@ -41,8 +41,8 @@ class Entrance {
   constructor(private readonly forget: () => void) {}
 
   charge(chunks: number): boolean {
-    this.left = Math.max(this.refilled() - chunks, -MAX_DEBT);
-    this.timer ??= setTimeout(() => this.next(), NEXT_AFTER_MS).unref();
+    this.left = Math.max(this.refilled() - chunks, -MAX_DEBT_CHUNKS);
+    this.timer ??= setTimeout(() => this.next(), NEXT_DELAY_MS).unref();
     return this.left >= 0;
   }
 
@@ -73,7 +73,7 @@ class Entrance {
       admitted();
     }
     const debtMs = Math.ceil((-left * 1_000) / TINY_CHUNKS.perSecond);
-    this.timer = setTimeout(() => this.next(), Math.max(NEXT_AFTER_MS, debtMs)).unref();
+    this.timer = setTimeout(() => this.next(), Math.max(NEXT_DELAY_MS, debtMs)).unref();
   }
 
   private refilled(): number {

@@ -8,7 +8,7 @@ import { pauseReading, resumeReading } from './socket-reading.js';
  * Share of the loop that connections without a key may fill, and time that they may use ahead of it, ms: a hundred connections
  * at once are refused faster than the system could take in what they send.
  */
-const SHARE = 0.4;
+const SHARE_WITHOUT_KEY = 0.4;
 const MAX_AHEAD_MS = 60;
 /** Time of one turn of the loop that they may use before one is read per turn, ms. */
 const MAX_TURN_MS = 8;
@@ -31,7 +31,7 @@ export const READING_COST_MS = {
 const READS_PER_START = 4;
 
 /** Waiting addresses that are a crowd. */
-const CROWD = 8;
+const MIN_CROWD_ADDRESSES = 8;
 
 /** Connections that are paused in one turn of the loop: 3 us each. */
 const MAX_PAUSED_AT_ONCE = 4_000;
@@ -53,7 +53,7 @@ export class ReadingTurns {
   private readonly held = new Rotation<Socket>();
   /** Requests that have been read and wait to begin. */
   private readonly waiting = new Rotation<() => void>();
-  private readonly share = new LoopShare(SHARE, MAX_AHEAD_MS);
+  private readonly share = new LoopShare(SHARE_WITHOUT_KEY, MAX_AHEAD_MS);
   private readonly costs = new RecentCosts();
   private isRunning = false;
   private isPausing = false;
@@ -86,7 +86,7 @@ export class ReadingTurns {
 
   /** Whether so many addresses wait that a costly body of each would delay newcomers by seconds. */
   get isCrowded(): boolean {
-    return this.held.names + this.waiting.names > CROWD;
+    return this.held.names + this.waiting.names > MIN_CROWD_ADDRESSES;
   }
 
   /** Charges what connections of an address have sent, ms; a negative cost is given back. */

@@ -9,7 +9,7 @@ import { validKeyOf } from './shown-keys.js';
 import { handOver, stopRequests } from './socket-reading.js';
 
 /** Requests that may wait on one connection behind the current one; the connection ends after the last of them. */
-const MAX_WAITING = 32;
+const MAX_WAITING_REQUESTS = 32;
 
 /** A request that waits, or an upgrade. */
 interface Waiting {
@@ -65,7 +65,7 @@ export function oneRequestAtATime(
     const line = lines.get(request.socket) ?? { inWork: false, waiting: [] };
     lines.set(request.socket, line);
     if (!line.inWork) begin(line, request, response);
-    else if (line.waiting.length < MAX_WAITING)
+    else if (line.waiting.length < MAX_WAITING_REQUESTS)
       line.waiting.push({ response, begin: () => begin(line, request, response) });
     else endAfter(line, request.socket);
     // Afterwards: a connection that was read in its turn begins a request in it.

@@ -3,15 +3,15 @@ import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 
 /** Time for which a valid key is remembered after its last request, ms. */
-const REMEMBERED_MS = 60_000;
+const KEY_TTL_MS = 60_000;
 const MAX_KEYS = 10_000;
 /** Maximum length of a key that is remembered, characters. It bounds the work, because a key is hashed before it is checked. */
-const MAX_LENGTH = 4_096;
+const MAX_KEY_LENGTH = 4_096;
 /** Key in an address: browsers' event streams and WebSockets cannot send headers. */
 const KEY_IN_ADDRESS = /[?&]apiKey=([^&#]{1,4096})/;
 
 /** Hashes of the keys that were valid lately: the process must not retain the keys, which are secret. */
-const valid = new LRUCache<string, true>({ max: MAX_KEYS, ttl: REMEMBERED_MS });
+const valid = new LRUCache<string, true>({ max: MAX_KEYS, ttl: KEY_TTL_MS });
 
 /**
  * Remembers for a minute that the key of a request is valid and within its limits. The returned function starts the minute
@@ -41,6 +41,6 @@ export function validKeyOf(request: IncomingMessage): string | undefined {
 
 function nameOf({ headers: { authorization }, url = '' }: IncomingMessage): string | undefined {
   const shown = authorization ?? KEY_IN_ADDRESS.exec(url)?.[1];
-  if (shown === undefined || shown.length > MAX_LENGTH) return undefined;
+  if (shown === undefined || shown.length > MAX_KEY_LENGTH) return undefined;
   return hash('sha256', shown, 'base64');
 }

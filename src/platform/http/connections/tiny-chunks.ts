@@ -10,17 +10,17 @@ interface ChunkBounds {
   readonly meanBytes: number;
 }
 /** Input typed letter by letter is short. */
-const OF_BEGUN: ChunkBounds = { free: 8_192, meanBytes: 16 };
+const BEGUN_BOUNDS: ChunkBounds = { free: 8_192, meanBytes: 16 };
 /** Bounds of a request that waits in a crowd for its turn: the cost of a body that nobody may want delays those behind it. */
-const OF_CROWD: ChunkBounds = { free: 128, meanBytes: 256 };
+const CROWD_BOUNDS: ChunkBounds = { free: 128, meanBytes: 256 };
 /** Size below which a chunk counts as tiny and is charged to the client's address, bytes. */
 const TINY_BYTES = 16;
 /** Size below which a chunk counts as small, bytes: it costs more than its bytes, so its processor time is measured. */
 const SMALL_BYTES = 256;
 /** Time for which a connection is kept unread before it is cut, ms: a sender that is cut at once connects again at once. */
-const CUT_AFTER_MS = 1_000;
+const CUT_DELAY_MS = 1_000;
 /** Number of small chunks of a body after which they are charged to the client's address, together. */
-const PORTION = 64;
+const CHUNKS_PER_CHARGE = 64;
 /**
  * Processor time that the small chunks of a request may take in one turn of the event loop, ms: 8,000 chunks take 11 ms in a
  * young process, and 400 ms in the heap that a flood of connections leaves, since each is an allocation.
@@ -56,12 +56,12 @@ export function boundChunks(request: IncomingMessage, isOwnAddress: boolean): vo
     if (chunk === null) return push(chunk);
     counted.add(chunk.length);
     const isPaid = !counted.isPortion || pay(request, address, counted);
-    if (isPaid && counted.isWithin(begun.has(request) || !isCrowded() ? OF_BEGUN : OF_CROWD))
+    if (isPaid && counted.isWithin(begun.has(request) || !isCrowded() ? BEGUN_BOUNDS : CROWD_BOUNDS))
       return push(chunk, encoding);
     isEnded = true;
     cut.add(request);
     stopBody(request.socket);
-    setTimeout(() => request.destroy(), CUT_AFTER_MS).unref();
+    setTimeout(() => request.destroy(), CUT_DELAY_MS).unref();
     return false;
   };
 }
@@ -85,7 +85,7 @@ class ChunkCount {
   private small = 0;
   private tiny = 0;
 
-  /** Whether the last chunk completed a portion of `PORTION` small chunks. */
+  /** Whether the last chunk completed a portion of `CHUNKS_PER_CHARGE` small chunks. */
   isPortion = false;
 
   add(length: number): void {
@@ -96,7 +96,7 @@ class ChunkCount {
     this.turn.begin();
     this.small += 1;
     if (length < TINY_BYTES) this.tiny += 1;
-    this.isPortion = this.small % PORTION === 0;
+    this.isPortion = this.small % CHUNKS_PER_CHARGE === 0;
   }
 
   /** Returns the number of tiny chunks since the last call. */
