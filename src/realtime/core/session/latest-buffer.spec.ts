@@ -63,16 +63,16 @@ describe('mode `latest`', () => {
     const { log, open } = startHub();
     const { link, session, subscribe } = open();
     await subscribe({ type: 'tvl_changes', mode: 'latest', intervalMs: 60_000 });
-    log.append(...Array.from({ length: 2_000 }, (_, n) => ({ protocol: `p${n}` })));
+    log.append(...Array.from({ length: 16_000 }, (_, n) => ({ protocol: `p${n}` })));
     const replied = session.updateFilters({}, { protocols: ['p1'] });
     expect(link.seqs).toEqual([]);
     await setImmediate();
-    log.append({ protocol: 'p1999' });
+    log.append({ protocol: 'p15999' });
     const { cursor } = await replied;
-    expect(cursor).toBe(formatCursor(EPOCH, 2_001));
-    expect(link.seqs.at(-1)).toBe(2_001);
+    expect(cursor).toBe(formatCursor(EPOCH, 16_001));
+    expect(link.seqs.at(-1)).toBe(16_001);
     expect(link.seqs).toEqual([...new Set(link.seqs)].sort((a, b) => a - b));
-    expect(link.seqs.length).toBeGreaterThanOrEqual(2_000);
+    expect(link.seqs.length).toBeGreaterThanOrEqual(16_000);
   });
 
   it('sends every liquidation without merging', async () => {
