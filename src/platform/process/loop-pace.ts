@@ -11,7 +11,7 @@ export interface LoopPauses {
   jitter?: number | undefined;
 }
 
-/** What follows a run. */
+/** Pause after a run of a loop, and the change that the run made visible. */
 export interface Pace {
   /** Pause until the next run, ms; `Infinity`: until `ring()` is called. */
   readonly pauseMs: number;

@@ -27,7 +27,7 @@ export function assertCompared(members: readonly string[]): void {
 
 assertCompared(Object.keys(compileFilter({ type: 'channel', filter: {} })));
 
-/** What the index keeps at each of its members, so that removing one searches no list. */
+/** Record of a member of the index: its place in each list, so that removing it searches none. */
 interface Indexed<Member> {
   readonly filter: Filter;
   group: Group<Member> | undefined;

@@ -34,7 +34,7 @@ export interface ConnectionInfo {
   subscriptions: number;
 }
 
-/** What a connection says of itself. */
+/** Parts of a connection from which its description is made. */
 interface Connected {
   readonly id: string;
   readonly identity: SessionIdentity;
