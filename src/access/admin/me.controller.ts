@@ -1,5 +1,6 @@
 import { Body, Controller, Get, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
+import { isoTime } from '../../platform/input/time.js';
 import { Audited } from '../audit/audited.interceptor.js';
 import type { Caller } from '../caller.js';
 import { CurrentCaller } from '../current-caller.decorator.js';
@@ -46,7 +47,7 @@ export class MeController {
 
 function viewOf(caller: Caller, used: Usage, storedBytes: number): MeView {
   const { userId, keyId, role, tier, subscriptionTypes = null, transports = null, expiresAt } = caller;
-  const end = expiresAt === undefined ? null : new Date(expiresAt).toISOString();
+  const end = expiresAt === undefined ? null : isoTime(expiresAt);
   const limits = { ...caller.limits, storedBytes };
   return { userId, keyId, role, tier, expiresAt: end, subscriptionTypes, transports, limits, used };
 }

@@ -4,6 +4,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { redact } from '../../platform/errors/redaction.js';
+import { isoTime } from '../../platform/input/time.js';
 import { SETTINGS } from '../../platform/settings/settings-table.js';
 import { Settings } from '../../platform/settings/settings.js';
 import type { Setting } from '../../platform/settings/setting.js';
@@ -65,7 +66,7 @@ export class SystemFacts {
     return {
       version: productVersion(),
       node: process.version,
-      startedAt: new Date(this.startedAt).toISOString(),
+      startedAt: isoTime(this.startedAt),
       uptimeSeconds: Math.floor((this.clock.now() - this.startedAt) / 1_000),
       memoryBytes: process.memoryUsage.rss(),
     };

@@ -1,3 +1,4 @@
+import { isoTime } from '../../platform/input/time.js';
 import { EACH_CHAIN, backtest, historyFamilies } from '../core/index.js';
 import { deadBandOf, type DeadBand, type DeadBandRow } from '../../events/core/index.js';
 import type { HistoryPoint, NumberCondition, Rule, Transition } from '../core/index.js';
@@ -93,7 +94,7 @@ function plannedAlert(rule: Rule, transition: Transition, preferences: UserPrefe
   const alert = alertMessage(rule, transition);
   const planned = planMessages({ transition, rule, alert }, preferences, transition.at);
   return {
-    at: new Date(transition.at).toISOString(),
+    at: isoTime(transition.at),
     state: alert.state,
     reason: transition.reason,
     message: planned.alert.message,
@@ -102,7 +103,7 @@ function plannedAlert(rule: Rule, transition: Transition, preferences: UserPrefe
     outcome: planned.outcome,
     messages: planned.deliveries.map(({ channel, notBefore, suppressed }) => ({
       channel,
-      sentAt: suppressed === undefined ? (notBefore ?? new Date(transition.at)).toISOString() : null,
+      sentAt: suppressed === undefined ? isoTime(notBefore?.getTime() ?? transition.at) : null,
       ...(suppressed === undefined ? {} : { suppressed }),
     })),
   };

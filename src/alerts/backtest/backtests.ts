@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../../access/index.js';
-import { parseTime } from '../../platform/input/time.js';
+import { isoTime, parseTime } from '../../platform/input/time.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
@@ -69,8 +69,8 @@ export class Backtests {
     const known = new Set(recorded);
     const unseen = await this.unseen.warnings(draft, (condition) => known.has(subjectKey(condition)));
     return {
-      from: new Date(from).toISOString(),
-      to: new Date(to).toISOString(),
+      from: isoTime(from),
+      to: isoTime(to),
       ...findings,
       warnings: [...warnings, ...unseen, ...unknowable(leaves)],
     };

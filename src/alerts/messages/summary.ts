@@ -1,4 +1,5 @@
 import { figure, headline, listed, unitOf, unitOfField } from '../../notifications/core/index.js';
+import { isoTime } from '../../platform/input/time.js';
 import { thresholdOf, typeOf, type HeldBack } from '../core/index.js';
 import type { StatedCondition } from './sentence.js';
 
@@ -29,7 +30,7 @@ export function summarySubjects(
     .toSorted((one, other) => excess(other, condition) - excess(one, condition))
     .map((held) => {
       const { protocol, chain, token, value, at, times, ended } = held;
-      const time = new Date(at).toISOString();
+      const time = isoTime(at);
       const name = nameOf(held, condition);
       const often = times === 1 ? '' : `, ${times} times`;
       return {

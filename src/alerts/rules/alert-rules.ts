@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { Caller } from '../../access/index.js';
-import { parseTime } from '../../platform/input/time.js';
+import { isoTime, parseTime } from '../../platform/input/time.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
@@ -69,7 +69,7 @@ export class AlertRules {
       throw new DomainError('invalid_request', 'Either until or minutes must be given, not both.', { field: 'until' });
     }
     this.mustBeAhead(until, null, 'until');
-    const end = minutes === undefined ? until : new Date(this.clock.now() + minutes * 60_000).toISOString();
+    const end = minutes === undefined ? until : isoTime(this.clock.now() + minutes * 60_000);
     return this.change(caller, ruleId, { snoozedUntil: end ?? null });
   }
 

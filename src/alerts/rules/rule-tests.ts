@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { DEFAULT_PREFERENCES, Deliveries, type AlertMessage, type NewDelivery } from '../../notifications/index.js';
+import { isoTime } from '../../platform/input/time.js';
 import { thresholdOf, typeOf, type Rule } from '../core/index.js';
 import { leavesOf } from '../messages/alert-message.js';
 import { keepsIncidents } from '../messages/incidents.js';
@@ -52,7 +53,7 @@ function testMessage(rule: Rule, now: number): AlertMessage {
     state: 'test',
     type: typeOf(condition),
     message: `${rule.name}: this is a test, nothing has happened`,
-    at: new Date(now).toISOString(),
+    at: isoTime(now),
     priority: rule.priority,
     ...(protocol === undefined ? {} : { protocol }),
     ...(chain === undefined ? {} : { chain }),

@@ -1,3 +1,4 @@
+import { isoTime } from '../../platform/input/time.js';
 import { effectiveConfidence } from './confidence.js';
 import { formatCursor } from './cursor.js';
 import { eventId } from './event-id.js';
@@ -101,7 +102,7 @@ export function eventPayload(event: LogEvent & { type: EventType }): EventPayloa
   const base = {
     eventId: eventId(event),
     cursor: formatCursor(event.epoch, event.seq),
-    timestamp: new Date(event.observedAt).toISOString(),
+    timestamp: isoTime(event.observedAt),
     source: event.source,
     confidence: effectiveConfidence(event.confidence, event.loggedAt - event.observedAt, ratio),
     tags: event.tags,

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { isoTime } from '../../platform/input/time.js';
 import type { LogType } from '../core/log-event.js';
 
 /**
@@ -49,7 +50,7 @@ export async function appendEvents(tx: ClientBase, events: readonly NewEvent[]):
       source: event.source,
       confidence: event.confidence,
       tags: event.tags,
-      observed_at: event.observedAt === undefined ? undefined : new Date(event.observedAt).toISOString(),
+      observed_at: event.observedAt === undefined ? undefined : isoTime(event.observedAt),
       owner: event.owner,
       correlation_id: event.correlationId,
       trace_parent: event.traceParent,

@@ -65,7 +65,7 @@ export function timeGiven(text: string | undefined, now: number): Date | null {
   return at === undefined ? null : new Date(at);
 }
 
-/** Returns a time in the form of answers: ISO 8601 in UTC with milliseconds. */
+/** Returns a time, Unix milliseconds, in the form of answers and of parameters of statements: ISO 8601 in UTC with milliseconds. */
 export function isoTime(at: number): string {
   return new Date(at).toISOString();
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../access/index.js';
 import { formatCursor, isDelivered, type LogEvent } from '../../events/index.js';
 import { notePresent } from '../../platform/fairness/working-for.js';
+import { isoTime } from '../../platform/input/time.js';
 import { EventEncoder, type DeliveredEvent, type EncodedEvent } from './wire/encoded-event.js';
 import { FilterIndex } from './filter/filter-index.js';
 import { HeartbeatWheel } from './heartbeat-wheel.js';
@@ -158,7 +159,7 @@ export class RealtimeHub implements SessionHost {
 
   /** Sends an announcement to everyone, a user or a room on this process. Returns the number of connections reached. */
   announce(audience: Audience, message: string): number {
-    const body = { message, timestamp: new Date(this.now()).toISOString() };
+    const body = { message, timestamp: isoTime(this.now()) };
     const reached = this.sessions.audience(audience);
     for (const session of reached) session.link.sendMessage('system_announcement', body);
     return reached.length;
@@ -254,7 +255,7 @@ export class RealtimeHub implements SessionHost {
 
   private attend(session: Session): void {
     const { cursor } = session;
-    const body = { cursor, timestamp: new Date(this.now()).toISOString(), ...(this.stale ? { stale: true } : {}) };
+    const body = { cursor, timestamp: isoTime(this.now()), ...(this.stale ? { stale: true } : {}) };
     session.link.sendMessage('heartbeat', body, session.size === 0 || session.isCatchingUp ? undefined : cursor);
   }
 }

@@ -1,3 +1,4 @@
+import { isoTime } from '../../../platform/input/time.js';
 import type { Bucket } from '../ast.js';
 import type { LevelPlan, Span } from '../plan/plan.js';
 import type { SqlParameters } from './sql-parameters.js';
@@ -253,6 +254,6 @@ class PieceBuilder {
   }
 
   private time(at: number): string {
-    return this.parameters.add(new Date(at).toISOString(), 'timestamptz');
+    return this.parameters.add(isoTime(at), 'timestamptz');
   }
 }

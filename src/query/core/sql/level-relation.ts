@@ -1,3 +1,4 @@
+import { isoTime } from '../../../platform/input/time.js';
 import { comparisons, conjuncts, type Bucket, type Condition, type OverTime, type Query } from '../ast.js';
 import { conditionSql, type KeyExpression } from './condition-sql.js';
 import { datasetOf, fieldNames, type Dataset } from '../datasets.js';
@@ -186,7 +187,7 @@ function fillCtes(
 ): string[] {
   const starts = bucketStarts(bucket, plan.from, plan.to, QUERY_LIMITS.filledBuckets);
   const list = parameters.add(
-    starts.map((start) => new Date(start).toISOString()),
+    starts.map((start) => isoTime(start)),
     'timestamptz[]',
   );
   const names = used.map((name) => `s.${name}, `).join('');
@@ -200,7 +201,7 @@ function fillCtes(
     return [grid, `filled AS (SELECT g.series_id, ${carried}g.bucket, g.close, g.high, g.low, g.mean FROM grid g)`];
   }
   const [from, to, now] = [plan.from, plan.to, plan.carriedUntil].map((at) =>
-    parameters.add(new Date(at).toISOString(), 'timestamptz'),
+    parameters.add(isoTime(at), 'timestamptz'),
   );
   // A series whose row was removed has no value at the ends of buckets until its next value.
   const end = `least(${behindSql(bucket, 'g.bucket')}, ${to})`;

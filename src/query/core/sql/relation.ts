@@ -1,3 +1,4 @@
+import { isoTime } from '../../../platform/input/time.js';
 import type { Condition, OverTime } from '../ast.js';
 import { conjuncts, comparisons } from '../ast.js';
 import { conditionSql, type KeyExpression } from './condition-sql.js';
@@ -45,7 +46,7 @@ export function currentRelation(
   parameters: SqlParameters,
 ): Relation {
   let placeholder: string | undefined;
-  const moment = (): string => (placeholder ??= parameters.add(new Date(now).toISOString(), 'timestamptz'));
+  const moment = (): string => (placeholder ??= parameters.add(isoTime(now), 'timestamptz'));
   const sqlOf = (field: Field): string => (field.lookups === undefined ? field.sql('') : field.sql(moment()));
   const expression = (name: string): KeyExpression => {
     const field = known(dataset, name);
@@ -62,9 +63,7 @@ export function currentRelation(
   if (dataset.counting !== undefined && !namesChain) conditions.push(dataset.counting);
   if (range !== undefined && dataset.timeField !== undefined) {
     const { sql } = expression(dataset.timeField);
-    const [from, to] = [range.from, range.to].map((time) =>
-      parameters.add(new Date(time).toISOString(), 'timestamptz'),
-    );
+    const [from, to] = [range.from, range.to].map((time) => parameters.add(isoTime(time), 'timestamptz'));
     conditions.push(`${sql} >= ${from} AND ${sql} < ${to}`);
   }
   return {

@@ -1,3 +1,4 @@
+import { isoTime } from '../../../platform/input/time.js';
 import type { LevelPlan } from '../plan/plan.js';
 import { behindSql } from './level-pieces.js';
 import type { SqlParameters } from './sql-parameters.js';
@@ -40,7 +41,7 @@ export function countsAsTotal(
   { single, showsEnds }: { single: boolean; showsEnds: boolean },
   parameters: SqlParameters,
 ): string {
-  const moment = (at: number): string => parameters.add(new Date(at).toISOString(), 'timestamptz');
+  const moment = (at: number): string => parameters.add(isoTime(at), 'timestamptz');
   const unless = (condition: string): string =>
     `NOT EXISTS (SELECT FROM real_spans e WHERE e.id = l.series_id AND ${condition})`;
   if (single) return unless('e.since <= l.bucket AND (e.until IS NULL OR e.until > l.bucket)');

@@ -1,4 +1,5 @@
 import type { Caller } from '../../../access/index.js';
+import { isoTime } from '../../../platform/input/time.js';
 import type { ClientLink } from '../wire/link.js';
 
 /** Token and position with which a client continues an earlier connection. */
@@ -57,8 +58,8 @@ export function connectionInfo(
     connectionId: id,
     userId: caller.userId,
     keyId: caller.keyId,
-    connectedAt: new Date(connectedAt).toISOString(),
-    lastActivity: new Date(lastActivity).toISOString(),
+    connectedAt: isoTime(connectedAt),
+    lastActivity: isoTime(lastActivity),
     transport: link.transport,
     metadata: { userAgent: userAgent ?? null, ipAddress: address, region: region ?? null },
     subscriptions,

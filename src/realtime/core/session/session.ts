@@ -1,6 +1,7 @@
 import { formatCursor, type LogEvent } from '../../../events/index.js';
 import type { Caller } from '../../../access/index.js';
 import { runFor } from '../../../platform/fairness/working-for.js';
+import { isoTime } from '../../../platform/input/time.js';
 import { takeOver } from './caller-change.js';
 import type { CatchUp } from './catch-up.js';
 import type { EncodedEvent } from '../wire/encoded-event.js';
@@ -145,7 +146,7 @@ export class Session {
     if (!isUnconfirmed || this.ended || this.isCatchingUp || this.identity.resume === undefined) return;
     this.changes.isUnconfirmed = false;
     const { cursor } = this;
-    const timestamp = new Date(this.host.now()).toISOString();
+    const timestamp = isoTime(this.host.now());
     this.link.sendMessage('heartbeat', { cursor, timestamp }, formatOffset(cursor, replays));
   }
 

@@ -1,4 +1,5 @@
 import type { PublishedValue } from '../../../events/index.js';
+import { isoTime } from '../../../platform/input/time.js';
 import { inSlices } from '../../../platform/loop/slices.js';
 import { isInside, passes, type Filter } from '../filter/conditions.js';
 
@@ -78,7 +79,7 @@ function selects(filter: Filter, value: PublishedValue): boolean {
 /** Returns a published value as a `snapshot` item: the fields of the event that would carry it. */
 export function snapshotItem(value: PublishedValue): Readonly<Record<string, unknown>> {
   const common = {
-    timestamp: new Date(value.observedAt).toISOString(),
+    timestamp: isoTime(value.observedAt),
     source: value.source,
     confidence: value.confidence,
     tags: value.tags,

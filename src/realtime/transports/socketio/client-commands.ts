@@ -1,4 +1,5 @@
 import { DomainError } from '../../../platform/errors/domain-error.js';
+import { isoTime } from '../../../platform/input/time.js';
 import { naming, parseSelector, parseSubscribe, parseUpdate } from '../../core/request/parse-socketio.js';
 import type { Session } from '../../core/session/session.js';
 
@@ -50,7 +51,7 @@ const subscriptions: ClientCommand = {
 const ping: ClientCommand = {
   answeredBy: 'pong',
   changes: false,
-  run: (session, _, now) => ({ timestamp: new Date(now).toISOString(), cursor: session.cursor }),
+  run: (session, _, now) => ({ timestamp: isoTime(now), cursor: session.cursor }),
 };
 
 const COMMANDS: ReadonlyMap<unknown, ClientCommand> = new Map([
