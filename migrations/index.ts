@@ -31,6 +31,7 @@ import { GapsWithinHours1790000023000 } from './1790000023000-gaps-within-hours.
 import { BoundedRows1790000024000 } from './1790000024000-bounded-rows.js';
 import { BoundedSteps1790000025000 } from './1790000025000-bounded-steps.js';
 import { DueTargets1790000026000 } from './1790000026000-due-targets.js';
+import { Onchain1790000030000 } from './1790000030000-onchain.js';
 import { RestoredLogs1790000027000 } from './1790000027000-restored-logs.js';
 
 /** All migrations in ascending order. Listed explicitly, so that tests and builds run the same ones. */
@@ -68,4 +69,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   BoundedSteps1790000025000,
   DueTargets1790000026000,
   RestoredLogs1790000027000,
+  Onchain1790000030000,
 ];
