@@ -25,7 +25,12 @@ const TEXTS: readonly [provider: string, code: number, text: string, suggested: 
     'Query timeout exceeded. Consider reducing your block range. Based on your parameters and the response size limit, this block range should work: [0x1036640, 0x1036641]',
     first(2),
   ],
-  ['Infura', -32005, 'query returned more than 10000 results. Try with this block range [0x1036640, 0x10366A3].', first(100)],
+  [
+    'Infura',
+    -32005,
+    'query returned more than 10000 results. Try with this block range [0x1036640, 0x10366A3].',
+    first(100),
+  ],
   ['Infura without a range', -32005, 'query returned more than 10000 results', undefined],
   ['QuickNode', -32614, 'eth_getLogs is limited to a 10,000 range', first(10_000)],
   ['QuickNode, free plan', -32614, 'eth_getLogs is limited to a 5 range', first(5)],

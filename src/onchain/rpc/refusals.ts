@@ -11,7 +11,7 @@ export interface RpcRefusal {
 /** Longest part of an error text that is searched, characters. */
 const MAX_TEXT_LENGTH = 1_000;
 /** Longest pause that an endpoint may ask for, ms. */
-export const MAX_RETRY_AFTER_MS = 60_000;
+const MAX_RETRY_AFTER_MS = 60_000;
 
 /** A form of texts that name a range that would be answered: two block numbers, or a number of blocks. */
 interface SuggestionForm {

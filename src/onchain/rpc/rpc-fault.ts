@@ -53,4 +53,3 @@ export function shownUrl(address: string): string {
   const { protocol, host } = new URL(address);
   return `${protocol}//${host}`;
 }
-

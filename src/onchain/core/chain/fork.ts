@@ -61,10 +61,13 @@ export async function findFork(
   if (base === undefined) return { kind: 'extend', newBlocks: [head] };
   const behind = base.number - head.number;
   if (behind > forkDepth)
-    return { kind: 'bad_endpoint', reason: `its head is ${behind} blocks behind the stored one, which it does not know` };
+    return {
+      kind: 'bad_endpoint',
+      reason: `its head is ${behind} blocks behind the stored one, which it does not know`,
+    };
   if (-behind > maxNewBlocks) return { kind: 'too_far', blocks: -behind };
   const branch = [head];
-  for (let oldest = head; ; ) {
+  for (let oldest = head; ;) {
     const below = { number: oldest.number - 1, hash: oldest.parentHash };
     if (isStored(stored, below)) return joined(base, below, branch, forkDepth);
     const deep = tooDeep(stored.final, base, below.number, forkDepth);
@@ -72,7 +75,10 @@ export async function findFork(
     const found = await parent(below.hash);
     if (found === undefined) return { kind: 'moved', missing: below.hash };
     if (found.hash !== below.hash || found.number !== below.number)
-      return { kind: 'bad_endpoint', reason: `it answered with another block than the parent of block ${oldest.number}` };
+      return {
+        kind: 'bad_endpoint',
+        reason: `it answered with another block than the parent of block ${oldest.number}`,
+      };
     branch.push(found);
     oldest = found;
   }
@@ -89,7 +95,10 @@ function atHead(stored: StoredChain, head: BlockHeader): ForkResult | undefined 
   if (stored.head.hash === head.hash) return { kind: 'same' };
   if (isStored(stored, head)) return { kind: 'behind', blocks: stored.head.number - head.number };
   if (stored.final === undefined || head.number > stored.final.number) return undefined;
-  return { kind: 'bad_endpoint', reason: `its head ${head.number} is not above the final block ${stored.final.number}` };
+  return {
+    kind: 'bad_endpoint',
+    reason: `its head ${head.number} is not above the final block ${stored.final.number}`,
+  };
 }
 
 /** Result if the block of the height `below` may not be replaced; the branch has another one there. */
@@ -100,7 +109,10 @@ function tooDeep(
   forkDepth: number,
 ): ForkResult | undefined {
   if (final !== undefined && below <= final.number)
-    return { kind: 'too_deep', reason: `the branch of the new head leaves the chain below the final block ${final.number}` };
+    return {
+      kind: 'too_deep',
+      reason: `the branch of the new head leaves the chain below the final block ${final.number}`,
+    };
   if (below < 0) return { kind: 'too_deep', reason: 'the branch of the new head has another first block' };
   return base.number - below < forkDepth ? undefined : deeperThan(forkDepth);
 }
