@@ -5,6 +5,7 @@ import { ConsoleModule } from './console/index.js';
 import { EventsModule } from './events/index.js';
 import { LaneProcessorsModule, NotificationsModule } from './notifications/index.js';
 import { CompatModule, LiveModule, QueryModule } from './query/index.js';
+import { OnchainModule } from './onchain/index.js';
 import { RealtimeModule } from './realtime/index.js';
 import { ClockModule } from './platform/clock/clock.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
@@ -47,6 +48,7 @@ export class AppModule {
         AccessModule,
         EventsModule,
         AlertsModule,
+        OnchainModule,
         RealtimeModule,
         NotificationsModule,
         ...(settings.role === 'gateway' ? [] : [LaneProcessorsModule]),

@@ -39,10 +39,12 @@ CREATE TABLE onchain_contracts (
   stream integer NOT NULL,
   paused boolean NOT NULL DEFAULT false,
   origin text NOT NULL CHECK (origin IN ('config', 'rest', 'sample')),
+  shadow_of integer,
   covered int8multirange NOT NULL DEFAULT '{}',
-  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  UNIQUE (chain, address)
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 50);
+CREATE UNIQUE INDEX onchain_contracts_address ON onchain_contracts (chain, address) WHERE shadow_of IS NULL;
+COMMENT ON COLUMN onchain_contracts.shadow_of IS 'Contract that this one will replace: its state is projected anew beside the old one.';
 COMMENT ON COLUMN onchain_contracts.covered IS 'Blocks whose logs of the contract are stored; gaps are wanted minus covered.';
 
 -- A staking contract and the token that it names are one stream: their events change the same tokens.
@@ -76,7 +78,7 @@ CREATE TABLE onchain_logs (
   contract integer NOT NULL,
   block_number bigint NOT NULL,
   log_index integer NOT NULL,
-  kind smallint NOT NULL,
+  kind text NOT NULL,
   canonical boolean NOT NULL DEFAULT true,
   block_ms bigint NOT NULL,
   stored_at timestamptz NOT NULL DEFAULT now(),
@@ -116,7 +118,7 @@ CREATE TABLE onchain_dead_logs (
   resolution text CHECK (resolution IN ('retried', 'skipped')),
   skip_reason text CHECK (length(skip_reason) <= 1000),
   resolved_ms bigint,
-  UNIQUE (chain, block_hash, log_index)
+  UNIQUE (chain, contract, block_hash, log_index)
 );
 CREATE INDEX onchain_dead_logs_open ON onchain_dead_logs (stream, block_number, log_index) WHERE canonical AND resolution IS NULL;
 COMMENT ON TABLE onchain_dead_logs IS 'Logs that could not be decoded or projected: each stops its stream until it is retried or skipped.';

@@ -1,1 +1,2 @@
 export * from './core/index.js';
+export { OnchainModule } from './onchain.module.js';

@@ -3,5 +3,3 @@ export type { BlockHeader, RawLog } from './model/block.js';
 export type { ChainEvent } from './model/chain-event.js';
 export { EVENT_KINDS, STANDARDS, type EventKind, type Standard } from './model/event-forms.js';
 export { parseAddress, parseHash, parseQuantity, ZERO_ADDRESS, type Address, type Hash } from './model/hex.js';
-export { findFork, type BlockRef, type ForkLimits, type ForkResult, type StoredChain } from './chain/fork.js';
-export { RangeSize, type BlockRange, type RangeSizeOptions } from './chain/range-size.js';

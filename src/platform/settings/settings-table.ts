@@ -250,6 +250,10 @@ export const SETTINGS = {
     unit: 'days',
     doc: 'Time for which audit entries and ended keys are kept.',
   }),
+  ONCHAIN_CONFIG: optional(file, {
+    unit: 'file',
+    doc: 'YAML file with the chains, endpoints, contracts and points rules to follow. Unset: those added over the API.',
+  }),
   LOG_LEVEL: required(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
     unit: 'fatal | error | warn | info | debug | trace | silent',
     doc: 'Least severe level that is logged.',

@@ -1,0 +1,11 @@
+import { Module } from '@nestjs/common';
+import { ChainRegistry } from './config/chain-registry.js';
+import { OnchainStart } from './config/onchain-start.js';
+import { ChainStore } from './store/chain-store.js';
+
+/** Chains that the server follows, and the points that tokens earn. */
+@Module({
+  providers: [ChainRegistry, OnchainStart, ChainStore],
+  exports: [ChainRegistry],
+})
+export class OnchainModule {}

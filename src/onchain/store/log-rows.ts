@@ -1,0 +1,141 @@
+import type { ClientBase } from 'pg';
+import type { Address, ChainEvent, Hash } from '../core/index.js';
+
+/** Way on which a log came: read from an endpoint, or posted by a writer. */
+export type LogSource = 'rpc' | 'ingest' | 'sample';
+
+/** Log that could not be decoded or projected. */
+export interface DeadLog {
+  readonly contract: Address;
+  readonly blockNumber: number;
+  readonly blockHash: Hash;
+  readonly logIndex: number;
+  readonly stage: 'decode' | 'project' | 'store';
+  readonly code: string;
+  readonly detail: string;
+  readonly payload: object;
+}
+
+/** Contract as its rows refer to it. */
+export interface ContractKey {
+  readonly id: number;
+  readonly stream: number;
+}
+
+/** Returns hexadecimal text as PostgreSQL reads bytes. */
+export const bytes = (hex: string): string => `\\x${hex.slice(2)}`;
+export const bytesOrNull = (hex: string | null): string | null => (hex === null ? null : bytes(hex));
+/** Returns bytes of the database as hexadecimal text. */
+export const hexOf = (value: Buffer): `0x${string}` => `0x${value.toString('hex')}`;
+
+const identity = (event: { blockHash: string; logIndex: number }): string => `${event.blockHash}:${event.logIndex}`;
+
+/**
+ * Inserts the events of a chain that are not stored yet, and makes those of a branch that came back canonical again. `keys`
+ * has the rows' contracts by address; events of other contracts are not stored.
+ */
+export async function insertLogs(
+  tx: ClientBase,
+  chain: number,
+  events: readonly ChainEvent[],
+  keys: ReadonlyMap<Address, readonly ContractKey[]>,
+  source: LogSource,
+): Promise<void> {
+  const watched = events.filter(({ contract }) => keys.has(contract));
+  if (watched.length === 0) return;
+  const stored = await storedLogs(tx, chain, watched);
+  const rows = watched.flatMap((event) =>
+    (keys.get(event.contract) ?? [])
+      .filter(({ id }) => !stored.has(`${id}:${identity(event)}`))
+      .map(({ id }) => ({ id, event })),
+  );
+  if (rows.length === 0) return;
+  await tx.query({ name: 'onchain_insert_logs', text: INSERT, values: columnsOf(chain, rows, source) });
+}
+
+/** Returns the stored logs in the blocks of events, and makes them canonical if they are part of these blocks. */
+async function storedLogs(tx: ClientBase, chain: number, events: readonly ChainEvent[]): Promise<Set<string>> {
+  const numbers = events.map(({ blockNumber }) => blockNumber);
+  const [low, high] = [numbers.reduce((a, b) => Math.min(a, b)), numbers.reduce((a, b) => Math.max(a, b))];
+  const { rows } = await tx.query<{ contract: number; hash: Buffer; log_index: number; canonical: boolean }>({
+    name: 'onchain_stored_logs',
+    text: `SELECT contract, block_hash AS hash, log_index, canonical FROM onchain_logs
+      WHERE chain = $1 AND block_number BETWEEN $2 AND $3`,
+    values: [chain, low, high],
+  });
+  if (rows.length === 0) return new Set();
+  const found = new Map(
+    rows.map((row) => [`${row.contract}:${identity({ blockHash: hexOf(row.hash), logIndex: row.log_index })}`, row]),
+  );
+  if (rows.some(({ canonical }) => !canonical)) {
+    const hashes = [...new Set(events.map(({ blockHash }) => bytes(blockHash)))];
+    await tx.query(
+      `UPDATE onchain_logs SET canonical = true WHERE chain = $1 AND block_number BETWEEN $2 AND $3
+       AND NOT canonical AND block_hash = ANY ($4::bytea[])`,
+      [chain, low, high, hashes],
+    );
+  }
+  return new Set(found.keys());
+}
+
+const INSERT = `INSERT INTO onchain_logs (chain, contract, block_number, log_index, kind, block_ms, transaction_index, block_hash,
+    transaction_hash, sender, recipient, staker, start_token_id, quantity, token_ids, quantities, source)
+  SELECT $1, c, b, l, k, ms, t, bh, th, s, r, st, id, q, ids::numeric[], qs::numeric[], $2
+  FROM unnest($3::int[], $4::bigint[], $5::int[], $6::text[], $7::bigint[], $8::int[], $9::bytea[], $10::bytea[], $11::bytea[],
+    $12::bytea[], $13::bytea[], $14::numeric[], $15::numeric[], $16::text[], $17::text[])
+    AS row (c, b, l, k, ms, t, bh, th, s, r, st, id, q, ids, qs)`;
+
+const list = (values: readonly bigint[] | null): string | null => (values === null ? null : `{${values.join(',')}}`);
+
+function columnsOf(chain: number, rows: readonly { id: number; event: ChainEvent }[], source: LogSource): unknown[] {
+  const column = <T>(value: (event: ChainEvent) => T): T[] => rows.map(({ event }) => value(event));
+  return [
+    chain,
+    source,
+    rows.map(({ id }) => id),
+    column((e) => e.blockNumber),
+    column((e) => e.logIndex),
+    column((e) => e.kind),
+    column((e) => e.at),
+    column((e) => e.transactionIndex),
+    column((e) => bytes(e.blockHash)),
+    column((e) => bytes(e.transactionHash)),
+    column((e) => bytesOrNull(e.from)),
+    column((e) => bytesOrNull(e.to)),
+    column((e) => bytesOrNull(e.staker)),
+    column((e) => e.startTokenId?.toString() ?? null),
+    column((e) => e.quantity?.toString() ?? null),
+    column((e) => list(e.tokenIds)),
+    column((e) => list(e.quantities)),
+  ];
+}
+
+/** Records logs that could not be decoded: each stops its contract's stream at its position. */
+export async function insertDeadLogs(
+  tx: ClientBase,
+  chain: number,
+  dead: readonly DeadLog[],
+  keys: ReadonlyMap<Address, readonly ContractKey[]>,
+): Promise<void> {
+  const rows = dead.flatMap((log) => (keys.get(log.contract) ?? []).map((key) => ({ ...key, log })));
+  for (const { id, stream, log } of rows) {
+    await tx.query(
+      `INSERT INTO onchain_dead_logs (chain, stream, contract, block_number, block_hash, log_index, stage, code, detail,
+         payload, created_ms)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, left($9, 2000), $10, extract(epoch FROM clock_timestamp()) * 1000)
+       ON CONFLICT (chain, contract, block_hash, log_index) DO UPDATE SET canonical = true`,
+      [
+        chain,
+        stream,
+        id,
+        log.blockNumber,
+        bytes(log.blockHash),
+        log.logIndex,
+        log.stage,
+        log.code,
+        log.detail,
+        JSON.stringify(log.payload),
+      ],
+    );
+  }
+}
