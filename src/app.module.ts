@@ -1,6 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AccessModule, UnknownRouteModule } from './access/index.js';
-import { AlertsModule } from './alerts/index.js';
+import { AlertsModule, UsageModule } from './alerts/index.js';
 import { ConsoleModule } from './console/index.js';
 import { EventsModule } from './events/index.js';
 import { LaneProcessorsModule, NotificationsModule } from './notifications/index.js';
@@ -48,13 +48,13 @@ export class AppModule {
         AccessModule,
         EventsModule,
         AlertsModule,
+        UsageModule,
         OnchainModule,
-        RealtimeModule,
+        RealtimeModule.with(LiveModule),
         NotificationsModule,
         ...(settings.role === 'gateway' ? [] : [LaneProcessorsModule]),
         QueryModule,
         CompatModule,
-        LiveModule,
         ConsoleModule,
         UnknownRouteModule,
       ],

@@ -21,4 +21,5 @@ export { UnknownRouteModule } from './guard/unknown-route.controller.js';
 export { AnonymousAllowed, Public, Rare, Roles } from './guard/roles.decorator.js';
 export { StrangerLimits, type StrangerPlace } from './limits/stranger-limits.js';
 export { RequestLimits } from './limits/request-limits.js';
+export { StoredUsage, type Stored } from './limits/stored-usage.js';
 export { UsageLimits } from './limits/usage-limits.js';

@@ -28,6 +28,7 @@ import { RuleEdits } from './rules/rule-edits.js';
 import { RuleStates } from './rules/rule-states.js';
 import { RuleReads } from './rules/rule-reads.js';
 import { RuleStore } from './rules/rule-store.js';
+import { RuleUsage } from './rules/rule-usage.js';
 import { RuleTests } from './rules/rule-tests.js';
 import { RulesController } from './rules/rules.controller.js';
 import { SnoozeLinks } from './rules/snooze-links.js';
@@ -45,6 +46,7 @@ const RULES = [
   RuleStates,
   RuleStore,
   RuleTests,
+  RuleUsage,
   SnoozeLinks,
   UnseenSubjects,
 ];
@@ -78,5 +80,6 @@ const EVALUATION = [
     TemplatePreviewController,
   ],
   providers: [...RULES, ...EVALUATION, AlertHistory, HistoryRetention, Backtests, TemplatePreviews],
+  exports: [RuleUsage],
 })
 export class AlertsModule {}

@@ -1,10 +1,9 @@
-export { RealtimeHub } from './core/hub.js';
-export type {
-  LiveQueryBody,
-  LiveQueryHandle,
-  LiveQueryOptions,
+export {
   LiveQueryRunner,
-  LiveQuerySink,
+  type LiveQueryBody,
+  type LiveQueryHandle,
+  type LiveQueryOptions,
+  type LiveQuerySink,
 } from './core/session/live-queries.js';
 export { SharedMessage } from './core/wire/shared-message.js';
 export { Drain } from './drain.js';

@@ -1,10 +1,11 @@
-import { Module } from '@nestjs/common';
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { AccessModule } from '../access/index.js';
 import { ChangeReferences, EventFeed, EventLog, EventsModule, PublishedState } from '../events/index.js';
 import { Clock } from '../platform/clock/clock.js';
 import { AsyncApiController } from './asyncapi/asyncapi.controller.js';
 import { EventEncoder } from './core/wire/encoded-event.js';
 import { RealtimeHub } from './core/hub.js';
+import { LiveQueryRunner } from './core/session/live-queries.js';
 import { Drain } from './drain.js';
 import { HubDriver } from './hub-driver.js';
 import { Announcements } from './management/announcements.js';
@@ -39,12 +40,14 @@ async function startHub(
   references: ChangeReferences,
   metrics: RealtimeMetrics,
   clock: Clock,
+  queries: LiveQueryRunner,
 ): Promise<RealtimeHub> {
   await feed.start();
   const hub = new RealtimeHub({
     recent: feed,
     stored: log,
     published,
+    queries,
     encoder: new EventEncoder(references),
     observer: metrics,
     now: () => clock.now(),
@@ -64,7 +67,7 @@ async function startHub(
     RealtimeMetrics,
     {
       provide: RealtimeHub,
-      inject: [EventFeed, EventLog, PublishedState, ChangeReferences, RealtimeMetrics, Clock],
+      inject: [EventFeed, EventLog, PublishedState, ChangeReferences, RealtimeMetrics, Clock, LiveQueryRunner],
       useFactory: startHub,
     },
     HubDriver,
@@ -87,4 +90,9 @@ async function startHub(
   ],
   exports: [RealtimeHub, Drain],
 })
-export class RealtimeModule {}
+export class RealtimeModule {
+  /** Returns the module; `queries` is the module that exports the `LiveQueryRunner`. */
+  static with(queries: Type): DynamicModule {
+    return { module: RealtimeModule, imports: [queries] };
+  }
+}

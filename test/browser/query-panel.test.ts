@@ -1,6 +1,7 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { LiveQueryService } from '../../src/query/live/live-query-service.js';
+import type { LiveQueryService } from '../../src/query/live/live-query-service.js';
+import { LiveQueryRunner } from '../../src/realtime/index.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 import { launchBrowser, record } from './browser-page.js';
@@ -70,7 +71,7 @@ describe('the query panel of the console', () => {
   const state = (page: Page, wanted: string): Promise<void> =>
     page.locator(`#query-panel[data-state=${wanted}]`).waitFor();
   const row = (page: Page, text: string) => page.locator('#query-body tr', { hasText: text });
-  const openQueries = (): number => app.nest.get(LiveQueryService, { strict: false })['queries'].size;
+  const openQueries = (): number => app.nest.get<LiveQueryService>(LiveQueryRunner, { strict: false })['queries'].size;
 
   it('runs a query when it becomes visible, shows the source and follows changes', async () => {
     await setTvl('lido', 27e9);

@@ -5,7 +5,8 @@ import { Audited } from '../audit/audited.interceptor.js';
 import type { Caller } from '../caller.js';
 import { CurrentCaller } from '../current-caller.decorator.js';
 import { Rare } from '../guard/roles.decorator.js';
-import { UsageLimits, type Usage } from '../limits/usage-limits.js';
+import { StoredUsage } from '../limits/stored-usage.js';
+import { UsageLimits } from '../limits/usage-limits.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ApiKeyAdmin } from './api-key-admin.js';
 import { CreatedKeyView } from './api-key.dto.js';
@@ -18,6 +19,7 @@ import { DEFAULT_GRACE_MINUTES, MeView, RotateOwnKeyBody } from './me.dto.js';
 export class MeController {
   constructor(
     private readonly limits: UsageLimits,
+    private readonly stored: StoredUsage,
     private readonly settings: Settings,
     private readonly keys: ApiKeyAdmin,
   ) {}
@@ -25,7 +27,8 @@ export class MeController {
   /** Returns the user, rights and limits of the caller's key, and how much of the limits is used. */
   @Get()
   async read(@CurrentCaller() caller: Caller): Promise<MeView> {
-    return viewOf(caller, await this.limits.used(caller), this.settings.userStorageMb * 1_000_000);
+    const used = { ...(await this.limits.used(caller)), ...(await this.stored.of(caller.userId)) };
+    return viewOf(caller, used, this.settings.userStorageMb * 1_000_000);
   }
 
   /**
@@ -45,7 +48,7 @@ export class MeController {
   }
 }
 
-function viewOf(caller: Caller, used: Usage, storedBytes: number): MeView {
+function viewOf(caller: Caller, used: MeView['used'], storedBytes: number): MeView {
   const { userId, keyId, role, tier, subscriptionTypes = null, transports = null, expiresAt } = caller;
   const end = expiresAt === undefined ? null : isoTime(expiresAt);
   const limits = { ...caller.limits, storedBytes };

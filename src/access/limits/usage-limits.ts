@@ -4,21 +4,17 @@ import { addressGroup } from '../../platform/http/connections/address-group.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { MinuteCounters } from './minute-counters.js';
 
+/** Uses of a key's limits. */
 export interface Usage {
   connections: number;
   /** Null if there is no limit: messages are then not counted. */
   messages: number | null;
   apiRequests: number | null;
-  alertRules: number;
-  storedBytes: number;
 }
 
 /** Limits of a key. Each method counts one use and returns whether it is within the limit; a limit of 0 means no limit. */
 @Injectable()
 export class UsageLimits {
-  private rulesOf: (userId: string) => Promise<number> = () => Promise.resolve(0);
-  private storedOf: (userId: string) => Promise<number> = () => Promise.resolve(0);
-
   constructor(
     private readonly counters: MinuteCounters,
     private readonly slots: ConnectionSlots,
@@ -57,25 +53,11 @@ export class UsageLimits {
     this.slots.close(caller.keyId, connectionId);
   }
 
-  /** Registers the function that counts a user's alert rules; called by the module that stores them. */
-  countAlertRules(count: (userId: string) => Promise<number>): void {
-    this.rulesOf = count;
-  }
-
-  /**
-   * Registers the function that returns the bytes stored for a user; called by the module that stores messages and alerts.
-   */
-  countStored(count: (userId: string) => Promise<number>): void {
-    this.storedOf = count;
-  }
-
   async used(caller: Caller): Promise<Usage> {
     return {
       connections: await this.slots.count(caller.keyId),
       messages: caller.limits.messages === 0 ? null : await this.counters.used('messages', caller.keyId),
       apiRequests: caller.limits.apiRequests === 0 ? null : await this.counters.used('requests', caller.keyId),
-      alertRules: await this.rulesOf(caller.userId),
-      storedBytes: await this.storedOf(caller.userId),
     };
   }
 }

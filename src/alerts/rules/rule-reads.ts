@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { UsageLimits } from '../../access/index.js';
 import { Database } from '../../platform/database/database.js';
 import { withinPageBytes, type PageRow } from '../../platform/database/page-bytes.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
@@ -21,10 +20,7 @@ export class RuleReads {
     private readonly database: Database,
     private readonly targets: Targets,
     private readonly states: RuleStates,
-    usage: UsageLimits,
-  ) {
-    usage.countAlertRules((userId) => this.count(userId));
-  }
+  ) {}
 
   /** Lists the user's rules, newest first. */
   async list(userId: string, query: ListRulesQuery): Promise<Paged<RuleView>> {

@@ -45,7 +45,7 @@ export class RedisBroker extends Broker implements OnApplicationShutdown {
   constructor(
     private readonly redis: RedisConnections,
     private readonly store: RedisCacheStore,
-    private readonly refresh: CacheRefresh,
+    private readonly refresh: Pick<CacheRefresh, 'entries'>,
     loops: BackgroundLoops,
   ) {
     super();

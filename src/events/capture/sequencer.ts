@@ -9,6 +9,7 @@ import { furthest } from '../core/cursor.js';
 import type { LogEvent } from '../core/log-event.js';
 import { EventFeed } from '../feed/event-feed.js';
 import { Doorbell } from '../../platform/process/doorbell.js';
+import { LeaderAudit } from './leader-audit.js';
 import type { LeaderSession, Step } from './leader-session.js';
 import { LeaseCandidate } from './lease-candidate.js';
 import { LeaseKeeper } from './lease-keeper.js';
@@ -48,7 +49,6 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
   private nextTickAt = 0;
   private nextMaintenanceAt = 0;
   private isBrokerUnavailable = false;
-  private readonly leadListeners = new Set<(lease: number) => void>();
 
   constructor(
     private readonly database: Database,
@@ -56,6 +56,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly feed: EventFeed,
     private readonly settings: Settings,
     private readonly metrics: SequencerMetrics,
+    private readonly audit: LeaderAudit,
   ) {}
 
   get leading(): boolean {
@@ -65,11 +66,6 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
   /** Signals a commit: if this process is the leader, it polls the outbox immediately. */
   ring(): void {
     this.doorbell.ring();
-  }
-
-  /** Calls the listener, which must not throw, whenever this process becomes the leader, with the number of its lease. */
-  onLead(listener: (lease: number) => void): void {
-    this.leadListeners.add(listener);
   }
 
   onApplicationBootstrap(): void {
@@ -132,7 +128,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     });
     this.logger.log({ lease: session.leaseEpoch }, 'became leader of the event log');
     this.metrics.leader.set(1);
-    for (const listener of this.leadListeners) listener(session.leaseEpoch);
+    void this.audit.record(session.leaseEpoch);
     this.nextTickAt = 0;
     this.nextMaintenanceAt = 0;
     try {

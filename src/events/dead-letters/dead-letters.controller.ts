@@ -2,6 +2,7 @@ import { Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/c
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { Audited, Roles } from '../../access/index.js';
 import { CsvList } from '../../platform/http/csv.interceptor.js';
+import { DeadLetterRetries } from './dead-letter-retries.js';
 import { DeadLetters, type DeadLetter } from './dead-letters.js';
 import { DeadLetterParams, DeadLettersQuery } from './dead-letters.dto.js';
 import { type Paged } from '../../platform/http/paging/page.js';
@@ -11,7 +12,10 @@ import { type Paged } from '../../platform/http/paging/page.js';
 @Controller('v1/admin/dead-letters')
 @Roles('admin')
 export class DeadLettersController {
-  constructor(private readonly letters: DeadLetters) {}
+  constructor(
+    private readonly letters: DeadLetters,
+    private readonly retries: DeadLetterRetries,
+  ) {}
 
   /**
    * Lists events that a reader of the log could not handle, with the reason and the number of failures; the latest first.
@@ -31,7 +35,7 @@ export class DeadLettersController {
   @HttpCode(204)
   @Audited('dead_letter.retry')
   retry(@Param() { id }: DeadLetterParams): Promise<void> {
-    return this.letters.retry(id);
+    return this.retries.retry(id);
   }
 
   /** Discards a dead letter. */

@@ -19,25 +19,12 @@ export interface DeadLetter {
   event: LogEvent;
 }
 
-/**
- * Repeats a reader's work for one event. The changes made with `tx` and the removal of the dead letter are committed
- * together.
- */
-type DeadLetterHandler = (tx: PoolClient, event: LogEvent) => Promise<void>;
-
 const MAX_REASON_LENGTH = 2_000;
 
 /** Stores events that readers of the log could not handle, with the reason, until they are retried or discarded. */
 @Injectable()
 export class DeadLetters {
-  private readonly handlers = new Map<string, DeadLetterHandler>();
-
   constructor(private readonly database: Database) {}
-
-  /** Registers the handler that retries dead letters of a reader. Without a handler they can only be discarded. */
-  onRetry(reader: string, handler: DeadLetterHandler): void {
-    this.handlers.set(reader, handler);
-  }
 
   /**
    * Records the event in the transaction that moves the reader's position past it. If the event is recorded already, its
@@ -63,34 +50,12 @@ export class DeadLetters {
     return pageOf(rows, { scope, limit, position: (row) => row.id }, deadLetter);
   }
 
-  /**
-   * Handles the event again. If the handler succeeds, the dead letter is removed in the same transaction; if not, it stays
-   * with the new reason.
-   */
-  async retry(id: string): Promise<void> {
-    try {
-      await this.database.transaction(async (tx) => {
-        const letter = await this.take(tx, id);
-        const handler = this.handlers.get(letter.reader);
-        if (handler === undefined) {
-          throw new DomainError(
-            'conflict',
-            `The reader ${letter.reader} does not run in this process; retry in a process that runs it.`,
-          );
-        }
-        await handler(tx, letter.event).catch((error: unknown) => {
-          throw new RetryFailed(error);
-        });
-      });
-    } catch (error) {
-      if (!(error instanceof RetryFailed)) throw error;
-      const reason = reasonOf(error.cause);
-      await this.database.query(
-        `UPDATE dead_letters SET reason = $2, failures = failures + 1, last_failed_at = clock_timestamp() WHERE id = $1`,
-        [id, reason],
-      );
-      throw new DomainError('conflict', `The retry failed: ${reason.slice(0, 300)}`, { cause: error.cause });
-    }
+  /** Stores the reason of a retry that failed. */
+  async retryFailed(id: string, error: unknown): Promise<void> {
+    await this.database.query(
+      `UPDATE dead_letters SET reason = $2, failures = failures + 1, last_failed_at = clock_timestamp() WHERE id = $1`,
+      [id, reasonOf(error)],
+    );
   }
 
   /** Removes a dead letter whose event need not be handled any more. */
@@ -98,19 +63,17 @@ export class DeadLetters {
     await this.database.transaction((tx) => this.take(tx, id));
   }
 
-  /** Deletes and returns a dead letter; the deletion takes effect if the transaction commits. */
-  private async take(tx: PoolClient, id: string): Promise<DeadLetter> {
+  /**
+   * Deletes and returns a dead letter; the deletion takes effect if the transaction commits.
+   *
+   * @throws {DomainError} `not_found`: there is no dead letter with this id.
+   */
+  async take(tx: PoolClient, id: string): Promise<DeadLetter> {
     const { rows } = await tx.query<DeadLetterRow>(`DELETE FROM dead_letters WHERE id = $1 RETURNING ${COLUMNS}`, [
       letterId(id) ?? null,
     ]);
     if (rows[0] === undefined) throw new DomainError('not_found', 'Dead letter not found.');
     return deadLetter(rows[0]);
-  }
-}
-
-class RetryFailed extends Error {
-  constructor(cause: unknown) {
-    super('retry failed', { cause });
   }
 }
 
@@ -137,7 +100,7 @@ function letterId(text: string): string | undefined {
 }
 
 /** Returns the reason for operators, without NUL, which PostgreSQL cannot store. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return text.replaceAll('\0', '').slice(0, MAX_REASON_LENGTH);
 }

@@ -46,7 +46,6 @@ export class HistoryWriter implements OnApplicationBootstrap, BeforeApplicationS
       handle: (tx, batch) => this.write(tx, batch),
       deadLetter: (tx, event, error, attempts) => letters.record(tx, HISTORY_READER, event, error, attempts),
     });
-    letters.onRetry(HISTORY_READER, (tx, event) => this.write(tx, [event]));
   }
 
   onApplicationBootstrap(): void {

@@ -3,7 +3,6 @@ import type { LogEvent } from '../core/log-event.js';
 import { cacheKeys, type CachedValue } from './hot-cache.js';
 import { PublishedBook } from './published-book.js';
 import { publishedChange, publishedValue, removedKey } from './published-change.js';
-import type { PublishedState } from './published-state.js';
 import type { ProtocolTvl, PublishedValue } from './published-value.js';
 
 /** Key of the shared cache and its text. */
@@ -64,8 +63,8 @@ function isTotal(fields: Fields): boolean {
   return chains.every((chain: unknown) => isValue(Object(chain) as Fields, 'tvl'));
 }
 
-/** Returns the entries for the keys of a batch, computed before the published state itself receives the batch. */
-export function entriesAfter(state: PublishedState, batch: readonly LogEvent[]): CacheEntry[] {
+/** Returns the entries for the keys of a batch, computed before the current book itself receives the batch. */
+export function entriesAfter(current: PublishedBook, batch: readonly LogEvent[]): CacheEntry[] {
   const last = batch.at(-1);
   if (last === undefined) return [];
   /** Values by key; null for a removed key. */
@@ -80,9 +79,9 @@ export function entriesAfter(state: PublishedState, batch: readonly LogEvent[]):
   }
   const book = new PublishedBook();
   for (const slug of touched.keys()) {
-    const meta = state.protocol(slug);
+    const meta = current.protocol(slug);
     if (meta) book.putMeta(meta);
-    for (const value of state.tvlOf(slug)) book.put(value);
+    for (const value of current.tvlOf(slug)) book.put(value);
   }
   for (const event of batch) if (event.protocol !== null && touched.has(event.protocol)) book.apply(event);
   for (const [slug, { chains, described }] of touched) {

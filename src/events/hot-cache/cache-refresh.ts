@@ -1,20 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { LogEvent } from '../core/log-event.js';
-import type { CacheEntry } from './cache-entry.js';
+import { entriesAfter, type CacheEntry } from './cache-entry.js';
+import { CurrentBook } from './current-book.js';
 
-/**
- * Cache entries of a batch, for the broker, which writes them. The function is set later by `use`: it needs the published
- * state, which depends on the feed, which depends on the broker.
- */
+/** Cache entries of a batch, for the broker, which writes them in the same step that publishes the batch. */
 @Injectable()
 export class CacheRefresh {
-  private describe: (batch: readonly LogEvent[]) => readonly CacheEntry[] = () => [];
-
-  use(describe: (batch: readonly LogEvent[]) => readonly CacheEntry[]): void {
-    this.describe = describe;
-  }
+  constructor(private readonly current: CurrentBook) {}
 
   entries(batch: readonly LogEvent[]): readonly CacheEntry[] {
-    return this.describe(batch);
+    return entriesAfter(this.current.book, batch);
   }
 }

@@ -5,6 +5,7 @@ import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import { EventFeed } from '../feed/event-feed.js';
 import { CacheRefresh } from './cache-refresh.js';
+import { CurrentBook } from './current-book.js';
 import { HotCache } from './hot-cache.js';
 import { MemoryHotCache } from './memory-hot-cache.js';
 import { PublishedState } from './published-state.js';
@@ -20,18 +21,18 @@ function hotCache(
   feed: EventFeed,
   redis: RedisConnections,
   store: RedisCacheStore,
-  refresh: CacheRefresh,
   clock: Clock,
   loops: BackgroundLoops,
 ): HotCache {
   if (!redis.configured) return new MemoryHotCache(published, metrics, feed, clock);
-  return new RedisHotCache({ published, metrics, redis, store, feed, refresh, loops });
+  return new RedisHotCache({ published, metrics, redis, store, feed, loops });
 }
 
 /** Published values in the memory of every process, and the checks that correct them. */
 @Global()
 @Module({
   providers: [
+    CurrentBook,
     PublishedStore,
     PublishedState,
     StateReconciler,
@@ -39,16 +40,7 @@ function hotCache(
     RedisCacheStore,
     {
       provide: HotCache,
-      inject: [
-        PublishedState,
-        Metrics,
-        EventFeed,
-        RedisConnections,
-        RedisCacheStore,
-        CacheRefresh,
-        Clock,
-        BackgroundLoops,
-      ],
+      inject: [PublishedState, Metrics, EventFeed, RedisConnections, RedisCacheStore, Clock, BackgroundLoops],
       useFactory: hotCache,
     },
   ],

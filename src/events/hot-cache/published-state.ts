@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { Clock } from '../../platform/clock/clock.js';
 import type { LogEvent } from '../core/log-event.js';
 import { EventFeed } from '../feed/event-feed.js';
-import { PublishedBook } from './published-book.js';
+import { CurrentBook } from './current-book.js';
 import { PublishedStore } from './published-store.js';
 import type { Metric, ProtocolMeta, ProtocolTvl, PublishedValue } from './published-value.js';
 
@@ -23,7 +23,6 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
   private readonly logger = new Logger(PublishedState.name);
   private readonly unsubscribe: (() => void)[];
   private readonly loadedListeners = new Set<() => void>();
-  private book = new PublishedBook();
   /** Events received since loading began; they are applied to the loaded book. */
   private arrived: LogEvent[] | undefined;
   private loading: Promise<void> = Promise.resolve();
@@ -36,43 +35,44 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
     private readonly feed: EventFeed,
     private readonly store: PublishedStore,
     private readonly clock: Clock,
+    private readonly current: CurrentBook,
   ) {
     this.unsubscribe = [feed.subscribe((batch) => this.receive(batch)), feed.onEpochChange(() => void this.reload())];
   }
 
   tvl(protocol: string, chain: string): PublishedValue | undefined {
-    return this.book.tvl(protocol, chain);
+    return this.current.book.tvl(protocol, chain);
   }
 
   /** Returns the values of all chains of a protocol, including pseudo chains. */
   tvlOf(protocol: string): PublishedValue[] {
-    return this.book.tvlOf(protocol);
+    return this.current.book.tvlOf(protocol);
   }
 
   /** Returns the protocol's total over real chains; undefined if it has no value. */
   protocolTvl(protocol: string): number | undefined {
-    return this.book.protocolTvl(protocol);
+    return this.current.book.protocolTvl(protocol);
   }
 
   price(token: string): PublishedValue | undefined {
-    return this.book.price(token);
+    return this.current.book.price(token);
   }
 
   protocol(slug: string): ProtocolMeta | undefined {
-    return this.book.protocol(slug);
+    return this.current.book.protocol(slug);
   }
 
   all(metric: Metric): Iterable<PublishedValue> {
-    return this.book.all(metric);
+    return this.current.book.all(metric);
   }
 
   protocols(): Iterable<ProtocolMeta> {
-    return this.book.protocols();
+    return this.current.book.protocols();
   }
 
   /** Returns the slugs with at least one value, even if the protocol has no description. */
   valuedProtocols(): Iterable<string> {
-    return this.book.valuedProtocols();
+    return this.current.book.valuedProtocols();
   }
 
   /** Time of the last load, Unix milliseconds; 0 before the first. */
@@ -141,7 +141,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
     if (first > this.position + 1 && this.position > 0) void this.reload();
     this.position = batch.at(-1)?.seq ?? this.position;
     for (const event of batch) {
-      this.book.apply(event);
+      this.current.book.apply(event);
       if (event.type.endsWith('_removed')) this.removed++;
     }
     if (this.arrived) for (const event of batch) this.arrived.push(event);
@@ -165,7 +165,7 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
       const { book, seq } = await this.store.load();
       await this.feedReaches(seq);
       for (const event of arrived) book.apply(event);
-      this.book = book;
+      this.current.book = book;
       this.loaded = this.clock.now();
     } finally {
       this.arrived = undefined;

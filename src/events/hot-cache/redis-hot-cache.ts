@@ -6,8 +6,7 @@ import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import type { BackgroundLoops } from '../../platform/process/background-loops.js';
 import type { RedisConnections } from '../../platform/redis/redis-connections.js';
 import type { EventFeed } from '../feed/event-feed.js';
-import { cacheEntry, entriesAfter, entryPosition, readEntry, type CacheEntry } from './cache-entry.js';
-import type { CacheRefresh } from './cache-refresh.js';
+import { cacheEntry, entryPosition, readEntry, type CacheEntry } from './cache-entry.js';
 import { cacheKeys, HotCache, type CachedValue } from './hot-cache.js';
 import type { PublishedState } from './published-state.js';
 import type { RedisCacheStore } from './redis-cache-store.js';
@@ -32,7 +31,6 @@ interface RedisHotCacheParts {
   redis: RedisConnections;
   store: RedisCacheStore;
   feed: EventFeed;
-  refresh: CacheRefresh;
   loops: BackgroundLoops;
 }
 
@@ -62,7 +60,6 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
       help: 'Keys of the shared cache that differed from the published state at the last comparison; they were rewritten.',
       registers: [parts.metrics.registry],
     });
-    parts.refresh.use((batch) => entriesAfter(parts.published, batch));
     this.unsubscribe = [
       parts.published.onLoaded(() => this.fill()),
       parts.redis.onState((state) => state === 'up' && this.back()),

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import { UsageLimits } from '../../access/index.js';
 import type { Channel } from '../core/channels/catalogue.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
@@ -49,11 +48,9 @@ export class StorageBudget {
 
   constructor(
     private readonly database: Database,
-    usage: UsageLimits,
     settings: Settings,
   ) {
     this.limit = settings.userStorageMb === 0 ? null : settings.userStorageMb * 1_000_000;
-    usage.countStored((userId) => this.used(userId));
   }
 
   /**

@@ -5,10 +5,9 @@ import { EventFeed, type LogEvent } from '../../events/index.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { asDomainError, type SocketError } from '../../platform/errors/domain-error.js';
 import {
-  RealtimeHub,
+  LiveQueryRunner,
   type LiveQueryHandle,
   type LiveQueryOptions,
-  type LiveQueryRunner,
   type LiveQuerySink,
 } from '../../realtime/index.js';
 import { dependenciesOf } from '../core/plan/dependencies.js';
@@ -32,7 +31,7 @@ const TIME_REFRESH_INTERVAL_MS = 60_000;
  * changed its answer. Any number of events within an interval cause one run.
  */
 @Injectable()
-export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap, BeforeApplicationShutdown {
+export class LiveQueryService extends LiveQueryRunner implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('LiveQueries');
   private readonly queries = new Map<string, LiveQuery>();
   private readonly index = new QueryIndex();
@@ -47,16 +46,16 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
   private refreshedAt = 0;
 
   constructor(
-    private readonly hub: RealtimeHub,
     private readonly feed: EventFeed,
     private readonly executor: LiveExecutor,
     private readonly metrics: LiveMetrics,
     private readonly clock: Clock,
     private readonly rows: RowWatch,
-  ) {}
+  ) {
+    super();
+  }
 
   onApplicationBootstrap(): void {
-    this.hub.queries.serve(this);
     this.rows.start({
       isInterested: () => this.ofRows.size > 0,
       rowsChanged: (datasets: readonly DatasetName[]) => {
@@ -78,7 +77,11 @@ export class LiveQueryService implements LiveQueryRunner, OnApplicationBootstrap
     await this.rows.stop();
   }
 
-  open(body: unknown, caller: Caller, { intervalMs = DEFAULT_INTERVAL_MS }: LiveQueryOptions): LiveQueryHandle {
+  override open(
+    body: unknown,
+    caller: Caller,
+    { intervalMs = DEFAULT_INTERVAL_MS }: LiveQueryOptions,
+  ): LiveQueryHandle {
     const query = this.executor.parse(body);
     // Only events can have an owner; answers of all other datasets are the same for every user.
     const scope = query.dataset === 'events' ? caller.userId : '';

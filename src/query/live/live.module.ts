@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { RealtimeModule } from '../../realtime/index.js';
+import { LiveQueryRunner } from '../../realtime/index.js';
 import { QueryModule } from '../query.module.js';
 import { LiveExecutor } from './live-executor.js';
 import { LiveMetrics } from './live-metrics.js';
@@ -7,5 +7,9 @@ import { RowWatch } from './row-watch.js';
 import { LiveQueryService } from './live-query-service.js';
 
 /** Live queries: queries as subscriptions. */
-@Module({ imports: [QueryModule, RealtimeModule], providers: [LiveQueryService, LiveExecutor, LiveMetrics, RowWatch] })
+@Module({
+  imports: [QueryModule],
+  providers: [{ provide: LiveQueryRunner, useClass: LiveQueryService }, LiveExecutor, LiveMetrics, RowWatch],
+  exports: [LiveQueryRunner],
+})
 export class LiveModule {}

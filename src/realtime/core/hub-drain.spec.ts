@@ -1,11 +1,17 @@
 import { expect, test } from 'vitest';
 import { HubDrain } from './hub-drain.js';
 import { RealtimeHub } from './hub.js';
-import { caller, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from '../../../test/support/servers/realtime-parts.js';
+import {
+  caller,
+  MemoryLog,
+  NO_QUERIES,
+  NOTHING_PUBLISHED,
+  RecordingLink,
+} from '../../../test/support/servers/realtime-parts.js';
 
 function setUp(): { hub: RealtimeHub; enter(keyId: string): RecordingLink } {
   const log = new MemoryLog(100);
-  const hub = new RealtimeHub({ recent: log, stored: log, published: NOTHING_PUBLISHED });
+  const hub = new RealtimeHub({ recent: log, stored: log, published: NOTHING_PUBLISHED, queries: NO_QUERIES });
   const enter = (keyId: string): RecordingLink => {
     const link = new RecordingLink();
     hub.open(link, { caller: caller({ keyId }), address: '127.0.0.1' });

@@ -7,7 +7,7 @@ import { EventEncoder, type DeliveredEvent, type EncodedEvent } from './wire/enc
 import { FilterIndex } from './filter/filter-index.js';
 import { HeartbeatWheel } from './heartbeat-wheel.js';
 import type { ClientLink, CloseReason } from './wire/link.js';
-import { LiveQueries } from './session/live-queries.js';
+import { LiveQueries, type LiveQueryRunner } from './session/live-queries.js';
 import { REALTIME_LIMITS, type RealtimeLimits } from './session/realtime-limits.js';
 import { Session } from './session/session.js';
 import type { SessionHost, SessionKeeper } from './session/session-host.js';
@@ -26,6 +26,7 @@ export interface HubParts {
   recent: RecentEvents;
   stored: StoredEvents;
   published: PublishedValues;
+  queries: LiveQueryRunner;
   encoder?: EventEncoder;
   observer?: RealtimeObserver;
   limits?: Partial<RealtimeLimits>;
@@ -49,7 +50,7 @@ export class RealtimeHub implements SessionHost {
   readonly now: () => number;
   readonly elapsed: () => number;
   readonly sessions = new SessionRegistry();
-  readonly queries = new LiveQueries();
+  readonly queries: LiveQueries;
 
   private readonly index = new FilterIndex<Subscription>();
   private readonly wheel: HeartbeatWheel;
@@ -67,6 +68,7 @@ export class RealtimeHub implements SessionHost {
   constructor(parts: HubParts) {
     this.recent = parts.recent;
     this.published = parts.published;
+    this.queries = new LiveQueries(parts.queries);
     this.encoder = parts.encoder ?? new EventEncoder();
     this.observer = parts.observer ?? SILENT_OBSERVER;
     this.limits = { ...REALTIME_LIMITS, ...parts.limits };

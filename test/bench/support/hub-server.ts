@@ -61,6 +61,11 @@ export async function startHubServer(env: Readonly<Record<string, string>> = {})
     recent: log,
     stored: log,
     published: { tvlOf: () => [], price: () => undefined, all: () => [] },
+    queries: {
+      open: () => {
+        throw new Error('The bench has no live queries.');
+      },
+    },
     encoder: new EventEncoder(),
     observer: metrics,
     now: () => clock.now(),

@@ -2,6 +2,7 @@ import type { Broker } from '../../../src/events/feed/broker.js';
 import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
 import { EventLog } from '../../../src/events/log/event-log.js';
 import { SequencerMetrics } from '../../../src/events/capture/sequencer-metrics.js';
+import type { LeaderAudit } from '../../../src/events/capture/leader-audit.js';
 import { Sequencer } from '../../../src/events/capture/sequencer.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { EventFeed } from '../../../src/events/feed/event-feed.js';
@@ -22,13 +23,15 @@ export interface Pod {
   close(): Promise<void>;
 }
 
+const UNAUDITED = { record: () => Promise.resolve() } as unknown as LeaderAudit;
+
 export function createPod(url: string, broker: Broker = new MemoryBroker()): Pod {
   const database = new Database({ url, poolSize: 6 });
   const metrics = new Metrics();
   const log = new EventLog(database);
   const feed = new EventFeed(log, broker, testLoops(), metrics);
   const settings = parseSettings({ DATABASE_URL: url, SECRETS_KEY: 'a key that only tests use' });
-  const sequencer = new Sequencer(database, broker, feed, settings, new SequencerMetrics(metrics, log));
+  const sequencer = new Sequencer(database, broker, feed, settings, new SequencerMetrics(metrics, log), UNAUDITED);
   return {
     database,
     log,

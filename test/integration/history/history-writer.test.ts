@@ -1,4 +1,6 @@
+import type { PoolClient } from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DeadLetterRetries } from '../../../src/events/dead-letters/dead-letter-retries.js';
 import { DeadLetters } from '../../../src/events/dead-letters/dead-letters.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
 import { HistoryStore } from '../../../src/events/history/history-store.js';
@@ -142,7 +144,8 @@ describe('the history writer', () => {
     const { data } = await letters.list({ limit: 10 });
     expect(data).toMatchObject([{ reader: 'history', reason: expect.stringContaining('never this one'), failures: 5 }]);
     store.refused = Number.NaN;
-    await letters.retry(data[0]!.id);
+    const handlers = new Map([['history', (tx: PoolClient, event: LogEvent) => writer.write(tx, [event])]]);
+    await new DeadLetterRetries(fixture.database, letters, handlers).retry(data[0]!.id);
     expect(await rows(POINTS)).toHaveLength(20);
     expect((await letters.list({ limit: 10 })).data).toEqual([]);
   });

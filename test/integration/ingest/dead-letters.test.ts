@@ -1,5 +1,7 @@
+import type { PoolClient } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
+import { DeadLetterRetries } from '../../../src/events/dead-letters/dead-letter-retries.js';
 import { DeadLetters } from '../../../src/events/dead-letters/dead-letters.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { aLogEvent } from '../../support/data/log-event.js';
@@ -36,6 +38,9 @@ describe('dead letters', () => {
     await db.drop();
   });
 
+  const retriesOfHistory = (handler: (tx: PoolClient, event: LogEvent) => Promise<void>) =>
+    new DeadLetterRetries(database, letters, new Map([['history', handler]]));
+
   const record = (reader: string, seq: number, error: unknown, failures?: number): Promise<void> =>
     database.transaction((tx) => letters.record(tx, reader, event(seq), error, failures));
 
@@ -59,34 +64,35 @@ describe('dead letters', () => {
 
   it('are deleted when a retry succeeds', async () => {
     await db.pool.query('CREATE TABLE handled (seq bigint); GRANT INSERT ON handled TO rta_app');
-    letters.onRetry('history', async (tx, { seq }) => {
+    const retries = retriesOfHistory(async (tx, { seq }) => {
       await tx.query('INSERT INTO handled VALUES ($1)', [seq]);
     });
     await record('history', 4, 'first');
     const [letter] = (await letters.list({ limit: 1 })).data;
-    await letters.retry(letter?.id ?? '');
+    await retries.retry(letter?.id ?? '');
     expect((await letters.list({ limit: 1 })).data).toEqual([]);
     expect((await db.pool.query('SELECT seq FROM handled')).rows).toEqual([{ seq: 4 }]);
-    await expect(letters.retry(letter?.id ?? '')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(retries.retry(letter?.id ?? '')).rejects.toMatchObject({ code: 'not_found' });
   });
 
   it('are kept with the new reason when a retry fails and is rolled back', async () => {
     await db.pool.query('CREATE TABLE undone (seq bigint); GRANT INSERT ON undone TO rta_app');
-    letters.onRetry('history', async (tx) => {
+    const retries = retriesOfHistory(async (tx) => {
       await tx.query('INSERT INTO undone VALUES (1)');
       throw new Error('still broken');
     });
     await record('history', 5, 'first');
     const [letter] = (await letters.list({ limit: 1 })).data;
-    await expect(letters.retry(letter?.id ?? '')).rejects.toMatchObject({ code: 'conflict' });
+    await expect(retries.retry(letter?.id ?? '')).rejects.toMatchObject({ code: 'conflict' });
     expect((await letters.list({ limit: 1 })).data).toMatchObject([{ reason: 'Error: still broken', failures: 2 }]);
     expect((await db.pool.query('SELECT FROM undone')).rowCount).toBe(0);
   });
 
   it('cannot be retried if their reader does not run in the process, but can be discarded', async () => {
     await record('elsewhere', 6, 'first');
+    const retries = retriesOfHistory(() => Promise.resolve());
     const [letter] = (await letters.list({ limit: 1 })).data;
-    await expect(letters.retry(letter?.id ?? '')).rejects.toMatchObject({ code: 'conflict' });
+    await expect(retries.retry(letter?.id ?? '')).rejects.toMatchObject({ code: 'conflict' });
     expect((await letters.list({ limit: 1 })).data).toEqual([letter]);
     await letters.discard(letter?.id ?? '');
     expect((await letters.list({ limit: 1 })).data).toEqual([]);

@@ -5,6 +5,7 @@ import { HistoryStore } from '../../../src/events/history/history-store.js';
 import { HistoryWriter } from '../../../src/events/history/history-writer.js';
 import { cacheKeys } from '../../../src/events/hot-cache/hot-cache.js';
 import { MemoryHotCache } from '../../../src/events/hot-cache/memory-hot-cache.js';
+import { CurrentBook } from '../../../src/events/hot-cache/current-book.js';
 import { PublishedState } from '../../../src/events/hot-cache/published-state.js';
 import { PublishedStore } from '../../../src/events/hot-cache/published-store.js';
 import { StateReconciler } from '../../../src/events/hot-cache/state-reconciler.js';
@@ -14,12 +15,14 @@ import { HOUR_MS, historyFixture, sequence, StoppedClock, type HistoryFixture } 
 
 let fixture: HistoryFixture;
 let state: PublishedState;
+let current: CurrentBook;
 let clock: StoppedClock;
 
 beforeEach(async () => {
   fixture = await historyFixture();
   clock = new StoppedClock(Date.now());
-  state = newState();
+  current = new CurrentBook();
+  state = newState(current);
   await fixture.feed.start();
 });
 afterEach(async () => {
@@ -27,8 +30,8 @@ afterEach(async () => {
   await fixture.close();
 });
 
-const newState = () => {
-  return new PublishedState(fixture.feed, new PublishedStore(fixture.database, fixture.log), clock);
+const newState = (book = new CurrentBook()) => {
+  return new PublishedState(fixture.feed, new PublishedStore(fixture.database, fixture.log), clock, book);
 };
 
 const historyWriter = () =>
@@ -168,7 +171,7 @@ describe('the published state', () => {
     const store = new PublishedStore(fixture.database, fixture.log);
     const load = store.load.bind(store);
     store.load = () => (failures-- > 0 ? Promise.reject(new Error('unavailable')) : load());
-    const late = new PublishedState(fixture.feed, store, clock);
+    const late = new PublishedState(fixture.feed, store, clock, new CurrentBook());
     await late.onApplicationBootstrap();
     expect(held(late)).toEqual(await replayed());
     late.onApplicationShutdown();
@@ -207,7 +210,7 @@ describe('the reconciler of the published state', () => {
     await publish(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'c', 1), ('b', 'c', 2)`);
     const [event] = await fixture.log.read(0, 1);
     // A wrong value, as a fault in this process might cause it.
-    Reflect.get(state, 'book').apply({ ...event, current: 77 });
+    current.book.apply({ ...event!, current: 77 });
     expect(state.tvl('a', 'c')?.value).toBe(77);
     expect(await reconciler.compare()).toBe(1);
     expect(state.tvl('a', 'c')?.value).toBe(1);
@@ -219,7 +222,7 @@ describe('the reconciler of the published state', () => {
     await publish(`INSERT INTO protocol_tvl (protocol, chain, tvl) VALUES ('a', 'c', 1)`);
     await state.onApplicationBootstrap();
     const [event] = await fixture.log.read(0, 1);
-    Reflect.get(state, 'book').apply({ ...event, current: 77 });
+    current.book.apply({ ...event!, current: 77 });
     const reconciler = new StateReconciler(fixture.database, state, testLoops(), fixture.metrics);
     reconciler.onApplicationBootstrap();
     await waitFor(() => state.tvl('a', 'c')?.value === 1);

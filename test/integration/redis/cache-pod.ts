@@ -2,6 +2,7 @@ import { RedisBroker } from '../../../src/events/broker/redis-broker.js';
 import type { Broker } from '../../../src/events/feed/broker.js';
 import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
+import { CurrentBook } from '../../../src/events/hot-cache/current-book.js';
 import { CacheRefresh } from '../../../src/events/hot-cache/cache-refresh.js';
 import type { HotCache } from '../../../src/events/hot-cache/hot-cache.js';
 import { MemoryHotCache } from '../../../src/events/hot-cache/memory-hot-cache.js';
@@ -53,7 +54,7 @@ class NotingBroker extends RedisBroker {
 export async function createMemoryPod(databaseUrl: string): Promise<CachePod> {
   const broker = new MemoryBroker();
   const pod = createPod(databaseUrl, broker);
-  const state = new PublishedState(pod.feed, new PublishedStore(pod.database, pod.log), new Clock());
+  const state = new PublishedState(pod.feed, new PublishedStore(pod.database, pod.log), new Clock(), new CurrentBook());
   const cache = new MemoryHotCache(state, pod.metrics, pod.feed, new Clock());
   await start(pod, state);
   return {
@@ -71,12 +72,12 @@ export async function createMemoryPod(databaseUrl: string): Promise<CachePod> {
 export async function createRedisPod(databaseUrl: string, redisUrl: string, prefix = ''): Promise<RedisPod> {
   const settings = parseSettings({ REDIS_URL: redisUrl, KEY_PREFIX: prefix });
   const redis = await RedisConnections.open(settings, new Metrics());
-  const [store, refresh] = [new RedisCacheStore(redis), new CacheRefresh()];
-  const broker = new NotingBroker(redis, store, refresh, testLoops());
+  const [store, current] = [new RedisCacheStore(redis), new CurrentBook()];
+  const broker = new NotingBroker(redis, store, new CacheRefresh(current), testLoops());
   const pod = createPod(databaseUrl, broker);
   const { feed, metrics } = pod;
-  const published = new PublishedState(feed, new PublishedStore(pod.database, pod.log), new Clock());
-  const cache = new RedisHotCache({ published, metrics, redis, store, feed, refresh, loops: testLoops() });
+  const published = new PublishedState(feed, new PublishedStore(pod.database, pod.log), new Clock(), current);
+  const cache = new RedisHotCache({ published, metrics, redis, store, feed, loops: testLoops() });
   await start(pod, published);
   await cache.filled();
   return {

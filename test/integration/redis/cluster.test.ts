@@ -2,6 +2,7 @@ import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RedisBroker } from '../../../src/events/broker/redis-broker.js';
 import { CacheRefresh } from '../../../src/events/hot-cache/cache-refresh.js';
+import { CurrentBook } from '../../../src/events/hot-cache/current-book.js';
 import { RedisCacheStore } from '../../../src/events/hot-cache/redis-cache-store.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { PodChannel } from '../../../src/platform/redis/pod-channel.js';
@@ -34,7 +35,7 @@ async function twoBrokers() {
   const shared = settings();
   const connections = await Promise.all([1, 2].map(() => RedisConnections.open(shared, new Metrics())));
   const [here, there] = connections.map(
-    (each) => new RedisBroker(each, new RedisCacheStore(each), new CacheRefresh(), testLoops()),
+    (each) => new RedisBroker(each, new RedisCacheStore(each), new CacheRefresh(new CurrentBook()), testLoops()),
   );
   if (!here || !there) throw new Error('two connections make two brokers');
   await waitFor(async () => (await subscribersOf(`${shared.keyPrefix}log`)) === 2);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { MemoryBroker } from '../../../src/events/broker/memory-broker.js';
 import { RedisBroker } from '../../../src/events/broker/redis-broker.js';
 import { CacheRefresh } from '../../../src/events/hot-cache/cache-refresh.js';
+import { CurrentBook } from '../../../src/events/hot-cache/current-book.js';
 import { RedisCacheStore } from '../../../src/events/hot-cache/redis-cache-store.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { RedisConnections } from '../../../src/platform/redis/redis-connections.js';
@@ -29,7 +30,7 @@ brokerContract('RedisBroker', async () => {
   const settings = parseSettings({ REDIS_URL: redis.url, KEY_PREFIX: `${++prefix}:` });
   const connections = await Promise.all([1, 2].map(() => RedisConnections.open(settings, new Metrics())));
   const [here, there] = connections.map(
-    (each) => new RedisBroker(each, new RedisCacheStore(each), new CacheRefresh(), testLoops()),
+    (each) => new RedisBroker(each, new RedisCacheStore(each), new CacheRefresh(new CurrentBook()), testLoops()),
   );
   if (!here || !there) throw new Error('two connections make two brokers');
   return {

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RedisBroker } from '../../../src/events/broker/redis-broker.js';
 import type { LogEvent } from '../../../src/events/core/log-event.js';
-import { CacheRefresh } from '../../../src/events/hot-cache/cache-refresh.js';
+import type { CacheRefresh } from '../../../src/events/hot-cache/cache-refresh.js';
 import { cacheEntry } from '../../../src/events/hot-cache/cache-entry.js';
 import { RedisCacheStore } from '../../../src/events/hot-cache/redis-cache-store.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
@@ -29,7 +29,7 @@ describe('RedisBroker', () => {
     await redis.close();
   });
 
-  async function broker(refresh = new CacheRefresh()): Promise<RedisBroker> {
+  async function broker(refresh: Pick<CacheRefresh, 'entries'> = { entries: () => [] }): Promise<RedisBroker> {
     const connections = await RedisConnections.open(parseSettings({ REDIS_URL: redis.url }), new Metrics());
     const made = new RedisBroker(connections, new RedisCacheStore(connections), refresh, testLoops());
     ends.push(() => connections.onApplicationShutdown());
@@ -116,9 +116,9 @@ describe('RedisBroker', () => {
   });
 
   it('needs one Redis call per batch including the cache, plus one to load the script', async () => {
-    const refresh = new CacheRefresh();
-    refresh.use((batch) => batch.map(({ seq }) => cacheEntry(`protocol:p${seq}:meta`, META, 'e1', seq)));
-    const here = await broker(refresh);
+    const here = await broker({
+      entries: (batch) => batch.map(({ seq }) => cacheEntry(`protocol:p${seq}:meta`, META, 'e1', seq)),
+    });
     await here.publish(someRows(500));
     expect([await calls('evalsha'), await calls('eval')]).toEqual([1, 1]);
     for (let batch = 1; batch <= 10; batch++) await here.publish(someRows(500, batch * 500));

@@ -1,6 +1,6 @@
 import { RealtimeHub, type HubParts } from '../../../src/realtime/core/hub.js';
 import { parseSubscribe } from '../../../src/realtime/core/request/parse-socketio.js';
-import { caller, MemoryLog, NOTHING_PUBLISHED, RecordingLink } from './realtime-parts.js';
+import { caller, MemoryLog, NO_QUERIES, NOTHING_PUBLISHED, RecordingLink } from './realtime-parts.js';
 
 /** A hub over a log in memory, on a clock that the test moves. */
 export function startHub(parts: Partial<HubParts> = {}) {
@@ -11,6 +11,7 @@ export function startHub(parts: Partial<HubParts> = {}) {
     recent: log,
     stored: log,
     published: NOTHING_PUBLISHED,
+    queries: NO_QUERIES,
     now: () => clock.now,
     observer: {
       routed: () => {},

@@ -1,5 +1,7 @@
 import type { Caller } from '../../../src/access/index.js';
 import type { LogEvent, LogPage } from '../../../src/events/index.js';
+import { DomainError } from '../../../src/platform/errors/domain-error.js';
+import type { LiveQueryRunner } from '../../../src/realtime/core/session/live-queries.js';
 import type { EncodedEvent } from '../../../src/realtime/core/wire/encoded-event.js';
 import type { ClientLink, CloseReason } from '../../../src/realtime/core/wire/link.js';
 import type { SharedMessage } from '../../../src/realtime/core/wire/shared-message.js';
@@ -17,6 +19,13 @@ export function caller(fields: Partial<Caller> = {}): Caller {
   };
   return { userId: 'user-1', keyId: 'key-1', role: 'reader', tier: 'enterprise', limits, ...fields };
 }
+
+/** Refuses all live queries. */
+export const NO_QUERIES: LiveQueryRunner = {
+  open: () => {
+    throw new DomainError('unavailable', 'Live queries unavailable; this test has none.');
+  },
+};
 
 /** Log in memory: the newest `ringSize` events are available synchronously, the others are read asynchronously. */
 export class MemoryLog implements RecentEvents, StoredEvents {

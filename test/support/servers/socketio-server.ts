@@ -20,7 +20,7 @@ import { SocketIoAdapter } from '../../../src/realtime/transports/socketio/socke
 import { WriteBatches } from '../../../src/realtime/transports/sending/write-batches.js';
 import { AccessService, StrangerLimits, UsageLimits } from '../../../src/access/index.js';
 import { faultsOf } from '../oracles/asyncapi-validator.js';
-import { caller, MemoryLog, NOTHING_PUBLISHED } from './realtime-parts.js';
+import { caller, MemoryLog, NO_QUERIES, NOTHING_PUBLISHED } from './realtime-parts.js';
 import { testLoops } from './background-loops.js';
 
 export const KEY = 'rta_test_key';
@@ -56,7 +56,13 @@ export async function startSocketIoServer(
   env: Environment = {},
 ): Promise<SocketIoServer> {
   const log = new MemoryLog(10_000);
-  const hub = new RealtimeHub({ recent: log, stored: log, published: NOTHING_PUBLISHED, ...parts });
+  const hub = new RealtimeHub({
+    recent: log,
+    stored: log,
+    published: NOTHING_PUBLISHED,
+    queries: NO_QUERIES,
+    ...parts,
+  });
   log.subscribe((batch) => hub.deliver(batch));
   const allowance: Allowance = { messages: Infinity, changes: Infinity, open: new Set(), connections: Infinity };
   const limits = {

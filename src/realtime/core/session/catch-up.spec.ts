@@ -11,6 +11,7 @@ import { aTvlChange, EPOCH } from '../../../../test/support/data/log-event.js';
 import {
   caller,
   MemoryLog,
+  NO_QUERIES,
   NOTHING_PUBLISHED,
   RecordingLink,
 } from '../../../../test/support/servers/realtime-parts.js';
@@ -32,7 +33,13 @@ const batch = fc.array(change, { minLength: 1, maxLength: 6 });
 
 function startHub(ringSize: number, replayChunk: number) {
   const log = new MemoryLog(ringSize);
-  const hub = new RealtimeHub({ recent: log, stored: log, published: NOTHING_PUBLISHED, limits: { replayChunk } });
+  const hub = new RealtimeHub({
+    recent: log,
+    stored: log,
+    published: NOTHING_PUBLISHED,
+    queries: NO_QUERIES,
+    limits: { replayChunk },
+  });
   log.subscribe((events) => hub.deliver(events));
   const open = (): { link: RecordingLink; session: Session } => {
     const link = new RecordingLink();
@@ -214,6 +221,7 @@ describe('resuming a subscription', () => {
       recent: log,
       stored: log,
       published: NOTHING_PUBLISHED,
+      queries: NO_QUERIES,
       limits: { replayChunk: 2, replayEvents: 3 },
     });
     log.subscribe((events) => hub.deliver(events));

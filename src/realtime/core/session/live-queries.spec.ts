@@ -1,24 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { startHub } from '../../../../test/support/servers/realtime-hub.js';
-import type { RealtimeHub } from '../hub.js';
 import { parseSelector } from '../request/parse-socketio.js';
+import type { LiveQueryRunner } from './live-queries.js';
 
 describe('live queries', () => {
-  /** Sets a runner that runs no queries; returns the ids of the open queries. */
-  function serve(hub: RealtimeHub): Set<string> {
-    const open = new Set<string>();
-    hub.queries.serve({
-      open: (query, _, { intervalMs }) => {
-        const id = JSON.stringify([query, intervalMs ?? null]);
-        return { id, start: () => void open.add(id), close: () => void open.delete(id) };
-      },
-    });
-    return open;
+  /** Runs no queries; `running` has the ids of the open ones. */
+  function runner(): { running: Set<string>; queries: LiveQueryRunner } {
+    const running = new Set<string>();
+    const open: LiveQueryRunner['open'] = (query, _, { intervalMs }) => {
+      const id = JSON.stringify([query, intervalMs ?? null]);
+      return { id, start: () => void running.add(id), close: () => void running.delete(id) };
+    };
+    return { running, queries: { open } };
   }
 
   it('are unsubscribed by their query alone, whatever their interval', async () => {
-    const { hub, open } = startHub();
-    const running = serve(hub);
+    const { running, queries } = runner();
+    const { open } = startHub({ queries });
     const { session, subscribe } = open();
     const first = { type: 'query', query: { dataset: 'tvl' } };
     const second = { type: 'query', query: { dataset: 'prices' }, intervalMs: 500 };
@@ -32,12 +30,11 @@ describe('live queries', () => {
   });
 
   it('count once against the limit if subscribed again', async () => {
-    const { hub, open } = startHub();
-    serve(hub);
+    const { open } = startHub({ queries: runner().queries });
     const { session, subscribe } = open();
-    const queries = Array.from({ length: 20 }, (_, n) => ({ type: 'query', query: { n } }));
-    await subscribe(queries);
-    await subscribe(queries);
+    const twenty = Array.from({ length: 20 }, (_, n) => ({ type: 'query', query: { n } }));
+    await subscribe(twenty);
+    await subscribe(twenty);
     expect(session.size).toBe(20);
     await expect(subscribe({ type: 'query', query: {} })).rejects.toMatchObject({ code: 'limit_exceeded' });
   });

@@ -39,10 +39,10 @@ export interface LiveQueryHandle {
   close(): void;
 }
 
-/** Runner of live queries, provided by the query module. */
-export interface LiveQueryRunner {
-  /** Throws `invalid_request` or `limit_exceeded` for a query that cannot be run. */
-  open(query: unknown, caller: Caller, options: LiveQueryOptions): LiveQueryHandle;
+/** Runner of live queries. Provided by the query module, which is above this one. */
+export abstract class LiveQueryRunner {
+  /** @throws {DomainError} `invalid_request` or `limit_exceeded`: the query cannot be run. */
+  abstract open(query: unknown, caller: Caller, options: LiveQueryOptions): LiveQueryHandle;
 }
 
 /** Connection that has live queries. */
@@ -69,12 +69,9 @@ const QUERIES_PER_CONNECTION = 20;
  * index.
  */
 export class LiveQueries {
-  private runner: LiveQueryRunner | undefined;
   private readonly bySession = new Map<QueryClient, OpenQuery[]>();
 
-  serve(runner: LiveQueryRunner): void {
-    this.runner = runner;
-  }
+  constructor(private readonly runner: LiveQueryRunner) {}
 
   /**
    * Opens all queries or none; `all` has one entry per request. Sends nothing before `start`. For a query that the
@@ -143,7 +140,7 @@ export class LiveQueries {
       ({ info }) =>
         (id === undefined || info.id === id) &&
         (type === undefined || type === 'query') &&
-        (query === undefined || info.id === this.handleOf(session, query, info.intervalMs)?.id),
+        (query === undefined || info.id === this.handleOf(session, query, info.intervalMs).id),
     );
     this.close(session, named);
     return named.map(({ info }) => info);
@@ -164,12 +161,11 @@ export class LiveQueries {
     const { query, intervalMs } = request;
     assertMaySubscribe(session.identity.caller, request);
     const handle = this.handleOf(session, query, intervalMs);
-    if (!handle) throw new DomainError('unavailable', 'Live queries are not available.', { field: 'type' });
     return { request, handle, info: { id: handle.id, type: 'query', ...(intervalMs !== undefined && { intervalMs }) } };
   }
 
-  private handleOf(session: QueryClient, query: unknown, intervalMs: number | undefined): LiveQueryHandle | undefined {
-    return this.runner?.open(query, session.identity.caller, intervalMs === undefined ? {} : { intervalMs });
+  private handleOf(session: QueryClient, query: unknown, intervalMs: number | undefined): LiveQueryHandle {
+    return this.runner.open(query, session.identity.caller, intervalMs === undefined ? {} : { intervalMs });
   }
 }
 

@@ -1,0 +1,11 @@
+import { Injectable } from '@nestjs/common';
+import { PublishedBook } from './published-book.js';
+
+/**
+ * Holder of the book that `PublishedState` keeps up to date. The broker reads it, too, and cannot depend on the published
+ * state, which depends on the feed, which depends on the broker.
+ */
+@Injectable()
+export class CurrentBook {
+  book = new PublishedBook();
+}
