@@ -5,3 +5,9 @@ export { EVENT_KINDS, STANDARDS, type EventKind, type Standard } from './model/e
 export { parseAddress, parseHash, parseQuantity, ZERO_ADDRESS, type Address, type Hash } from './model/hex.js';
 export { DAY_MS, formatPoints, microPoints, parsePoints } from './points/amounts.js';
 export { PointRates, type ContractRates, type PointRule, type RateStretch } from './points/rates.js';
+export { HotRows } from './project/hot-rows.js';
+export { batchLength, keysOf, tokensIn, type MissingRows, type TokenRange } from './project/keys.js';
+export type { PositionChange, PositionImage } from './project/position-book.js';
+export { Projection, type EventError } from './project/projection.js';
+export type { BalanceRow, BalanceSlot, Interval, TokenRow, TokenSlot } from './project/rows.js';
+export { StreamModel, type StreamContract, type TokenContract } from './project/stream-model.js';
