@@ -1,4 +1,7 @@
 /** Pure functions and types of on-chain events and points. Core folders of other modules import from here. */
+export { isDecodeFailure, type DecodeFailure, type DecodeFault } from './decode/decode-failure.js';
+export { decoderFor, type DecodedContract, type DecoderLimits, type LogDecoder } from './decode/decoder.js';
+export { topic0sOf } from './decode/event-variants.js';
 export type { BlockHeader, RawLog } from './model/block.js';
 export type { ChainEvent } from './model/chain-event.js';
 export { EVENT_KINDS, STANDARDS, type EventKind, type Standard } from './model/event-forms.js';

@@ -6,7 +6,7 @@ export type Standard = (typeof STANDARDS)[number];
 export type ArgumentRole =
   'operator' | 'from' | 'to' | 'account' | 'startTokenId' | 'lastTokenId' | 'quantity' | 'tokenIds' | 'quantities';
 
-export interface EventArgument {
+interface EventArgument {
   /** Name in the ABI. */
   readonly name: string;
   readonly type: 'address' | 'uint256' | 'uint256[]';
