@@ -90,12 +90,13 @@ export class RpcWire {
     { body: question, headers, signal }: RequestInit = {},
     call: WireCall,
   ): Promise<{ answer: RawAnswer; bytes: number }> {
-    const sent = String(question);
+    // viem gives both as text.
+    const sent = textOf(question);
     const {
       statusCode,
       headers: received,
       body,
-    } = await request(String(url), {
+    } = await request(textOf(url), {
       dispatcher: this.dispatcher,
       method: 'POST',
       headers: { ...Object.fromEntries(new Headers(headers)), 'accept-encoding': 'identity' },
@@ -157,6 +158,10 @@ function isRefusal(error: unknown): error is RpcRefusal {
     'message' in error &&
     typeof error.message === 'string'
   );
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function headerOf(value: string | string[] | undefined): string | undefined {
