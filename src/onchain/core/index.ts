@@ -14,3 +14,5 @@ export type { PositionChange, PositionImage } from './project/position-book.js';
 export { Projection, type EventError } from './project/projection.js';
 export type { BalanceRow, BalanceSlot, Interval, TokenRow, TokenSlot } from './project/rows.js';
 export { StreamModel, type StreamContract, type TokenContract } from './project/stream-model.js';
+export { findFork, type BlockRef, type ForkLimits, type ForkResult, type StoredChain } from './chain/fork.js';
+export { RangeSize, type BlockRange, type RangeSizeOptions } from './chain/range-size.js';
