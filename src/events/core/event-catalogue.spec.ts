@@ -57,8 +57,3 @@ it('event types are found by their own name and by their WebSocket message name'
   }
   expect(updateName('price_change')).toBe('price_update');
 });
-
-it('only the reserved event types are documented as not sent yet', () => {
-  const reserved = EVENT_TYPES.filter((type) => eventDoc(type).endsWith('(reserved: nothing is sent yet)'));
-  expect(reserved).toEqual(['points_change', 'chain_reorg', 'onchain_event']);
-});

@@ -7,11 +7,6 @@ export type Subject = 'protocol' | 'chain' | 'token';
 interface EventSpec {
   /** Description for the API documents. */
   readonly doc: string;
-  /**
-   * Whether the type is reserved: its name and payload are fixed and clients may subscribe to it, but the server does not
-   * send it yet.
-   */
-  readonly reserved?: true;
   /** Subjects that events of the type can name, the most selective first; subscriptions are indexed by that order. */
   readonly subjects: readonly Subject[];
   /** Channel of all events of the type. */
@@ -30,6 +25,8 @@ interface EventSpec {
   readonly isForRules: boolean;
   /** Subscription types that include the event type, before `eventTypes` restricts them. */
   readonly followedBy: readonly SubscriptionType[];
+  /** Whether readers choose between the first row of an event and the final one (core/finality.ts). */
+  readonly hasFinality?: true;
   /** Name on plain WebSocket, if it differs; accepted wherever clients name event types. */
   readonly updateName?: string;
   /** Example of the payload's fields, without the fields that every event has. */
@@ -48,7 +45,6 @@ const POSTED = {
 } as const;
 
 const ONCHAIN = {
-  reserved: true,
   subjects: ['chain'],
   channel: 'events:onchain',
   alsoIn: ['onchain'],
@@ -198,25 +194,39 @@ export const EVENTS = {
   },
   chain_reorg: {
     ...ONCHAIN,
+    hasFinality: true,
     doc: 'Blocks were replaced in a chain reorganisation; the listed events are retracted',
-    example: { chain: 'ethereum', oldHead: '0xaa', newHead: '0xbb', depth: 2, retracted: [] },
+    example: {
+      chain: 'ethereum',
+      oldHead: `0x${'aa'.repeat(32)}`,
+      newHead: `0x${'bb'.repeat(32)}`,
+      depth: 2,
+      retracted: ['0192f0c1-7a00-7000-8000-0000000001a4'],
+      part: 1,
+      parts: 1,
+    },
   },
   onchain_event: {
     ...ONCHAIN,
-    doc: 'An event of a watched contract',
+    hasFinality: true,
+    doc: 'An event of a watched contract; one row when it is seen, one when its block is final',
     example: {
+      onchainId: `ethereum:0x${'cc'.repeat(32)}:3`,
       chain: 'ethereum',
       contract: '0x00000000000000000000000000000000000000bb',
       kind: 'Stake',
       blockNumber: 19_000_000,
-      blockHash: '0xcc',
-      transactionHash: '0xdd',
+      blockHash: `0x${'cc'.repeat(32)}`,
+      transactionHash: `0x${'dd'.repeat(32)}`,
       logIndex: 3,
       from: '0x00000000000000000000000000000000000000aa',
       to: null,
       startTokenId: '17',
       quantity: '1',
-      status: 'confirmed',
+      tokenIds: null,
+      quantities: null,
+      staker: '0x00000000000000000000000000000000000000aa',
+      status: 'pending',
     },
   },
 } as const satisfies Readonly<Record<string, EventSpec>>;
@@ -253,10 +263,9 @@ export function eventTypesWhere(holds: (spec: EventSpec) => boolean): readonly E
   return EVENT_TYPES.filter((type) => holds(EVENTS[type]));
 }
 
-/** Returns the description of a type for the API documents, with a note if the type is reserved. */
+/** Returns the description of a type for the API documents. */
 export function eventDoc(type: EventType): string {
-  const { doc, reserved } = eventSpec(type);
-  return reserved === true ? `${doc} (reserved: nothing is sent yet)` : doc;
+  return EVENTS[type].doc;
 }
 
 /** Returns the name of a type on plain WebSocket. */

@@ -18,6 +18,7 @@ export {
   updateName,
   EVENT_TYPE_NAMES,
 } from './event-catalogue.js';
+export { FINALITIES, isFor, type Finality } from './finality.js';
 export { eventId, parseEventId } from './event-id.js';
 export { type LogType, isDelivered, type LogEvent } from './log-event.js';
 export {

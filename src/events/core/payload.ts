@@ -152,6 +152,10 @@ export function eventPayload(event: LogEvent & { type: EventType }): EventPayloa
         updateType: typeof event.data?.['updateType'] === 'string' ? event.data['updateType'] : 'metadata',
         changes: Array.isArray(event.data?.['changes']) ? event.data['changes'] : [],
       };
+    case 'onchain_event': {
+      const { repeat: _, ...data } = event.data ?? {};
+      return { ...data, ...subject(event), ...base, eventType: event.type };
+    }
     default:
       return { ...event.data, ...subject(event), ...base, eventType: event.type };
   }

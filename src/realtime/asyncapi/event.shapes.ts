@@ -14,6 +14,7 @@ const protocol = ref('ProtocolId');
 const chain = ref('ChainId');
 const token = ref('TokenId');
 const moved = number('largest step whose reference the value left, a fraction: 0.05 is 5 %', { minimum: 0 });
+const points = text('points: decimal text with at most six decimals', { pattern: '^[0-9]+(\\.[0-9]{1,6})?$' });
 const bigNumber = text('a whole number as a string: it may exceed 2^53', { pattern: '^-?[0-9]+$' });
 
 /** Shape of events that enter through `POST /v1/events`: the subject is optional, the payload free. */
@@ -92,10 +93,10 @@ const OWN_SHAPES: Readonly<Record<Exclude<EventType, PostedType>, EventShape>> =
     fields: {
       account: text('account address, lower case'),
       chain,
-      previousPoints: bigNumber,
-      currentPoints: bigNumber,
-      pending: bigNumber,
-      final: bigNumber,
+      previousPoints: points,
+      currentPoints: points,
+      pending: points,
+      final: points,
       reason: text('what changed the balance'),
     },
   },
@@ -105,23 +106,29 @@ const OWN_SHAPES: Readonly<Record<Exclude<EventType, PostedType>, EventShape>> =
       oldHead: text('hash of the previous head block'),
       newHead: text('hash of the current head block'),
       depth: integer('blocks replaced', { minimum: 1 }),
-      retracted: list(text('eventId of a retracted event')),
+      retracted: list(text('eventId of a retracted event'), { description: 'the newest first' }),
+      part: integer('number of this part; a long list comes in parts of less than 64 KiB', { minimum: 1 }),
+      parts: integer('number of parts', { minimum: 1 }),
     },
   },
   onchain_event: {
     fields: {
+      onchainId: text('identity of the event: `chain:blockHash:logIndex`'),
       chain,
       contract: text('contract address, lower case'),
-      kind: text('BatchMint, BatchBurn, BatchTransfer, Stake, Unstake, …'),
-      blockNumber: { type: ['integer', 'string'] },
+      kind: text('name in the ABI: BatchMint, BatchBurn, BatchTransfer, Stake, Unstake, Transfer, …'),
+      blockNumber: integer('number of the block', { minimum: 0 }),
       blockHash: text('hash of the block'),
       transactionHash: text('hash of the transaction'),
       logIndex: integer('position in the block', { minimum: 0 }),
-      from: nullable(text('sender')),
-      to: nullable(text('receiver')),
+      from: nullable(text('sender; null for a mint')),
+      to: nullable(text('receiver; null for a burn')),
       startTokenId: nullable(bigNumber),
       quantity: nullable(bigNumber),
-      status: text('pending, confirmed, final, retracted'),
+      tokenIds: nullable(list(bigNumber, { description: 'ids of TransferBatch' })),
+      quantities: nullable(list(bigNumber, { description: 'amounts of TransferBatch, one for each id' })),
+      staker: nullable(text('account of Stake and Unstake')),
+      status: choice(['pending', 'final']),
     },
   },
 };

@@ -35,13 +35,15 @@ export function answeredFilters(dialect: Dialect): Properties {
   return Object.fromEntries(FIELDS_BY_PLACE.map((field) => [spellingOf(field, dialect), answeredSchema(field)]));
 }
 
-function sentSchema({ form, max, docs: { message = '' } }: FilterField): Schema {
+function sentSchema({ form, max, choices = [], docs: { message = '' } }: FilterField): Schema {
+  if (form === 'choice') return { ...choice(choices), description: message };
   if (form === 'names') return names(message);
   if (form === 'types') return list(choice([...EVENT_TYPE_NAMES.keys()]), { minItems: 1 });
   return { type: 'number', description: message, minimum: 0, ...(max === undefined ? {} : { maximum: max }) };
 }
 
-function answeredSchema({ form, docs }: FilterField): Schema {
+function answeredSchema({ form, choices = [], docs }: FilterField): Schema {
+  if (form === 'choice') return choice(choices);
   if (form === 'names') return list({ type: 'string' });
   if (form === 'types') return list(choice(EVENT_TYPES));
   return { type: 'number', ...docs.answer };

@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { ArrayMaxSize, IsArray, IsNumber, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsIn, IsNumber, IsOptional, IsString, Length, Max, Min } from 'class-validator';
 import { FIELDS, type FilterField, type SpelledFilter } from '../core/filter/fields.js';
 
 /** Property of a DTO: its description in OpenAPI, and its validators. */
@@ -12,9 +12,9 @@ interface Property {
 /** Filter in request bodies. A condition applies only to events that have the field. */
 export const FilterBody = classOf(FIELDS.flatMap(bodyProperties));
 /** Members of a filter that are lists, in answers. */
-export const FilterLists = classOf(FIELDS.filter(({ form }) => form !== 'number').map(answerProperty));
-/** Members of a filter that are numbers, in answers. */
-export const FilterNumbers = classOf(FIELDS.filter(({ form }) => form === 'number').map(answerProperty));
+export const FilterLists = classOf(FIELDS.filter(isList).map(answerProperty));
+/** Members of a filter that are single values, in answers. */
+export const FilterValues = classOf(FIELDS.filter((field) => !isList(field)).map(answerProperty));
 
 /**
  * Returns a class with these properties. Nest's OpenAPI compiler plugin sees only properties in source code, so the class
@@ -32,7 +32,14 @@ function classOf(properties: readonly Property[]): Type<SpelledFilter> {
   return FilterProperties;
 }
 
-function bodyProperties({ name, one, form, max, docs }: FilterField): Property[] {
+function isList({ form }: FilterField): boolean {
+  return form === 'names' || form === 'types';
+}
+
+function bodyProperties({ name, one, form, max, choices = [], docs }: FilterField): Property[] {
+  if (form === 'choice') {
+    return [{ name, schema: { enum: choices, ...described(docs.body) }, checks: [IsOptional(), IsIn(choices)] }];
+  }
   if (form === 'number') return [numberProperty(name, max, docs)];
   const maxItems = form === 'types' ? 50 : 500;
   const schema = { type: () => [String], ...described(docs.body), maxItems };
@@ -52,8 +59,9 @@ function numberProperty(name: string, max: number | undefined, { body, bodyExamp
   };
 }
 
-function answerProperty({ name, form, docs }: FilterField): Property {
-  const schema = { type: () => (form === 'number' ? Number : [String]), ...described(docs.bodyAnswer) };
+function answerProperty({ name, form, choices, docs }: FilterField): Property {
+  const type = { names: [String], types: [String], number: Number, choice: String }[form];
+  const schema = { type: () => type, ...(choices && { enum: choices }), ...described(docs.bodyAnswer) };
   return { name, schema, checks: [] };
 }
 

@@ -1,6 +1,6 @@
 import { ApiProperty, IntersectionType, OmitType, PartialType } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
-import { FilterBody, FilterLists, FilterNumbers } from './filter-properties.js';
+import { FilterBody, FilterLists, FilterValues } from './filter-properties.js';
 import { SUBSCRIPTION_TYPES, type SubscriptionType } from '../core/filter/subscription-request.js';
 import { PageInfo } from '../../platform/http/paging/page.dto.js';
 
@@ -95,7 +95,7 @@ class SubscriptionOwners {
 export class SubscriptionDto extends IntersectionType(
   FilterLists,
   SubscriptionName,
-  FilterNumbers,
+  FilterValues,
   SubscriptionOwners,
 ) {}
 

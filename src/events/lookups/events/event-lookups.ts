@@ -5,6 +5,7 @@ import { inputFault } from '../../../platform/input/faults.js';
 import { EventLog, type LogBounds, type LogFilter } from '../../log/event-log.js';
 import { formatCursor, parseCursor } from '../../core/cursor.js';
 import { EVENT_TYPE_NAMES, EVENT_TYPES, type EventType } from '../../core/event-catalogue.js';
+import { isFor } from '../../core/finality.js';
 import { isDelivered } from '../../core/log-event.js';
 import { eventPayload } from '../../core/payload.js';
 import type { EventsAnswer, EventsQuery } from './events.dto.js';
@@ -31,7 +32,10 @@ export class EventLookups {
     const events = page.events.slice(0, query.limit);
     const end = page.hasMore ? (events.at(-1)?.seq ?? after) : upTo;
     return {
-      data: events.filter(isDelivered).map(eventPayload),
+      data: events
+        .filter(isDelivered)
+        .filter((event) => isFor(query.finality, event))
+        .map(eventPayload),
       page: { next_cursor: formatCursor(bounds.epoch, end), has_more: end < bounds.headSeq },
     };
   }

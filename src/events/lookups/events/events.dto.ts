@@ -1,5 +1,6 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { IsOptional } from 'class-validator';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsIn, IsOptional } from 'class-validator';
+import { FINALITIES, type Finality } from '../../core/finality.js';
 import type { EventPayload } from '../../core/payload.js';
 import { IsDigits, IsFlag, IsPlainText } from '../../../platform/http/fields.js';
 import { IsName } from '../query-values.js';
@@ -37,6 +38,12 @@ export class EventsQuery {
   @IsOptional()
   @IsName('token')
   token?: string;
+
+  /** On-chain events as soon as they are seen (`instant`), or once their block is final (`final`). */
+  @ApiPropertyOptional({ enum: FINALITIES, default: 'instant' })
+  @IsOptional()
+  @IsIn(FINALITIES)
+  finality: Finality = 'instant';
 
   /** Whether events of other users (alerts) are included; for admins only. */
   @IsFlag()

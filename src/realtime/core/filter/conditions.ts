@@ -1,4 +1,4 @@
-import { STEPS, type EventType, type LogEvent } from '../../../events/index.js';
+import { isFor, STEPS, type EventType, type Finality, type LogEvent } from '../../../events/index.js';
 import type { Dimension, SubscriptionRequest } from './subscription-request.js';
 
 export const DIMENSIONS: readonly Dimension[] = ['protocol', 'chain', 'token'];
@@ -16,6 +16,8 @@ export interface CompiledFields {
   /** Range of the value, US dollars. */
   readonly min: number | undefined;
   readonly max: number | undefined;
+  /** Row of an on-chain event that the subscription receives. */
+  readonly finality: Finality;
 }
 
 /** Conditions of a subscription, ready to be compared with events. Equal filters have equal keys and share one group. */
@@ -69,6 +71,10 @@ export function passesThreshold(filter: Filter, event: LogEvent): boolean {
   return filter.stepIndex === 0 || event.moved === null || stepIndex(event.moved) >= filter.stepIndex;
 }
 
+export function passesFinality(filter: Filter, event: LogEvent): boolean {
+  return isFor(filter.finality, event);
+}
+
 /** A condition that an event may fail. */
 interface Condition {
   passes(filter: Filter, event: LogEvent): boolean;
@@ -98,6 +104,11 @@ export const CONDITIONS = {
     passes: inRange,
     explain: ({ filter: { min = 0, max = 'any' } }, event) =>
       `wants ${min} to ${max}, the event goes from ${event.previous} to ${event.current}`,
+  },
+  finality: {
+    passes: passesFinality,
+    explain: ({ filter }, event) =>
+      `wants ${filter.finality}, the event is ${event.type === 'chain_reorg' ? 'instant' : String(event.data?.['status'])}`,
   },
 } as const satisfies Readonly<Record<string, Condition>>;
 

@@ -37,7 +37,11 @@ const SAMPLES = {
   threshold: { value: 0.05, other: 0.1, refuses: { moved: 0.02 } },
   minValue: { value: 10, other: 11, refuses: { previous: 8, current: 9 } },
   maxValue: { value: 20, other: 19, refuses: { previous: 21, current: 22 } },
+  finality: { value: 'final', other: 'instant', refuses: { type: 'onchain_event', data: { status: 'pending' } } },
 } satisfies { readonly [Name in FieldName]: Sample<Name> };
+
+/** Conditions on what only events have. */
+const NOT_OF_VALUES: readonly string[] = ['threshold', 'finality'];
 
 const TAKEN = {
   type: 'tvl_change',
@@ -136,7 +140,8 @@ describe.each(FIELD_NAMES)('the filter field %s', (name) => {
 
   it('separates subscriptions with different values into different groups', () => {
     const keys = [{}, filter, { [name]: other }].map((one) => compiled(one).key);
-    expect(new Set(keys).size).toBe(3);
+    // `instant` is what a subscription without the field receives.
+    expect(new Set(keys).size).toBe(other === 'instant' ? 2 : 3);
   });
 
   it('selects only the subscriptions with the same value', () => {
@@ -147,7 +152,7 @@ describe.each(FIELD_NAMES)('the filter field %s', (name) => {
     expect(book.find(filter).map(({ request }) => request.filter)).toEqual([filter]);
   });
 
-  it('applies to snapshots unless the field is `threshold`', async () => {
+  it('applies to snapshots unless published values do not have the field', async () => {
     const { type, protocol, token, chain, current } = refused;
     const metric = type === 'price_change' ? 'price' : 'tvl';
     const published = { metric, protocol, token, chain, value: current } as PublishedValue;
@@ -157,7 +162,9 @@ describe.each(FIELD_NAMES)('the filter field %s', (name) => {
       all: (asked: string) => (asked === metric ? [published] : []),
     };
     expect(await collectSnapshot(values, compiled({}))).toHaveLength(1);
-    expect(await collectSnapshot(values, compiled(filter))).toHaveLength(field.condition === 'threshold' ? 1 : 0);
+    expect(await collectSnapshot(values, compiled(filter))).toHaveLength(
+      NOT_OF_VALUES.includes(field.condition) ? 1 : 0,
+    );
   });
 });
 

@@ -1,4 +1,4 @@
-import { roundToStep, type Subject } from '../../../events/index.js';
+import { FINALITIES, roundToStep, type Subject } from '../../../events/index.js';
 import { stepIndex, type CompiledFields, type ConditionName, type Filtered, type Values } from './conditions.js';
 import { readNames, readTypes } from './readers.js';
 import type { Input } from '../wire/input.js';
@@ -41,7 +41,9 @@ export interface FilterField<Name extends FieldName = FieldName> {
   readonly webSocketName?: string;
   /** Spelling of a single value on Socket.IO and REST. */
   readonly one?: Subject;
-  readonly form: 'names' | 'types' | 'number';
+  readonly form: 'names' | 'types' | 'number' | 'choice';
+  /** Values of a choice. */
+  readonly choices?: readonly string[];
   /** Maximum of a number; undefined: no maximum. */
   readonly max?: number;
   /** Position in documents that list the most selective fields first. */
@@ -175,6 +177,21 @@ export const FILTER_FIELDS: { readonly [Name in FieldName]: FilterField<Name> } 
     compile: ({ filter }) => ({ max: filter.maxValue }),
     isSelected: ({ maxValue }, { filter }) => maxValue === filter.max,
   },
+  finality: {
+    name: 'finality',
+    form: 'choice',
+    choices: FINALITIES,
+    place: 8,
+    condition: 'finality',
+    docs: {
+      stream: 'On-chain events as soon as they are seen (instant, the default), or once their block is final (final)',
+      message: 'on-chain events as soon as they are seen (instant, the default), or once their block is final (final)',
+      body: 'On-chain events as soon as they are seen (instant, the default), or once their block is final (final).',
+    },
+    read: (input, name) => input.oneOf(name, FINALITIES),
+    compile: ({ filter }) => ({ finality: filter.finality ?? 'instant' }),
+    isSelected: ({ finality }, { filter }) => finality === filter.finality,
+  },
 };
 
 const isFieldName = (name: string): name is FieldName => Object.hasOwn(FILTER_FIELDS, name);
@@ -210,6 +227,7 @@ export function compileFields(request: SubscriptionRequest): CompiledFields {
     stepIndex: 0,
     min: undefined,
     max: undefined,
+    finality: 'instant',
   };
   for (const field of FIELDS) Object.assign(compiled, field.compile(request));
   return compiled;

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { STEPS, type EventType, type LogEvent } from '../../../events/core/index.js';
+import { FINALITIES, STEPS, type EventType, type LogEvent } from '../../../events/core/index.js';
 import type { FieldName } from './fields.js';
 import { compileFilter, matches, mismatches } from './filter.js';
 import { FilterIndex } from './filter-index.js';
@@ -13,7 +13,14 @@ const some = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: unde
 const protocols = ['aave-v3', 'lido', 'uniswap-v3'];
 const chains = ['ethereum', 'base', 'all'];
 const tokens = ['bitcoin', 'ethereum'];
-const types: EventType[] = ['tvl_change', 'price_change', 'protocol_update', 'liquidation', 'onchain_event'];
+const types: EventType[] = [
+  'tvl_change',
+  'price_change',
+  'protocol_update',
+  'liquidation',
+  'onchain_event',
+  'chain_reorg',
+];
 const listOf = (values: string[]) => fc.uniqueArray(fc.constantFrom(...values), { minLength: 1 });
 const step = fc.constantFrom(0, ...STEPS);
 
@@ -28,6 +35,7 @@ const request: fc.Arbitrary<SubscriptionRequest> = fc
       threshold: some(step),
       minValue: some(fc.integer({ min: 0, max: 10 })),
       maxValue: some(fc.integer({ min: 0, max: 10 })),
+      finality: some(fc.constantFrom(...FINALITIES)),
     } satisfies Record<FieldName, unknown>),
     about: some(
       fc.record({ protocol: listOf(protocols), chain: listOf(chains), token: listOf(tokens) }, { requiredKeys: [] }),
@@ -45,6 +53,7 @@ const event: fc.Arbitrary<LogEvent> = fc
     previous: value,
     current: value,
     moved: fc.option(step, { nil: null }),
+    data: fc.constantFrom(null, { status: 'pending' }, { status: 'final' }, { status: 'final', repeat: true }),
   })
   .map((fields) => aTvlChange(1, fields));
 

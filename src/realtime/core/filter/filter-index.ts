@@ -1,5 +1,5 @@
 import { eventSpec, STEPS, type EventType, type LogEvent } from '../../../events/index.js';
-import { stepIndex, type Filter } from './conditions.js';
+import { passesFinality, stepIndex, type Filter } from './conditions.js';
 import { compileFilter, matchesFields, namesOnly } from './filter.js';
 import type { Dimension } from './subscription-request.js';
 
@@ -14,6 +14,7 @@ const COMPARED_BY = {
   stepIndex: 'the steps of a Bucket',
   min: 'the range of a Place',
   max: 'the range of a Place',
+  finality: 'the groups found for a type that has it',
   all: 'ownership is checked at delivery',
 } satisfies Readonly<Record<keyof Filter, string>>;
 
@@ -81,7 +82,10 @@ class TypeIndex<Member> {
   private readonly absent = new Map<Dimension, Bucket<Member>>();
   private readonly rest = new Bucket<Member>(() => {});
 
-  constructor(private readonly dimensions: readonly Dimension[]) {}
+  constructor(
+    private readonly dimensions: readonly Dimension[],
+    readonly hasFinality: boolean,
+  ) {}
 
   add(group: Group<Member>): void {
     const { filter } = group;
@@ -187,8 +191,9 @@ export class FilterIndex<Member extends Indexed<Member>> {
   match(event: LogEvent): readonly Group<Member>[] {
     this.found.length = 0;
     const moved = event.moved === null ? STEPS.length : stepIndex(event.moved);
-    this.types.get(event.type)?.collect(event, moved, this.found);
-    return this.found;
+    const types = this.types.get(event.type);
+    types?.collect(event, moved, this.found);
+    return types?.hasFinality === true ? this.found.filter(({ filter }) => passesFinality(filter, event)) : this.found;
   }
 
   private drop(group: Group<Member>): void {
@@ -206,7 +211,10 @@ export class FilterIndex<Member extends Indexed<Member>> {
 
   private typeIndex(type: EventType): TypeIndex<Member> {
     let index = this.types.get(type);
-    if (!index) this.types.set(type, (index = new TypeIndex(eventSpec(type).subjects)));
+    if (!index) {
+      const { subjects, hasFinality = false } = eventSpec(type);
+      this.types.set(type, (index = new TypeIndex(subjects, hasFinality)));
+    }
     return index;
   }
 }

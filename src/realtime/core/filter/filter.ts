@@ -5,6 +5,7 @@ import {
   DIMENSIONS,
   inRange,
   passes,
+  passesFinality,
   passesThreshold,
   passesTypes,
   type ConditionName,
@@ -19,13 +20,13 @@ import type { Dimension, SubscriptionRequest } from './subscription-request.js';
  */
 export function compileFilter(request: SubscriptionRequest): Filter {
   const { about, all = false } = request;
-  const { types, protocol, chain, token, stepIndex, min, max } = compileFields(request);
+  const { types, protocol, chain, token, stepIndex, min, max, finality } = compileFields(request);
   const required = {
     protocol: about?.protocol !== undefined,
     chain: about?.chain !== undefined,
     token: about?.token !== undefined,
   };
-  const filter = { types, protocol, chain, token, required, stepIndex, min, max, all };
+  const filter = { types, protocol, chain, token, required, stepIndex, min, max, finality, all };
   return { key: keyOf(filter), ...filter };
 }
 
@@ -59,7 +60,7 @@ export function namesOnly(filter: Filter, dimension: Dimension | undefined): boo
   return DIMENSIONS.every((name) => name === dimension || filter[name] === undefined);
 }
 
-/** Whether all conditions other than type, owner and threshold hold; the caller checks these three. */
+/** Whether all conditions other than type, owner, threshold and finality hold; the caller checks these four. */
 export function matchesFields(filter: Filter, event: LogEvent): boolean {
   return (
     passes(filter.protocol, event.protocol, filter.required.protocol) &&
@@ -75,7 +76,12 @@ export function matchesFields(filter: Filter, event: LogEvent): boolean {
  * (`mayReceive`).
  */
 export function matches(filter: Filter, event: LogEvent): boolean {
-  return passesTypes(filter, event) && passesThreshold(filter, event) && matchesFields(filter, event);
+  return (
+    passesTypes(filter, event) &&
+    passesThreshold(filter, event) &&
+    matchesFields(filter, event) &&
+    passesFinality(filter, event)
+  );
 }
 
 /** Returns the names of the conditions that fail; empty if the event matches the filter. */

@@ -1,5 +1,5 @@
 import { SUBSCRIPTION_TYPES, type SubscriptionType } from '../../../access/index.js';
-import type { EventType, Subject } from '../../../events/index.js';
+import type { EventType, Finality, Subject } from '../../../events/index.js';
 
 export { SUBSCRIPTION_TYPES, type SubscriptionType };
 
@@ -16,6 +16,8 @@ export interface SubscriptionFilter {
   threshold?: number;
   minValue?: number;
   maxValue?: number;
+  /** Row of an on-chain event; absent: `instant`. */
+  finality?: Finality;
 }
 
 /** One requested subscription in canonical form: names and aliases resolved, lists sorted and without repetition. */

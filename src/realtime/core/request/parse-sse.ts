@@ -15,9 +15,13 @@ export interface StreamRequest {
 
 const FILTER_FIELDS = FIELDS.map(({ name }) => name);
 const NUMBER_FIELDS = FIELDS.filter(({ form }) => form === 'number').map(({ name }) => name);
-const LISTS = ['channels', ...FILTER_FIELDS.filter((name) => !NUMBER_FIELDS.includes(name))];
+const CHOICE_FIELDS = FIELDS.filter(({ form }) => form === 'choice').map(({ name }) => name);
+const LISTS = [
+  'channels',
+  ...FILTER_FIELDS.filter((name) => !NUMBER_FIELDS.includes(name) && !CHOICE_FIELDS.includes(name)),
+];
 const NUMBERS = [...NUMBER_FIELDS, 'intervalMs'];
-const TEXTS = ['since', 'mode', 'query'];
+const TEXTS = ['since', 'mode', 'query', ...CHOICE_FIELDS];
 const BESIDE_QUERY = ['channels', ...FILTER_FIELDS, 'all', 'snapshot'];
 const FLAGS = ['snapshot', 'all'];
 const KNOWN = [...LISTS, ...NUMBERS, ...TEXTS, ...FLAGS];

@@ -12,7 +12,10 @@ const ApiFilterQueries = (): MethodDecorator =>
   // Reversed: decorators written below each other are applied from the last to the first.
   applyDecorators(...FIELDS_BY_PLACE.toReversed().map(parameter));
 
-function parameter({ name, form, docs }: FilterField): MethodDecorator {
+function parameter({ name, form, choices = [], docs }: FilterField): MethodDecorator {
+  if (form === 'choice') {
+    return ApiQuery({ name, required: false, enum: choices, description: `${docs.stream}.` });
+  }
   return form === 'number'
     ? ApiQuery({ name, required: false, type: Number, description: `${docs.stream}.` })
     : ApiQuery({ name, required: false, description: `${docs.stream}, comma-separated.` });
