@@ -32,6 +32,7 @@ import { BoundedRows1790000024000 } from './1790000024000-bounded-rows.js';
 import { BoundedSteps1790000025000 } from './1790000025000-bounded-steps.js';
 import { DueTargets1790000026000 } from './1790000026000-due-targets.js';
 import { Onchain1790000030000 } from './1790000030000-onchain.js';
+import { OnchainLookups1790000031000 } from './1790000031000-onchain-lookups.js';
 import { RestoredLogs1790000027000 } from './1790000027000-restored-logs.js';
 
 /** All migrations in ascending order. Listed explicitly, so that tests and builds run the same ones. */
@@ -70,4 +71,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   DueTargets1790000026000,
   RestoredLogs1790000027000,
   Onchain1790000030000,
+  OnchainLookups1790000031000,
 ];

@@ -1,5 +1,5 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform, Type } from 'class-transformer';
+import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
@@ -16,21 +16,11 @@ import {
 } from 'class-validator';
 import { IsName } from '../../events/index.js';
 import { IfGiven, IsTime } from '../../platform/http/fields.js';
+import { ADDRESS, Folded, IsAddress, MAX_BLOCK } from './onchain-fields.js';
 import { STANDARDS, type Address, type Standard } from '../core/index.js';
 
-const ADDRESS = /^0x[0-9a-f]{40}$/;
 const POINTS = /^\d{1,18}(?:\.\d{1,6})?$/;
-const MAX_BLOCK = Number.MAX_SAFE_INTEGER;
 
-/** Converts to lower case, the one spelling of addresses. */
-const Folded = (): PropertyDecorator =>
-  Transform(({ value }: { value: unknown }) => {
-    if (Array.isArray(value))
-      return value.map((each: unknown) => (typeof each === 'string' ? each.toLowerCase() : each));
-    return typeof value === 'string' ? value.toLowerCase() : value;
-  });
-const IsAddress = (): PropertyDecorator =>
-  Matches(ADDRESS, { message: '$property must be an address, 0x and 40 hexadecimal digits' });
 const IsPoints = (): PropertyDecorator =>
   Matches(POINTS, { message: '$property must be points as decimal text with at most six decimals' });
 
