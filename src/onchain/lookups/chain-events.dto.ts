@@ -6,7 +6,7 @@ import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
 import { Folded, IsAddress, IsBlockDigits, IsTokenId } from '../config/onchain-fields.js';
 import { EVENT_KINDS, type Address, type EventKind } from '../core/index.js';
 
-export const EVENT_STATUSES = ['pending', 'final', 'retracted'] as const;
+const EVENT_STATUSES = ['pending', 'final', 'retracted'] as const;
 export type EventStatus = (typeof EVENT_STATUSES)[number];
 
 export class ChainEventsQuery extends PageQuery {
