@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
  */
 const may = {
   console: [],
-  onchain: ['events', 'access'],
+  onchain: ['events', 'notifications', 'access'],
   query: ['events', 'realtime', 'access'],
   alerts: ['events', 'notifications', 'access'],
   notifications: ['access'],

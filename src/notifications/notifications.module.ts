@@ -97,6 +97,6 @@ const TARGET_PARTS = [TargetHealth, TargetList, TargetRules, TargetWarnings, Web
     ...DELIVERY_PARTS,
     ...TARGET_PARTS,
   ],
-  exports: [Deliveries, DeliveryWorker, PublicLinks, StorageBudget, Targets, PreferenceStore, Templates],
+  exports: [Deliveries, DeliveryWorker, GuardedClient, PublicLinks, StorageBudget, Targets, PreferenceStore, Templates],
 })
 export class NotificationsModule {}

@@ -123,6 +123,14 @@ export class GuardedClient implements OnApplicationShutdown {
     for (const each of await this.resolver.addresses(host)) this.policy.checkAddress(each, url);
   }
 
+  /**
+   * Returns an agent for other requests to a URL chosen by a user: each of its connections is checked as those of `post`. Its
+   * owner bounds the answers and closes it.
+   */
+  checkedAgent(): Agent {
+    return this.agent(1);
+  }
+
   async onApplicationShutdown(): Promise<void> {
     await Promise.all([this.kept.destroy(), this.fresh.destroy()]);
   }

@@ -17,8 +17,7 @@ const MAX_BLOCK_BYTES = 10 * 1024 * 1024;
 const MAX_CHAIN_ID_BYTES = 64 * 1024;
 
 /** Kinds of calls, as they are counted. */
-export const CALL_KINDS = ['chain_id', 'head', 'finalized', 'block', 'logs', 'receipts'] as const;
-export type CallKind = (typeof CALL_KINDS)[number];
+export type CallKind = 'chain_id' | 'head' | 'finalized' | 'block' | 'logs' | 'receipts';
 
 export interface LogsAnswer {
   /** Ascending by block and index. */

@@ -68,10 +68,10 @@ export class MockRpc {
     this.stopListening = chain.onBlock((block) => this.announce(block));
   }
 
-  /** Starts an endpoint on a free port of the loopback address. */
-  static async start(chain: MockChain): Promise<MockRpc> {
+  /** Starts an endpoint on a port of the loopback address; default: a free one. */
+  static async start(chain: MockChain, port = 0): Promise<MockRpc> {
     const server = createServer({ keepAliveTimeout: 60_000 });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     return new MockRpc(chain, server);
   }
 

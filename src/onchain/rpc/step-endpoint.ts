@@ -1,0 +1,76 @@
+import type { BlockHeader, BlockRange, BlockRef, Hash, RawLog } from '../core/index.js';
+import type { LogFilter } from './answers.js';
+import type { CallKind, LogsAnswer } from './endpoint.js';
+import type { EndpointState } from './endpoint-state.js';
+import type { RpcFault } from './rpc-fault.js';
+
+/** What a pool knows over all its endpoints. */
+export interface StepRules {
+  readonly forkDepth: number;
+  readonly count: (kind: CallKind) => void;
+  /** Newest block that any endpoint reported; -1: none did. */
+  readonly height: () => number;
+  /** Newest final block that any endpoint reported. */
+  readonly final: () => BlockRef | undefined;
+  readonly agreeFinal: (block: BlockRef) => void;
+}
+
+/** The one endpoint of a step. Blocks that contradict what it said before take it out of use. */
+export class StepEndpoint {
+  constructor(
+    private readonly state: EndpointState,
+    private readonly rules: StepRules,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Address without path and query. */
+  get shownUrl(): string {
+    return this.state.endpoint.shownUrl;
+  }
+
+  /** Returns the newest block. */
+  async latest(): Promise<BlockHeader> {
+    const { state, rules } = this;
+    const before = state.height;
+    const head = await state.endpoint.latest(this.signal);
+    if (head.number !== before) rules.count('head');
+    const doubt = state.doubtHead(head.number, rules.height(), rules.forkDepth);
+    if (doubt !== undefined) throw this.out(doubt);
+    return head;
+  }
+
+  /** Returns the newest final block; undefined if the endpoint does not know the tag. */
+  async finalized(): Promise<BlockHeader | undefined> {
+    const block = await this.state.endpoint.finalized(this.signal);
+    if (block === undefined) return undefined;
+    const doubt = this.state.doubtFinal(block, this.rules.final());
+    if (doubt !== undefined) throw this.out(doubt);
+    this.rules.agreeFinal({ number: block.number, hash: block.hash });
+    return block;
+  }
+
+  blockByNumber(number: number): Promise<BlockHeader | undefined> {
+    return this.state.endpoint.blockByNumber(number, this.signal);
+  }
+
+  blockByHash(hash: Hash): Promise<BlockHeader | undefined> {
+    return this.state.endpoint.blockByHash(hash, this.signal);
+  }
+
+  logsByHash(block: BlockRef, filter: LogFilter): Promise<LogsAnswer> {
+    return this.state.endpoint.logsByHash(block, filter, this.signal);
+  }
+
+  logsByRange(range: BlockRange, filter: LogFilter): Promise<LogsAnswer> {
+    return this.state.endpoint.logsByRange(range, filter, this.signal);
+  }
+
+  receiptsLogs(block: BlockRef, filter: LogFilter): Promise<RawLog[] | undefined> {
+    return this.state.endpoint.receiptsLogs(block, filter, this.signal);
+  }
+
+  /** Takes the endpoint out of use for a while; returns the fault that ends the step. */
+  out(reason: string): RpcFault {
+    return this.state.putOut(reason, Date.now());
+  }
+}
