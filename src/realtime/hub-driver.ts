@@ -9,6 +9,7 @@ import { EventFeed } from '../events/index.js';
 import { RealtimeHub } from './core/hub.js';
 import type { CloseReason } from './core/wire/link.js';
 import { ConnectionAdmission } from './transports/admission/connection-admission.js';
+import { WriteBatches } from './transports/sending/write-batches.js';
 
 /** Interval at which the hub checks its connections, ms: the shortest interval of `latest`. */
 const TICK_INTERVAL_MS = 100;
@@ -31,9 +32,11 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly feed: EventFeed,
     private readonly accessEvents: AccessEvents,
     private readonly admission: ConnectionAdmission,
+    private readonly batches: WriteBatches,
   ) {}
 
   onApplicationBootstrap(): void {
+    this.batches.isBurst = () => this.feed.isBurst;
     this.ends.push(
       this.accessEvents.onEnded((keyId, reason) => {
         this.hub.endKey(keyId, ...FAREWELLS[reason]);

@@ -41,6 +41,23 @@ describe('the delivery line', () => {
     expect(longestTurn).toBeLessThan(300);
   });
 
+  it('is long while thousands of events wait, and not for a few, nor once they are delivered or dropped', async () => {
+    const seen = new Set<boolean>();
+    const line = new DeliveryLine((part) => {
+      seen.add(line.isLong);
+      hold(part.length * 0.05);
+    });
+    line.add(events.slice(0, 20));
+    expect([...seen]).toEqual([false]);
+    line.add(events);
+    expect(line.isLong).toBe(true);
+    await line.emptied();
+    expect(line.isLong).toBe(false);
+    line.add(events);
+    line.clear();
+    expect(line.isLong).toBe(false);
+  });
+
   it('adds events that a listener publishes behind those that wait', async () => {
     const delivered: number[] = [];
     const line = new DeliveryLine((part) => {

@@ -8,6 +8,8 @@ const SHORT_PART_MS = 1;
 const MAX_PART = 256;
 /** Events that may wait; further ones are read from the log when these have been delivered. */
 const MAX_WAITING = 20_000;
+/** Number of waiting parts from which the line is long: more than a few turns of the event loop. */
+const LONG_PARTS = 8;
 
 /**
  * Line of events in order that wait for their delivery. A few are delivered at once; thousands, which one statement of a writer can
@@ -26,6 +28,11 @@ export class DeliveryLine {
   /** Last event that waits. */
   get last(): LogEvent | undefined {
     return this.isEmpty ? undefined : this.waiting.at(-1);
+  }
+
+  /** Whether delivering the waiting events takes more than a few turns of the event loop. */
+  get isLong(): boolean {
+    return this.waiting.length - this.next > LONG_PARTS * this.part;
   }
 
   /** Adds events behind the waiting ones; returns false, and adds none, if too many wait. Begins to deliver at once. */

@@ -12,9 +12,7 @@ import { Ring } from './ring.js';
 
 /** Number of latest events kept in memory; each needs about 600 bytes. */
 const RING_SIZE = 50_000;
-/**
- * Maximum size of the data of these events, in characters of one or two bytes. Fewer events are kept if their data is large.
- */
+/** Maximum size of their data, in characters of one or two bytes; fewer events are kept if their data is large. */
 const RING_CHARACTERS = 64 * 1024 * 1024;
 /** Time without a batch from the broker after which the feed reads the log, ms. */
 const POLL_INTERVAL_MS = 200;
@@ -93,6 +91,11 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     return this.currentState;
   }
 
+  /** Whether thousands of events are being delivered, over many turns of the event loop. */
+  get isBurst(): boolean {
+    return this.line.isLong;
+  }
+
   /** Returns the position as a cursor. */
   cursor(): string {
     return formatCursor(this.currentEpoch, this.seq);
@@ -129,8 +132,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
    * effect.
    */
   start(): Promise<void> {
-    this.started ??= this.begin();
-    return this.started;
+    return (this.started ??= this.begin());
   }
 
   async onModuleInit(): Promise<void> {

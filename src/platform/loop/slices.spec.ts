@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { notePresent, runFor } from '../fairness/working-for.js';
-import { eachInSlices } from './slices.js';
+import { eachInSlices, nameOf, Turns, type Kind } from './slices.js';
 
 function* forMs(ms: number): Generator<number> {
   const end = performance.now() + ms;
@@ -47,5 +47,74 @@ describe('work in slices', () => {
     const from = performance.now();
     await runFor('long', () => eachInSlices(forMs(300), () => undefined, 'answers'));
     expect(performance.now() - from).toBeLessThan(700);
+  });
+});
+
+describe('turns of limited work', () => {
+  /** Time that slices have taken, ms. */
+  let workedMs = 0;
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout', 'setImmediate'] });
+    const elapsed = performance.now.bind(performance);
+    vi.spyOn(performance, 'now').mockImplementation(() => elapsed() + workedMs);
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+  });
+
+  /** Lets endless work of each caller take slices of 4 ms for a second; returns the time that each got, ms. */
+  async function timesOf(kind: Kind, callers: readonly string[], beside?: (turns: Turns) => void): Promise<number[]> {
+    const turns = new Turns();
+    const usedMs = callers.map(() => 0);
+    const endMs = performance.now() + 1_000;
+    const work = async (caller: string, index: number): Promise<void> => {
+      while (performance.now() < endMs) {
+        await turns.next(nameOf(kind, caller));
+        usedMs[index] = (usedMs[index] ?? 0) + 4;
+        workedMs += 4;
+      }
+    };
+    callers.forEach((caller, index) => void work(caller, index));
+    while (performance.now() < endMs) {
+      notePresent('clients');
+      beside?.(turns);
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    return usedMs;
+  }
+
+  const sum = (all: readonly number[]): number => all.reduce((total, one) => total + one, 0);
+  const fifty = Array.from({ length: 50 }, (_, index) => `caller ${index}`);
+
+  // Each turn of the simulated loop takes a millisecond besides the slice, so that a little less than the share is used.
+  it('the long answers of one caller fill a fifth of the loop', async () => {
+    const [usedMs] = await timesOf('answers', ['one']);
+    expect(usedMs).toBeGreaterThan(160);
+    expect(usedMs).toBeLessThan(220);
+  });
+
+  it.each(['answers', 'catchUps'] as const)('the %s of fifty callers fill half of it, in equal parts', async (kind) => {
+    const usedMs = await timesOf(kind, fifty);
+    expect(sum(usedMs)).toBeGreaterThan(400);
+    expect(sum(usedMs)).toBeLessThan(530);
+    expect(Math.max(...usedMs) - Math.min(...usedMs)).toBeLessThanOrEqual(4);
+  });
+
+  it('other work beside the answers of fifty callers waits for a few slices at most', async () => {
+    const waitsMs: number[] = [];
+    let isWaiting = false;
+    const post = async (turns: Turns): Promise<void> => {
+      isWaiting = true;
+      const askedMs = performance.now();
+      await turns.next('poster');
+      waitsMs.push(performance.now() - askedMs);
+      isWaiting = false;
+    };
+    await timesOf('answers', fifty, (turns) => {
+      if (!isWaiting) void post(turns);
+    });
+    expect(waitsMs.length).toBeGreaterThan(50);
+    expect(Math.max(...waitsMs)).toBeLessThan(60);
   });
 });

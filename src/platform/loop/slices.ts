@@ -9,27 +9,36 @@ const MAX_SLICE_MS = 4;
 const ITSELF = '';
 
 /**
- * Kind of sliced work. Answers are written, and sent in parts, within a share of the loop; other work, such as a replay, in every
- * turn of its caller.
+ * Kind of sliced work. Answers are written, and sent in parts, within a share of the loop, and so is the rest of a long catch-up;
+ * other work goes on in every turn of its caller.
  */
-type Kind = 'work' | 'answers';
-/** Prefix of the names under which answers take turns. */
-const ANSWERS = 'answers of ';
-/** Share of the event loop's time that long answers of one caller may use, and the time that they may use in advance, ms. */
-const SHARE_OF_ANSWERS = 0.2;
+export type Kind = 'work' | keyof typeof LIMITED;
+/**
+ * Kinds whose work is limited: prefix of the names under which it takes turns, and share of the event loop's time that the work of
+ * one caller may use. A caller's catch-ups may use all that there is for limited work: they must end before their time limit, and
+ * many clients of one key continue at once.
+ */
+const LIMITED = {
+  answers: { prefix: 'answers of ', share: 0.2 },
+  catchUps: { prefix: 'catch-ups of ', share: 0.5 },
+} as const;
+const LIMITS = Object.values(LIMITED);
+/** Share that all limited work may use together, and time that may be used in advance of a share, ms. */
+const SHARE_OF_ALL = 0.5;
 const MAX_AHEAD_MS = 20;
 /** Number of callers whose shares are remembered; a forgotten caller has its whole share again. */
 const MAX_CALLERS = 10_000;
 
 /**
- * Waiters for a turn of the event loop. One goes on per turn, however many there are; callers take turns. The long answers of
- * one caller leave most of the loop's time free: an event on its way to a socket needs several turns of the loop, and would
- * wait in each of them.
+ * Waiters for a turn of the event loop. One goes on per turn, however many there are; callers take turns. The long answers and
+ * catch-ups of one caller leave most of the loop's time free, and those of all callers half of it: an event on its way to a
+ * socket needs several turns of the loop, and would wait in each of them.
  */
-class Turns {
+export class Turns {
   private readonly waiting = new Rotation<() => void>();
   /** Shares of the callers that had a slice lately. */
   private readonly shares = new LRUCache<string, LoopShare>({ max: MAX_CALLERS });
+  private readonly shareOfAll = new LoopShare(SHARE_OF_ALL, MAX_AHEAD_MS);
   private isRunning = false;
   /** Timer until a caller may go on; a caller with a share left does not wait for the timer. */
   private rest: NodeJS.Timeout | undefined;
@@ -62,23 +71,31 @@ class Turns {
     const begun = performance.now();
     slice();
     setImmediate(() => {
-      if (name.startsWith(ANSWERS)) this.charge(name, performance.now() - begun);
+      this.charge(name, performance.now() - begun);
       this.step();
     });
   }
 
   /** Charges elapsed time, not processor time: on a machine short of processors answers then rest longer. */
   private charge(name: string, ms: number): void {
-    const share = this.shares.get(name) ?? new LoopShare(SHARE_OF_ANSWERS, MAX_AHEAD_MS);
+    const limit = limitOf(name);
+    if (limit === undefined) return;
+    const share = this.shares.get(name) ?? new LoopShare(limit.share, MAX_AHEAD_MS);
     this.shares.set(name, share);
     share.charge(ms);
+    this.shareOfAll.charge(ms);
   }
 
-  /** Only answers have a share. */
+  /** Time until the name may go on, ms. */
   private restOf(name: string): number {
-    const share = this.shares.get(name);
-    return share === undefined || isAlone(name.slice(ANSWERS.length)) ? 0 : share.restMs;
+    const limit = limitOf(name);
+    if (limit === undefined || isAlone(name.slice(limit.prefix.length))) return 0;
+    return Math.max(this.shares.get(name)?.restMs ?? 0, this.shareOfAll.restMs);
   }
+}
+
+function limitOf(name: string): (typeof LIMITS)[number] | undefined {
+  return LIMITS.find(({ prefix }) => name.startsWith(prefix));
 }
 
 const turns = new Turns();
@@ -91,9 +108,10 @@ export function ownTurn(caller = currentCaller()): Promise<void> {
   return turns.next(nameOf('answers', caller));
 }
 
-function nameOf(kind: Kind, caller = currentCaller()): string {
+/** Returns the name under which work of that kind takes turns. */
+export function nameOf(kind: Kind, caller = currentCaller()): string {
   if (caller === undefined) return ITSELF;
-  return kind === 'answers' ? `${ANSWERS}${caller}` : caller;
+  return kind === 'work' ? caller : `${LIMITED[kind].prefix}${caller}`;
 }
 
 /** Work over many turns of the event loop, a slice in each: other input is handled between them. */
@@ -108,8 +126,8 @@ export class SlicedWork {
   }
 
   /** Begins the next slice, in a turn without other sliced work. */
-  async nextSlice(): Promise<void> {
-    await turns.next(nameOf(this.kind));
+  async nextSlice(kind = this.kind): Promise<void> {
+    await turns.next(nameOf(kind));
     this.end = performance.now() + MAX_SLICE_MS;
   }
 }

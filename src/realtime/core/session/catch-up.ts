@@ -24,6 +24,11 @@ export interface CatchUpWork {
 
 /** Interval at which a replay checks whether a full link has drained, ms. */
 const DRAIN_POLL_INTERVAL_MS = 5;
+/**
+ * Slices of the event loop after which a catch-up is long and leaves time to others. A short one, such as those of thousands of
+ * clients that reconnect at once, ends before.
+ */
+const MAX_SHORT_SLICES = 2;
 
 /**
  * Replays the log to one session, from a past position up to the live position. During the replay the session receives no
@@ -42,6 +47,7 @@ export class CatchUp {
   private position: number;
   private sentCount = 0;
   private readonly slices = new SlicedWork();
+  private sliceCount = 0;
   /** Cursor of the session until the catch-up has ended. */
   readonly cursor: string;
 
@@ -166,7 +172,7 @@ export class CatchUp {
       if (this.isOver(epoch)) break;
       if (batch[0]?.seq !== this.position + 1) return 'cursor_expired';
       for (const event of batch) {
-        if (this.slices.isSliceOver) await this.slices.nextSlice();
+        if (this.slices.isSliceOver) await this.nextSlice();
         if (event.seq > end || this.isOver(epoch)) break;
         this.position = event.seq;
         if (!isDelivered(event)) continue;
@@ -184,6 +190,11 @@ export class CatchUp {
       this.session.close('slow_consumer');
     }
     return bounded && this.isOver(epoch) ? 'epoch' : undefined;
+  }
+
+  private nextSlice(): Promise<void> {
+    this.sliceCount += 1;
+    return this.slices.nextSlice(this.sliceCount > MAX_SHORT_SLICES ? 'catchUps' : 'work');
   }
 
   private async next(): Promise<readonly LogEvent[]> {
@@ -232,7 +243,7 @@ export class CatchUp {
     const parts = Math.max(1, Math.ceil(values.length / snapshotPart));
     for (let part = 1; part <= parts && !this.isOver(this.epoch); part++) {
       if (summary.parts++ > 0 && !(await this.linkHasRoom())) return this.session.close('slow_consumer');
-      await this.slices.nextSlice();
+      await this.nextSlice();
       const items = values.slice((part - 1) * snapshotPart, part * snapshotPart).map(snapshotItem);
       this.session.link.sendMessage('snapshot', { subscriptionId: id, items, cursor: summary.cursor, part, parts });
       this.session.noteMessageSent();

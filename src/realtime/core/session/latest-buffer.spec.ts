@@ -84,6 +84,25 @@ describe('mode `latest`', () => {
     expect(link.seqs).toEqual([1, 2]);
   });
 
+  it('ends for a client that does not read by sending thousands of waiting events in several turns', async () => {
+    const { log, open } = startHub();
+    const { link, session, subscribe } = open();
+    await subscribe({ type: 'tvl_changes', mode: 'latest', intervalMs: 60_000 });
+    log.append(...Array.from({ length: 20_000 }, (_, key) => ({ protocol: `p${key}` })));
+    link.buffered = 300_000;
+    const change = session.updateFilters({}, undefined, { mode: 'all' });
+    let mostPerTurn = 0;
+    while (link.events.length < 20_000) {
+      const before = link.events.length;
+      await setImmediate();
+      mostPerTurn = Math.max(mostPerTurn, link.events.length - before);
+    }
+    await change;
+    log.append({});
+    expect(link.seqs).toEqual(Array.from({ length: 20_001 }, (_, index) => index + 1));
+    expect(mostPerTurn).toBeLessThan(20_000);
+  });
+
   it('keeps the cursor before waiting events, and sends waiting events when the mode ends', async () => {
     const { hub, log, open, pass } = startHub();
     const { link, session, subscribe } = open();

@@ -34,7 +34,7 @@ export class LatestDelivery {
     this.buffer.setInterval(intervalMs, this.host.elapsed());
   }
 
-  /** Sends what waits and turns the mode off. */
+  /** Sends what waits and turns the mode off; if many events wait, `sendInSlices` must send most of them before. */
   end(): void {
     this.flush();
     this.buffer = undefined;

@@ -71,7 +71,7 @@ export class SessionChanges {
   ): Promise<SubscribeAnswer> {
     return this.inOrder(async () => {
       const { session } = this;
-      await session.flushInSlices();
+      await session.flushInSlices(options.mode);
       const updated = filter ? session.book.update(selector, filter) : session.book.find(selector);
       if (filter) session.flushBeforeReply();
       session.setMode(options);
@@ -127,7 +127,7 @@ export class SessionChanges {
     options: SubscribeOptions,
   ): Promise<SubscribeAnswer> {
     const { session } = this;
-    await session.flushInSlices();
+    await session.flushInSlices(options.mode);
     const { all, fresh } = session.book.add(requests);
     session.flushBeforeReply();
     session.setMode(options);

@@ -254,9 +254,9 @@ export class Session {
     if (!this.isBehind()) this.flushLatest();
   }
 
-  /** Like `flushLatest`, in several turns of the event loop if many events wait and as long as the link has room. */
-  flushInSlices(): Promise<number> {
-    return this.latest.sendInSlices(() => !this.ended && !this.isBehind());
+  /** Like `flushLatest`, in turns if many events wait, as long as the link has room; before mode `all` also to a full link. */
+  flushInSlices(mode?: DeliveryMode): Promise<number> {
+    return this.latest.sendInSlices(() => !this.ended && (mode === 'all' || !this.isBehind()));
   }
 
   /** Sends the waiting events now and returns their number. */

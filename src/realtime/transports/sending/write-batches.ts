@@ -7,6 +7,11 @@ import { FrameRun } from './frame-run.js';
  * while the rest is being routed.
  */
 const FULL_BYTES = 64 * 1024;
+/** Writes of one turn of the event loop, ms, and during a burst, where every write that is left for later carries more frames. */
+const SLICE_MS = 10;
+const BURST_SLICE_MS = 2;
+/** Number of writes between two looks at the clock. */
+const WRITES_PER_CHECK = 8;
 
 /**
  * Base of a link with shared writes. Output is collected until the next flush; then everything is written to the network
@@ -81,7 +86,13 @@ export abstract class BatchedWriter {
 export class WriteBatches {
   /** Run with which connections without collected frames begin. */
   start = FrameRun.empty();
+  /** Whether thousands of events are being delivered, each of which adds output: writes then leave most of the time to them. */
+  isBurst = (): boolean => false;
   private waiting: BatchedWriter[] = [];
+  /** Connections of the flush in progress; those before `next` have been written. */
+  private due: readonly BatchedWriter[] = [];
+  private next = 0;
+  private isScheduled = false;
   /** End of the last flush, ms of the process. */
   private flushedAt = -Infinity;
 
@@ -89,17 +100,40 @@ export class WriteBatches {
 
   add(writer: BatchedWriter): void {
     this.waiting.push(writer);
-    if (this.waiting.length > 1) return;
+    this.schedule();
+  }
+
+  private schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
     const wait = this.flushedAt + this.settings.flushMs - performance.now();
     if (wait > 0) setTimeout(this.flush, wait);
     else setImmediate(this.flush);
   }
 
   private readonly flush = (): void => {
-    const writers = this.waiting;
+    if (this.next === this.due.length) this.begin();
+    this.writeSlice(performance.now() + (this.isBurst() ? BURST_SLICE_MS : SLICE_MS));
+    if (this.next < this.due.length) return void setImmediate(this.flush);
+    this.due = [];
+    this.next = 0;
+    this.flushedAt = performance.now();
+    this.isScheduled = false;
+    if (this.waiting.length > 0) this.schedule();
+  };
+
+  private begin(): void {
+    this.due = this.waiting;
+    this.next = 0;
     this.waiting = [];
     this.start = FrameRun.empty();
-    for (const writer of writers) writer.flushListed();
-    this.flushedAt = performance.now();
-  };
+  }
+
+  private writeSlice(end: number): void {
+    while (this.next < this.due.length) {
+      this.due[this.next]?.flushListed();
+      this.next += 1;
+      if (this.next % WRITES_PER_CHECK === 0 && performance.now() >= end) return;
+    }
+  }
 }
