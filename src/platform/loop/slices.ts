@@ -33,6 +33,10 @@ const MAX_CALLERS = 10_000;
  * Waiters for a turn of the event loop. One goes on per turn, however many there are; callers take turns. The long answers and
  * catch-ups of one caller leave most of the loop's time free, and those of all callers half of it: an event on its way to a
  * socket needs several turns of the loop, and would wait in each of them.
+ *
+ * Medians of two to four alternating runs on a busy machine, without and with the share of all, time from another user's post to
+ * its socket: beside ten catch-ups of 95,000 events p50 185 and 35, p99 641 and 222 ms, which end after 6 and 10 s; beside long
+ * answers to 50 callers p99 1,818 and 496 ms, 315 and 262 answers in 8 s.
  */
 export class Turns {
   private readonly waiting = new Rotation<() => void>();

@@ -81,6 +81,10 @@ export abstract class BatchedWriter {
  * it a quarter. A hundred frames per call, joined for each connection, cost 0.65 µs each: copying, and looking up frames by a
  * key made per delivery. Joined once for all connections, with frames found by identity: 0.15 to 0.3 µs, half of it again the
  * kernel copying, a sixth the loop over the sessions.
+ *
+ * Bursts of 3,000 events to 10,000 clients with a filter each, processor time per event on a busy machine, medians of two
+ * alternating runs: 866 µs with a flush after each few milliseconds of delivery, 488 µs with small slices; half as small ones
+ * gain nothing.
  */
 @Injectable()
 export class WriteBatches {
