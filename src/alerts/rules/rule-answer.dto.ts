@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsOptional } from 'class-validator';
 import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
-import { IsName } from '../../events/index.js';
+import { FINALITIES, IsName, type Finality } from '../../events/index.js';
 import { PRIORITIES, type Priority, type RuleQuietHours } from '../../notifications/index.js';
 import { MODES, PHASES, THROTTLE_SCOPES, type Mode, type Phase, type ThrottleScope } from '../core/index.js';
 import { ActionView } from './action.dto.js';
@@ -123,6 +123,9 @@ export class RuleView {
   hysteresis!: number;
   forSeconds!: number;
   notifyResolved!: boolean;
+
+  @ApiProperty({ enum: FINALITIES })
+  finality!: Finality;
 
   @ApiProperty({ enum: PRIORITIES })
   priority!: Priority;

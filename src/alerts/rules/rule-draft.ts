@@ -17,6 +17,7 @@ const DEFAULTS = {
   hysteresis: 0,
   forSeconds: 0,
   notifyResolved: false,
+  finality: 'instant',
   priority: 'normal',
   quietHours: null,
   isActive: true,
@@ -24,7 +25,7 @@ const DEFAULTS = {
 } as const;
 
 /** Fields that determine when a rule fires; the other fields only affect notifications. */
-const WATCHED = ['conditions', 'where', 'mode', 'hysteresis', 'forSeconds'] as const;
+const WATCHED = ['conditions', 'where', 'mode', 'hysteresis', 'forSeconds', 'finality'] as const;
 
 /**
  * Returns the rule that a request describes, with names in canonical form; `base` is the rule that the request changes.
@@ -61,7 +62,8 @@ export function draftOf(
 
 /** Returns the fields of the body that a rule adopts unchanged. */
 function given(body: RuleBody | ChangeRuleBody): Partial<RuleDraft> {
-  const { name, description, throttleScope, mode, hysteresis, forSeconds, notifyResolved, priority, isActive } = body;
+  const { name, description, throttleScope, mode, hysteresis, forSeconds, notifyResolved, finality } = body;
+  const { priority, isActive } = body;
   const throttleMinutes = throttleOf(body);
   const snoozedUntil = typeof body.snoozedUntil === 'string' ? timeGiven(body.snoozedUntil, 0) : body.snoozedUntil;
   const actions = body.actions?.map(({ type, target, template, format }) => ({
@@ -80,6 +82,7 @@ function given(body: RuleBody | ChangeRuleBody): Partial<RuleDraft> {
     hysteresis,
     forSeconds,
     notifyResolved,
+    finality,
   };
   return withoutAbsent({ ...fields, priority, quietHours: quietHoursOf(body), isActive, snoozedUntil });
 }

@@ -121,6 +121,7 @@ function viewOf(row: RuleRow, { statuses, states }: Shown): RuleView {
     hysteresis: rule.hysteresis,
     forSeconds: rule.forSeconds,
     notifyResolved: rule.notifyResolved,
+    finality: rule.finality ?? 'instant',
     priority: rule.priority,
     quietHours,
     isActive: rule.isActive,

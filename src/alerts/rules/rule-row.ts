@@ -1,3 +1,4 @@
+import type { Finality } from '../../events/index.js';
 import type { RuleQuietHours } from '../../notifications/core/index.js';
 import type { Condition, Mode, Priority, Rule, RuleAction, ThrottleScope, Where } from '../core/index.js';
 
@@ -20,6 +21,7 @@ export interface RuleRow {
   hysteresis: number;
   for_seconds: number;
   notify_resolved: boolean;
+  finality: Finality;
   priority: Priority;
   quiet_hours: RuleQuietHours;
   is_active: boolean;
@@ -33,7 +35,7 @@ export interface RuleRow {
 /** Returns the columns of a `RuleRow`, qualified with this table name. */
 export const ruleColumns = (table: string): string =>
   `rule_id position::text user_id shard name description conditions where_tree actions throttle_minutes throttle_scope armed_version mode hysteresis
-   for_seconds notify_resolved priority quiet_hours is_active snoozed_until created_at updated_at last_triggered_at version`
+   for_seconds notify_resolved finality priority quiet_hours is_active snoozed_until created_at updated_at last_triggered_at version`
     .split(/\s+/)
     .map((column) => `${table}.${column}`)
     .join(', ');
@@ -54,6 +56,7 @@ export function ruleOf(row: RuleRow): Rule {
     hysteresis: row.hysteresis,
     forSeconds: row.for_seconds,
     notifyResolved: row.notify_resolved,
+    finality: row.finality,
     priority: row.priority,
     quietHours: row.quiet_hours,
     isActive: row.is_active,

@@ -57,8 +57,8 @@ export class RuleStore {
   async insert(tx: PoolClient, caller: Caller, draft: RuleDraft): Promise<RuleRow> {
     const { rows } = await tx.query<RuleRow>(
       `INSERT INTO alert_rules AS r (user_id, name, description, conditions, where_tree, actions, throttle_minutes, mode,
-         hysteresis, for_seconds, notify_resolved, priority, is_active, snoozed_until, throttle_scope, quiet_hours)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING ${ruleColumns('r')}`,
+         hysteresis, for_seconds, notify_resolved, priority, is_active, snoozed_until, throttle_scope, quiet_hours, finality)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING ${ruleColumns('r')}`,
       [caller.userId, ...valuesOf(draft)],
     );
     return this.versioned(tx, caller, 'created', rows[0]);
@@ -68,7 +68,7 @@ export class RuleStore {
     const { rows } = await tx.query<RuleRow>(
       `UPDATE alert_rules r SET name = $3, description = $4, conditions = $5, where_tree = $6, actions = $7,
          throttle_minutes = $8, mode = $9, hysteresis = $10, for_seconds = $11, notify_resolved = $12, priority = $13,
-         is_active = $14, snoozed_until = $15, throttle_scope = $16, quiet_hours = $17, version = version + 1, updated_at = clock_timestamp()
+         is_active = $14, snoozed_until = $15, throttle_scope = $16, quiet_hours = $17, finality = $18, version = version + 1, updated_at = clock_timestamp()
        WHERE user_id = $1 AND rule_id = $2 RETURNING ${ruleColumns('r')}`,
       [caller.userId, ruleId, ...valuesOf(draft)],
     );
@@ -145,6 +145,7 @@ function valuesOf(draft: RuleDraft): unknown[] {
     draft.snoozedUntil,
     draft.throttleScope ?? 'subject',
     jsonOrNull(draft.quietHours),
+    draft.finality ?? 'instant',
   ];
 }
 

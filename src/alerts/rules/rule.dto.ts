@@ -15,6 +15,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { FINALITIES, type Finality } from '../../events/index.js';
 import { NEVER_QUIET, PRIORITIES, type Priority } from '../../notifications/index.js';
 import { MODES, RULE_LIMITS, THROTTLE_SCOPES, type Mode, type ThrottleScope } from '../core/index.js';
 import { QuietHoursBody } from '../preferences/quiet-hours.dto.js';
@@ -137,6 +138,12 @@ export class RuleBody {
   @IfGiven()
   @IsBoolean()
   notifyResolved?: boolean;
+
+  /** On-chain events that count: as soon as they are seen (`instant`), or once their block is final (`final`). */
+  @ApiProperty({ enum: FINALITIES, required: false, default: 'instant' })
+  @IfGiven()
+  @IsIn(FINALITIES)
+  finality?: Finality;
 
   /** Priority. `critical` messages may be sent in quiet hours; `low` and `normal` mails may wait for the digest. */
   @ApiProperty({ enum: PRIORITIES, required: false, default: 'normal' })

@@ -65,6 +65,7 @@ export class RulesController {
     'hysteresis',
     'forSeconds',
     'notifyResolved',
+    'finality',
     'priority',
     'quietHours',
     'isActive',

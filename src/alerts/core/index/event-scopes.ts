@@ -1,4 +1,4 @@
-import { isRealChain } from '../../../events/core/index.js';
+import { isFor, isRealChain } from '../../../events/core/index.js';
 import type { MarketRow } from '../market-row.js';
 import { instanceKey, Variable, type WatchedEvent } from '../rule/watched-number.js';
 
@@ -35,8 +35,9 @@ export class EventScopes {
 
   scope(watched: WatchedEvent, variables: number): EventScope {
     const key = keyOf(watched.eventType, watched.protocol, watched.chain, watched.token);
+    const { finality } = watched;
     const known = this.scopes.get(key) ?? [];
-    const match = known.find((scope) => scope.variables === variables);
+    const match = known.find((scope) => scope.variables === variables && scope.watched.finality === finality);
     if (match) return match;
     const scope = new EventScope(watched, variables);
     this.scopes.set(key, [...known, scope]);
@@ -55,10 +56,14 @@ export class EventScopes {
   }
 
   /** Yields the scopes whose conditions wait for the event. */
-  *matching({ type, protocol, chain, token }: MarketRow): Generator<EventScope> {
+  *matching({ type, protocol, chain, token, data = null }: MarketRow): Generator<EventScope> {
     for (const p of named(protocol)) {
       for (const c of named(chain)) {
-        for (const t of named(token)) yield* this.scopes.get(keyOf(type, p, c, t)) ?? [];
+        for (const t of named(token)) {
+          for (const scope of this.scopes.get(keyOf(type, p, c, t)) ?? []) {
+            if (isFor(scope.watched.finality, { type, data })) yield scope;
+          }
+        }
       }
     }
   }

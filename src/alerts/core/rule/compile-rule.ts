@@ -1,4 +1,4 @@
-import { defaultDeadBand, type DeadBand } from '../../../events/core/index.js';
+import { defaultDeadBand, type DeadBand, type Finality } from '../../../events/core/index.js';
 import { Comparison, negated, type Test } from './comparison.js';
 import type { Program } from './program.js';
 import type {
@@ -64,7 +64,7 @@ function leavesOf(where: Where): Condition[] {
 
 /** Compiles any syntactically valid rule; check-rule.ts decides whether the rule makes sense. */
 export function compileRule(
-  rule: Pick<RuleDefinition, 'conditions' | 'where' | 'hysteresis'>,
+  rule: Pick<RuleDefinition, 'conditions' | 'where' | 'hysteresis' | 'finality'>,
   deadBand: DeadBand = defaultDeadBand,
 ): CompiledRule {
   const conditions = conditionsOf(rule);
@@ -76,7 +76,7 @@ export function compileRule(
   const leaf = (condition: Condition, negate: boolean): Program => {
     const bit = 1 << leaves.length;
     const number = values[leaves.length];
-    if (condition.metric === 'event') leaves.push(eventLeaf(condition, negate, variables));
+    if (condition.metric === 'event') leaves.push(eventLeaf(condition, negate, variables, rule.finality));
     else if (number) {
       const test = isAbsent(condition)
         ? absenceOf(condition, negate)
@@ -167,7 +167,12 @@ function filterOf({ categories, tags, minTvl }: NumberCondition): { filter?: Sub
  * Returns the leaf of an event condition. An event must name the subject of every wildcard of the rule, because all
  * conditions of the rule are about the same subject.
  */
-function eventLeaf(condition: EventCondition, negate: boolean, variables: number): CompiledLeaf {
+function eventLeaf(
+  condition: EventCondition,
+  negate: boolean,
+  variables: number,
+  finality: Finality = 'instant',
+): CompiledLeaf {
   const { eventType, protocol = null, chain = null, token = null } = condition;
   const bound = variablesOf({
     measure: 'tvl',
@@ -178,7 +183,7 @@ function eventLeaf(condition: EventCondition, negate: boolean, variables: number
     token: token === null ? ANY : '',
   });
   const joins = (variables & bound) === variables;
-  const event = { eventType, protocol, chain, token };
+  const event = { eventType, protocol, chain, token, finality };
   return { event, field: fieldTestOf(condition), negated: negate, variables: joins ? variables : 0 };
 }
 

@@ -1,5 +1,5 @@
 import type { Channel, Format, RuleQuietHours } from '../../../notifications/core/index.js';
-import type { RuleEventType } from '../../../events/core/index.js';
+import type { Finality, RuleEventType } from '../../../events/core/index.js';
 
 /** Metrics of the market, as named in the public contract; `change_*` are fractions over the time in their name. */
 export const VALUE_METRICS = [
@@ -167,6 +167,8 @@ export interface RuleDefinition {
   /** Time for which the rule must hold without interruption before it fires, seconds. */
   readonly forSeconds: number;
   readonly notifyResolved: boolean;
+  /** Rows of on-chain events that count: as soon as an event is seen, or once its block is final; absent: `instant`. */
+  readonly finality?: Finality;
   /** End of the snooze: no notifications before it. */
   readonly snoozedUntil?: Date | null;
   /** Version at which a `once` rule that had fired was rearmed. */

@@ -1,5 +1,5 @@
 import type { SubjectFilter } from './rule.js';
-import type { RuleEventType } from '../../../events/core/index.js';
+import type { Finality, RuleEventType } from '../../../events/core/index.js';
 
 /** Numbers that events contain; all other numbers that rules compare are derived from them. */
 export type Measure = 'tvl' | 'price' | 'volume_24h' | 'market_cap' | 'points';
@@ -45,6 +45,8 @@ export interface WatchedEvent {
   readonly protocol: string | null;
   readonly chain: string | null;
   readonly token: string | null;
+  /** Rows of on-chain events that count. */
+  readonly finality: Finality;
 }
 
 /** Wildcards of a condition, as bits: the subject of each names an instance. */
