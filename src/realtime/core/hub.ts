@@ -17,7 +17,7 @@ import { SlowConsumers } from './slow-consumers.js';
 import { SharedReads } from './session/shared-reads.js';
 import type { PublishedValues } from './session/snapshot.js';
 import { SILENT_OBSERVER, type RealtimeObserver, type RecentEvents, type StoredEvents } from './session/log-ports.js';
-import type { Subscription } from './session/subscription.js';
+import type { Subscriber, Subscription } from './session/subscription.js';
 
 /** Time of one turn of the event loop in which events are sent to connections in `latest`, ms. */
 const FLUSH_TURN_MS = 4;
@@ -57,7 +57,7 @@ export class RealtimeHub implements SessionHost {
   private readonly slowConsumers: SlowConsumers;
   private readonly latest = new Set<Session>();
   /** Sessions that receive the current event; the array is reused for all events. */
-  private readonly touched: Session[] = [];
+  private readonly touched: Subscriber[] = [];
   private currentEpoch: string;
   private currentPosition: number;
   private subscribed = 0;

@@ -1,5 +1,6 @@
 import { roomsOf } from './rooms.js';
 import type { Session } from './session/session.js';
+import type { Subscriber } from './session/subscription.js';
 
 /** Recipients of an announcement. A room is a channel's name, a subscription type, or `protocol:{slug}[:{chain}]`. */
 export type Audience =
@@ -14,7 +15,7 @@ export class SessionRegistry {
   private readonly byUser = new Map<string, Set<Session>>();
   private readonly byKey = new Map<string, Set<Session>>();
   /** Admins subscribed to the rows of every owner. */
-  private readonly overseers = new Set<Session>();
+  private readonly overseers = new Set<Subscriber>();
   private readonly expiring = new Set<Session>();
 
   get size(): number {
@@ -66,13 +67,13 @@ export class SessionRegistry {
     this.expiring.delete(session);
   }
 
-  addOverseer(session: Session): void {
+  addOverseer(session: Subscriber): void {
     this.overseers.add(session);
   }
 
   /** Returns the sessions that may receive a row of this owner. */
-  *mayReceive(owner: string): Iterable<Session> {
-    const own = this.byUser.get(owner);
+  *mayReceive(owner: string): Iterable<Subscriber> {
+    const own: ReadonlySet<Subscriber> | undefined = this.byUser.get(owner);
     if (own) yield* own;
     for (const session of this.overseers) if (!own?.has(session)) yield session;
   }

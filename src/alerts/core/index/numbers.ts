@@ -1,5 +1,5 @@
 import { Records, RowNumbers } from '../structures/column.js';
-import type { Series } from './series.js';
+import type { ValueHistory } from '../structures/value-history.js';
 import { ABSENCE, LEVEL, PREVIOUS } from '../rule/watched-number.js';
 
 /** Published values of every series, one row per series. Missing numbers are NaN. */
@@ -30,6 +30,17 @@ export class SeriesNumbers {
 }
 
 const STALE = 1;
+
+/** Series from which a quantity is computed. Missing numbers are NaN; times are Unix ms. */
+interface MeasuredSeries {
+  readonly value: number;
+  readonly previous: number;
+  readonly previousAt: number;
+  readonly seenAt: number;
+  readonly history: Pick<ValueHistory, 'asOf' | 'valueAt' | 'timeAt'> | undefined;
+  /** Returns the minutes from the last observation to a time. */
+  absence(at: number): number;
+}
 
 /**
  * Numbers that conditions are compared with, 64 bytes each. An event changes about ten of them, and most changes pass no
@@ -76,7 +87,7 @@ export class QuantityNumbers {
    * none is known. `clock` is the time of the last tick. After an event, `observedAt` is its time of observation: a value
    * observed after the start of the window cannot be the reference, so that usually no look-up is needed.
    */
-  refresh(row: number, series: Series, clock: number, observedAt = -Infinity): number {
+  refresh(row: number, series: MeasuredSeries, clock: number, observedAt = -Infinity): number {
     const windowMs = this.windowMs.get(row);
     if (windowMs === LEVEL) {
       this.value.set(row, series.value);
@@ -131,7 +142,7 @@ export class QuantityNumbers {
   }
 
   /** Sets the reference to the last value at or before `time`; returns the time of the next, Infinity if there is none. */
-  private lookBack(row: number, { history }: Series, time: number): number {
+  private lookBack(row: number, { history }: MeasuredSeries, time: number): number {
     this.state.set(row, this.state.get(row) & ~STALE);
     const position = history?.asOf(time) ?? -1;
     this.reference.set(row, history?.valueAt(position) ?? NaN);

@@ -1,7 +1,15 @@
 import type { QuantityNumbers } from './numbers.js';
-import type { Scope } from './scope.js';
 import type { Series } from './series.js';
 import type { Bounds, ThresholdList } from '../structures/threshold-list.js';
+import type { WatchedNumber } from '../rule/watched-number.js';
+
+/** Conditions on a number, or on a family of numbers. */
+interface ComparedScope {
+  readonly thresholds: ThresholdList;
+  readonly watched: Pick<WatchedNumber, 'absolute'>;
+  /** Adds a member; returns the key of its instance. */
+  join(quantity: Quantity): string;
+}
 
 /**
  * Called when a number changes. `thresholds`: those of one scope that contains the number; `instance`: the instance of
@@ -11,7 +19,7 @@ export type MoveListener = (thresholds: ThresholdList, instance: string, before:
 
 /** Membership of a number in a scope; a linked list, because the number of objects determines the cost of reading. */
 interface Membership {
-  readonly scope: Scope;
+  readonly scope: ComparedScope;
   readonly thresholds: ThresholdList;
   readonly instance: string;
   /** Whether the scope compares the absolute value of the number. */
@@ -54,14 +62,14 @@ export class Quantity {
     this.numbers.next.set(this.row, next?.row ?? -1);
   }
 
-  join(scope: Scope): void {
+  join(scope: ComparedScope): void {
     const { thresholds } = scope;
     const isAbsolute = scope.watched.absolute;
     this.memberships = append(this.memberships, { scope, thresholds, instance: scope.join(this), isAbsolute });
     this.numbers.forgetBounds(this.row);
   }
 
-  leave(scope: Scope): void {
+  leave(scope: ComparedScope): void {
     this.memberships = without(this.memberships, scope);
   }
 
@@ -106,7 +114,7 @@ function append(chain: Membership | undefined, added: Omit<Membership, 'next'>):
   return { ...added, next: chain };
 }
 
-function without(chain: Membership | undefined, scope: Scope): Membership | undefined {
+function without(chain: Membership | undefined, scope: ComparedScope): Membership | undefined {
   if (!chain) return undefined;
   const next = without(chain.next, scope);
   return chain.scope === scope ? next : { ...chain, next };

@@ -1,5 +1,5 @@
 import { parseCursor } from '../../../events/index.js';
-import type { SubscribeOptions } from '../session/session.js';
+import type { SubscribeOptions } from '../session/session-calls.js';
 import type { Input } from '../wire/input.js';
 import { readInterval } from './query-request.js';
 

@@ -5,7 +5,7 @@ import { Input, invalid } from '../wire/input.js';
 import { queryRequest } from './query-request.js';
 import { readMode, readOptions } from './options.js';
 import { assertPossibleTypes } from '../filter/selected-types.js';
-import type { SubscribeOptions } from '../session/session.js';
+import type { SubscribeOptions } from '../session/session-calls.js';
 import {
   SUBSCRIPTION_TYPES,
   type SubscriptionFilter,

@@ -5,7 +5,7 @@ import { Input, invalid } from '../wire/input.js';
 import { readOptions } from './options.js';
 import { queryRequest } from './query-request.js';
 import { assertPossibleTypes } from '../filter/selected-types.js';
-import type { SubscribeOptions } from '../session/session.js';
+import type { SubscribeOptions } from '../session/session-calls.js';
 import type { SubscriptionFilter, SubscriptionRequest } from '../filter/subscription-request.js';
 
 export interface StreamRequest {

@@ -4,7 +4,7 @@ import { Input } from '../wire/input.js';
 import { readMode, readOptions } from './options.js';
 import { queryRequest } from './query-request.js';
 import { assertPossibleTypes } from '../filter/selected-types.js';
-import type { SubscribeOptions } from '../session/session.js';
+import type { SubscribeOptions } from '../session/session-calls.js';
 import type { SubscriptionFilter, SubscriptionRequest } from '../filter/subscription-request.js';
 
 export const MESSAGE_TYPES = [

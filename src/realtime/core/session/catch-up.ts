@@ -2,11 +2,30 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatCursor, isDelivered, parseCursor, type LogEvent, type PublishedValue } from '../../../events/index.js';
 import { DomainError } from '../../../platform/errors/domain-error.js';
 import { SlicedWork } from '../../../platform/loop/slices.js';
-import type { Session } from './session.js';
-import type { SessionHost } from './session-host.js';
+import type { EncodedEvent } from '../wire/encoded-event.js';
+import type { ClientLink, CloseReason } from '../wire/link.js';
+import type { LogHost } from './log-host.js';
 import { collectSnapshot, snapshotItem, valuesNow, type SnapshotSummary } from './snapshot.js';
-import type { Subscription } from './subscription.js';
-import type { Recovery, ReplayFailure } from './session-calls.js';
+import type { Subscriber, Subscription } from './subscription.js';
+import type { DeliveryMode, Recovery, ReplayFailure } from './session-calls.js';
+
+/** Session that a catch-up sends to. */
+export interface CatchUpClient extends Subscriber {
+  readonly link: ClientLink;
+  readonly ended: boolean;
+  readonly mode: DeliveryMode;
+  /** Position up to which the client has seen the log. */
+  knownTo: number;
+  /** Returns the names of the subscriptions that an event reaches; empty: none. */
+  namesFor(event: LogEvent): readonly string[];
+  deliver(encoded: EncodedEvent, names: readonly string[]): void;
+  noteMessageSent(): void;
+  flushInSlices(): Promise<number>;
+  flushLatest(): number;
+  /** Returns to live delivery. */
+  goLive(): void;
+  close(reason: CloseReason, message?: string): void;
+}
 
 /** Work of one catch-up. */
 export interface CatchUpWork {
@@ -52,8 +71,8 @@ export class CatchUp {
   readonly cursor: string;
 
   constructor(
-    private readonly session: Session,
-    private readonly host: SessionHost,
+    private readonly session: CatchUpClient,
+    private readonly host: LogHost,
     private readonly work: CatchUpWork,
   ) {
     this.registeredAt = host.position;

@@ -2,7 +2,7 @@ import { SlicedWork } from '../../../platform/loop/slices.js';
 import type { DeliveredEvent } from '../wire/encoded-event.js';
 import type { ClientLink } from '../wire/link.js';
 import { LatestBuffer } from './latest-buffer.js';
-import type { SessionHost } from './session-host.js';
+import type { LogHost } from './log-host.js';
 
 /** Waiting events that are too many for one turn of the event loop. */
 const MANY_WAITING = 500;
@@ -14,7 +14,7 @@ export class LatestDelivery {
   /** `sent` is called after events were given to the link. */
   constructor(
     private readonly link: ClientLink,
-    private readonly host: Pick<SessionHost, 'elapsed' | 'position' | 'encode'>,
+    private readonly host: Pick<LogHost, 'elapsed' | 'position' | 'encode'>,
     private readonly sent: () => void,
   ) {}
 

@@ -46,7 +46,7 @@ export abstract class LiveQueryRunner {
 }
 
 /** Connection that has live queries. */
-interface QueryClient {
+export interface QueryClient {
   readonly identity: SessionIdentity;
   readonly link: ClientLink;
   readonly cursor: string;

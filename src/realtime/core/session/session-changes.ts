@@ -1,13 +1,31 @@
 import { asDomainError } from '../../../platform/errors/domain-error.js';
 import { parseCursor } from '../../../events/index.js';
-import { CatchUp, type CatchUpWork } from './catch-up.js';
+import { CatchUp, type CatchUpClient, type CatchUpWork } from './catch-up.js';
 import { sinceOf, startOf, type KeptReplay, type KeptSession, type ResumeOffset } from './kept-session.js';
 import { OrderedChanges } from './ordered-changes.js';
 import type { SubscribeAnswer, SubscribeOptions, UnsubscribeAnswer, Recovery } from './session-calls.js';
-import type { Session } from './session.js';
-import type { SessionHost } from './session-host.js';
+import type { LiveQueries, QueryClient } from './live-queries.js';
+import type { LogHost } from './log-host.js';
+import type { SubscriptionBook } from './subscription-book.js';
 import type { Subscription } from './subscription.js';
 import type { SubscriptionRequest, SubscriptionSelector } from '../filter/subscription-request.js';
+
+/** Session whose subscriptions change. */
+interface ChangedSession extends CatchUpClient, QueryClient {
+  readonly book: SubscriptionBook;
+  /** Sends the events waiting in `latest` mode before the answer to a change, if the client reads. */
+  flushBeforeReply(): void;
+  setMode(options: Pick<SubscribeOptions, 'mode' | 'intervalMs'>): void;
+  /** Runs a catch-up; until its end the session receives no live events. */
+  follow(catchUp: CatchUp): Promise<Recovery>;
+}
+
+/** Services of the hub for changes of a session's subscriptions. */
+interface ChangesHost<S> extends LogHost {
+  readonly queries: LiveQueries;
+  /** Store of sessions for reconnecting clients; undefined if there is none. */
+  readonly keeper: { changed(session: S): Promise<void> } | undefined;
+}
 
 interface NotedReplay {
   answered(): void;
@@ -19,7 +37,7 @@ interface NotedReplay {
  * Changes of one session's subscriptions, in the order of their requests. Each change is stored before it is
  * acknowledged, so that it survives a reconnect.
  */
-export class SessionChanges {
+export class SessionChanges<S extends ChangedSession> {
   /** Number of replays so far, including those of the sessions that this session continues. */
   replays = 0;
   /** Whether a replay was answered after the last confirmation that the client has received all replays. */
@@ -29,8 +47,8 @@ export class SessionChanges {
   private readonly order: OrderedChanges;
 
   constructor(
-    private readonly session: Session,
-    private readonly host: SessionHost,
+    private readonly session: S,
+    private readonly host: ChangesHost<S>,
   ) {
     this.order = new OrderedChanges(() => session.ended);
   }

@@ -1,11 +1,7 @@
-import type { DeliveredEvent, EncodedEvent } from '../wire/encoded-event.js';
-import type { LiveQueries } from './live-queries.js';
-import type { RealtimeLimits } from './realtime-limits.js';
+import type { CallerHost } from './caller-change.js';
+import type { LogHost } from './log-host.js';
 import type { Session } from './session.js';
-import type { SharedReads } from './shared-reads.js';
-import type { PublishedValues } from './snapshot.js';
-import type { RealtimeObserver, RecentEvents } from './log-ports.js';
-import type { Subscription } from './subscription.js';
+import type { BookHost } from './subscription-book.js';
 
 /** Stores sessions, so that another connection of the same client can continue them. */
 export interface SessionKeeper {
@@ -15,31 +11,11 @@ export interface SessionKeeper {
 }
 
 /** Services of the hub for its sessions. */
-export interface SessionHost {
-  readonly limits: RealtimeLimits;
-  readonly epoch: string;
-  /** Seq of the newest event that has been routed to live sessions. */
-  readonly position: number;
-  readonly recent: RecentEvents;
-  readonly stored: SharedReads;
-  readonly published: PublishedValues;
-  readonly observer: RealtimeObserver;
-  readonly queries: LiveQueries;
+export interface SessionHost extends LogHost, BookHost, CallerHost<Session> {
   /** Store of sessions for reconnecting clients; undefined if there is none. */
   readonly keeper: SessionKeeper | undefined;
-  /** Returns Unix milliseconds, for times shown to clients. */
-  now(): number;
-  /** Returns monotonic milliseconds, for waits and durations. */
-  elapsed(): number;
-  /** Returns the encoded event; undefined for an invalid row. */
-  encode(event: DeliveredEvent): EncodedEvent | undefined;
-  /** Includes the subscription in routing from now on. */
-  register(subscription: Subscription): void;
-  unregister(subscription: Subscription): void;
   /** Marks a session after its link was written to: the next tick checks the link's backlog. */
   trackBacklog(session: Session): void;
   modeChanged(session: Session): void;
-  /** Applies a change of the session's caller: different rights or a different expiry. */
-  callerChanged(session: Session): void;
   forget(session: Session): void;
 }

@@ -22,13 +22,11 @@ import type {
 } from './session-calls.js';
 import { connectionInfo, greeting, type ConnectionInfo, type SessionIdentity } from './session-identity.js';
 import { SubscriptionBook } from './subscription-book.js';
-import { namesOf, type Subscription } from './subscription.js';
+import { namesOf, type Subscriber, type Subscription } from './subscription.js';
 import type { SubscriptionRequest, SubscriptionSelector } from '../filter/subscription-request.js';
 
-export type { DeliveryMode, SubscribeAnswer, SubscribeOptions, UnsubscribeAnswer } from './session-calls.js';
-
 /** One connection: its subscriptions, its position in the log, and its delivery mode. */
-export class Session {
+export class Session implements Subscriber {
   readonly connectedAt: number;
   lastActivity: number;
   mode: DeliveryMode = 'all';
@@ -48,7 +46,7 @@ export class Session {
   asked: { mode: DeliveryMode; intervalMs: number } = { mode: 'all', intervalMs: LATEST_INTERVAL.default };
 
   readonly book: SubscriptionBook;
-  readonly changes: SessionChanges;
+  readonly changes: SessionChanges<Session>;
   private readonly latest: LatestDelivery;
   private catchUp: CatchUp | undefined;
   // Matches of the event being routed; the first has a field of its own, so that a single match allocates nothing.

@@ -4,12 +4,24 @@ import { compileFilter, namesIn } from '../filter/filter.js';
 import { invalid } from '../wire/input.js';
 import type { KeptSubscription } from './kept-session.js';
 import { assertPossibleTypes } from '../filter/selected-types.js';
-import type { Session } from './session.js';
-import type { SessionHost } from './session-host.js';
+import type { LogHost } from './log-host.js';
+import type { SessionIdentity } from './session-identity.js';
 import { assertMaySubscribe } from './subscription-rights.js';
-import { Subscription } from './subscription.js';
+import { Subscription, type Subscriber } from './subscription.js';
 import type { SubscriptionFilter, SubscriptionRequest, SubscriptionSelector } from '../filter/subscription-request.js';
 import type { SubscriptionInfo } from './session-calls.js';
+
+/** Session that has the subscriptions. */
+interface BookOwner extends Subscriber {
+  readonly identity: SessionIdentity;
+}
+
+/** Services of the hub for the subscriptions of a session. */
+export interface BookHost extends Pick<LogHost, 'limits' | 'position' | 'now'> {
+  /** Includes the subscription in routing from now on. */
+  register(subscription: Subscription): void;
+  unregister(subscription: Subscription): void;
+}
 
 /**
  * Subscriptions of one session: checks the session's limits, stores equal requests once, and finds subscriptions by
@@ -21,8 +33,8 @@ export class SubscriptionBook {
   private asked = 0;
 
   constructor(
-    private readonly session: Session,
-    private readonly host: SessionHost,
+    private readonly session: BookOwner,
+    private readonly host: BookHost,
   ) {}
 
   /**

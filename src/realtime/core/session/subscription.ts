@@ -3,8 +3,20 @@ import { spelled } from '../filter/fields.js';
 import type { SubscriptionRequest } from '../filter/subscription-request.js';
 import type { KeptReplay } from './kept-session.js';
 import type { Group } from '../filter/filter-index.js';
-import type { Session } from './session.js';
+import type { EncodedEvent } from '../wire/encoded-event.js';
+import type { LogEvent } from '../../../events/index.js';
 import type { SubscriptionInfo } from './session-calls.js';
+
+/** Connection that has subscriptions, as routing sees it. */
+export interface Subscriber {
+  readonly subscriptions: ReadonlyMap<string, Subscription>;
+  /** Whether the subscription matches the event and the client may see it. */
+  reaches(subscription: Subscription, event: LogEvent): boolean;
+  /** Marks that the event matches a subscription; true for the first match of an event. */
+  markMatch(subscription: Subscription, event: LogEvent): boolean;
+  /** Sends the event that was just marked, once, under all names that matched. */
+  deliverMarked(encoded: EncodedEvent): void;
+}
 
 /** One subscription of one session. */
 export class Subscription {
@@ -24,7 +36,7 @@ export class Subscription {
   private madeText: string | undefined;
 
   constructor(
-    readonly session: Session,
+    readonly session: Subscriber,
     readonly id: string,
     /** Order of creation within the session: messages name older subscriptions first. */
     readonly order: number,

@@ -10,7 +10,8 @@ import { becomesKnown } from '../../../platform/http/connections/known-callers.j
 import { Settings } from '../../../platform/settings/settings.js';
 import { RealtimeHub } from '../../core/hub.js';
 import { parseStreamBody, parseStreamQuery, type StreamRequest } from '../../core/request/parse-sse.js';
-import type { Session, SubscribeAnswer } from '../../core/session/session.js';
+import type { Session } from '../../core/session/session.js';
+import type { SubscribeAnswer } from '../../core/session/session-calls.js';
 import { assertMaySubscribe } from '../../core/session/subscription-rights.js';
 import { ConnectionAdmission } from '../admission/connection-admission.js';
 import { queryOf, userAgentOf } from '../admission/request-parts.js';

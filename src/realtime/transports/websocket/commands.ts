@@ -1,7 +1,8 @@
 import { isShortChannel } from '../../../events/index.js';
 import { DomainError, type SocketError } from '../../../platform/errors/domain-error.js';
 import type { ClientMessage, MessageId, NamedChannel } from '../../core/request/parse-websocket.js';
-import type { Session, SubscribeAnswer } from '../../core/session/session.js';
+import type { Session } from '../../core/session/session.js';
+import type { SubscribeAnswer } from '../../core/session/session-calls.js';
 import type { Subscription } from '../../core/session/subscription.js';
 import { filterAnswer, subscriptionAnswer } from './answers.js';
 import type { WebSocketLink } from './websocket-link.js';
