@@ -20,7 +20,7 @@ export interface CatchUpClient extends Subscriber {
   namesFor(event: LogEvent): readonly string[];
   deliver(encoded: EncodedEvent, names: readonly string[]): void;
   noteMessageSent(): void;
-  flushInSlices(): Promise<number>;
+  flushInSlices(mode?: DeliveryMode): Promise<number>;
   flushLatest(): number;
   /** Returns to live delivery. */
   goLive(): void;
