@@ -1,4 +1,5 @@
 /** Pure functions and types of on-chain events and points. Core folders of other modules import from here. */
+export { bloomBits, mayContain, type BloomBits } from './chain/bloom.js';
 export { isDecodeFailure, type DecodeFailure, type DecodeFault } from './decode/decode-failure.js';
 export { decoderFor, type DecodedContract, type DecoderLimits, type LogDecoder } from './decode/decoder.js';
 export { topic0sOf } from './decode/event-variants.js';
