@@ -18,7 +18,8 @@ RETURN CASE WHEN kind NOT IN ('BatchMint', 'BatchBurn', 'BatchTransfer', 'Consec
 
 DROP INDEX onchain_logs_staker;
 CREATE INDEX onchain_logs_staker ON onchain_logs (staker, chain, block_number, log_index) WHERE staker IS NOT NULL;
-CREATE INDEX onchain_logs_token ON onchain_logs (start_token_id, onchain_span(kind, quantity)) WHERE start_token_id IS NOT NULL;
+CREATE INDEX onchain_logs_token ON onchain_logs
+  (onchain_span(kind, quantity), start_token_id, chain, block_number, log_index) WHERE start_token_id IS NOT NULL;
 CREATE INDEX onchain_logs_tokens ON onchain_logs USING gin (token_ids) WHERE token_ids IS NOT NULL;
 CREATE INDEX onchain_logs_retracted ON onchain_logs (chain, block_number, log_index, block_hash) WHERE NOT canonical;
 CREATE INDEX event_log_onchain ON event_log ((data ->> 'onchainId')) WHERE type = 'onchain_event';

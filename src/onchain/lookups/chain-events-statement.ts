@@ -50,23 +50,40 @@ export function eventsStatement(
     ...rangeConditions(query, scope, values),
     ...(query.type === undefined ? [] : [`l.kind = ${values.add(query.type)}`]),
     ...(query.staker === undefined ? [] : [`l.staker = ${values.add(bytea(query.staker))}`]),
-    ...(query.tokenId === undefined ? [] : [tokenCondition(query.tokenId, values)]),
     ...(after === undefined ? [] : [afterCondition(after, retracted, values)]),
   ];
   const limited = `ORDER BY ${order} LIMIT ${values.add(limit)}`;
   if (query.processed === false && !retracted) {
     const { contracts } = scope;
+    const behind = ['l.contract = p.contract', '(l.block_number, l.log_index) > (p.block, p.log)', ...conditions];
     const text = `SELECT ${COLUMNS} FROM unnest(${positions(contracts, values)}) AS p (contract, block, log)
-      CROSS JOIN LATERAL (SELECT * FROM onchain_logs l WHERE l.contract = p.contract
-        AND (l.block_number, l.log_index) > (p.block, p.log) AND ${conditions.join(' AND ')} ${limited}) l ${limited}`;
+      CROSS JOIN LATERAL (${sourceOf(query.tokenId, behind, limited, values)} ${limited}) l ${limited}`;
     return { text, values: values.list };
   }
   conditions.push(contractCondition(scope.contracts, values));
   if (query.processed !== undefined) conditions.push(...processedConditions(query.processed, scope, retracted, values));
-  return {
-    text: `SELECT ${COLUMNS} FROM onchain_logs l WHERE ${conditions.join(' AND ')} ${limited}`,
-    values: values.list,
-  };
+  const source = sourceOf(query.tokenId, conditions, limited, values);
+  return { text: `SELECT ${COLUMNS} FROM (${source}) l ${limited}`, values: values.list };
+}
+
+/**
+ * Rows that meet the conditions. Events of a token alone are read in order from its index; those of several tokens are few
+ * and are all read before they are sorted: the planner would else look for them among all rows in order.
+ */
+function sourceOf(tokenId: string | undefined, conditions: readonly string[], limited: string, values: Values): string {
+  const rows = (...more: string[]): string =>
+    `SELECT l.* FROM onchain_logs l WHERE ${[...more, ...conditions].join(' AND ')}`;
+  if (tokenId === undefined) return rows();
+  const id = `${values.add(tokenId)}::numeric`;
+  const several = [1, 2, 3, 4].map((span) => {
+    const most = CLASS_TOKENS[span];
+    const least = most === undefined ? '' : ` AND l.start_token_id > ${id} - ${most}`;
+    return `(onchain_span(l.kind, l.quantity) = ${span} AND l.start_token_id <= ${id}${least}
+      AND l.start_token_id + l.quantity > ${id})`;
+  });
+  return `SELECT l.* FROM ((${rows(`onchain_span(l.kind, l.quantity) = 0 AND l.start_token_id = ${id}`)} ${limited})
+    UNION ALL (${rows(`(${several.join(' OR ')})`)} OFFSET 0)
+    UNION ALL (${rows(`l.token_ids @> ARRAY[${id}]`)} OFFSET 0)) l`;
 }
 
 const bytea = (hex: string): string => `\\x${hex.slice(2)}`;
@@ -82,21 +99,6 @@ function rangeConditions(
     ...(from > 0 ? [`l.block_number >= ${values.add(from)}`] : []),
     ...(to < Infinity ? [`l.block_number <= ${values.add(to)}`] : []),
   ];
-}
-
-function tokenCondition(tokenId: string, values: Values): string {
-  const id = `${values.add(tokenId)}::numeric`;
-  const classes = [
-    `l.start_token_id = ${id} AND onchain_span(l.kind, l.quantity) = 0`,
-    ...[1, 2, 3, 4].map((span) => {
-      const most = CLASS_TOKENS[span];
-      const least = most === undefined ? '' : ` AND l.start_token_id > ${id} - ${most}`;
-      return `onchain_span(l.kind, l.quantity) = ${span} AND l.start_token_id <= ${id}${least}
-        AND l.start_token_id + l.quantity > ${id}`;
-    }),
-    `l.token_ids @> ARRAY[${id}]`,
-  ];
-  return `(${classes.map((each) => `(${each})`).join(' OR ')})`;
 }
 
 function afterCondition({ block, log, hash }: RowPosition, retracted: boolean, values: Values): string {

@@ -33,7 +33,7 @@ export function chainEvent(
 
 /**
  * Inserts `count` transfers of single tokens by one statement, ten to a block, of 1,000 accounts and 100,000 tokens; every
- * tenth is a stake and every hundredth a batch of ten tokens. Returns the number of the last block.
+ * tenth is a stake, every tenth has the token 1,000,000, and every hundredth is a batch of ten tokens. Returns the number of the last block.
  */
 export async function fillLogs(pool: pg.Pool, chain: number, contract: number, count: number): Promise<number> {
   await pool.query(
@@ -42,7 +42,7 @@ export async function fillLogs(pool: pg.Pool, chain: number, contract: number, c
      SELECT $1, $2, 1 + n / 10, n % 10, CASE WHEN n % 10 = 0 THEN 'Stake' WHEN n % 100 = 1 THEN 'BatchTransfer' ELSE 'Transfer' END,
        $4::bigint + (1 + n / 10) * 1000, n % 10, decode(lpad(to_hex(1 + n / 10), 64, '0'), 'hex'), decode(lpad(to_hex(n), 64, '0'), 'hex'),
        decode(lpad(to_hex(n % 1000), 40, '0'), 'hex'), CASE WHEN n % 10 > 0 THEN decode(lpad(to_hex(n % 997), 40, '0'), 'hex') END,
-       CASE WHEN n % 10 = 0 THEN decode(lpad(to_hex(n % 1000), 40, '0'), 'hex') END, (n::bigint * 7919) % 100000,
+       CASE WHEN n % 10 = 0 THEN decode(lpad(to_hex(n % 1000), 40, '0'), 'hex') END, CASE WHEN n % 10 = 9 THEN 1000000 ELSE (n::bigint * 7919) % 100000 END,
        CASE WHEN n % 100 = 1 THEN 10 ELSE 1 END
      FROM generate_series(0, $3::int - 1) n`,
     [chain, contract, count, timeOf(0)],

@@ -82,14 +82,12 @@ const ACTIONS: readonly fc.Arbitrary<Action>[] = [
   action(
     4,
     'TransferBatch',
-    fc
-      .tuple(someone, someone, fc.array(fc.tuple(id, few), { maxLength: 5 }))
-      .map(([from, to, list]) => ({
-        from,
-        to,
-        tokenIds: list.map(([one]) => one),
-        quantities: list.map(([, one]) => one),
-      })),
+    fc.tuple(someone, someone, fc.array(fc.tuple(id, few), { maxLength: 5 })).map(([from, to, list]) => ({
+      from,
+      to,
+      tokenIds: list.map(([one]) => one),
+      quantities: list.map(([, one]) => one),
+    })),
   ),
   action(
     5,
