@@ -4,12 +4,13 @@ import { OnchainStart } from './config/onchain-start.js';
 import { OnchainLookupsModule } from './lookups/lookups.module.js';
 import { LogRetention } from './repair/log-retention.js';
 import { ChainAlarms } from './store/chain-alarms.js';
+import { Projector } from './projector/projector.js';
 import { ChainStore } from './store/chain-store.js';
 
 /** Chains that the server follows, and the points that tokens earn. */
 @Module({
   imports: [OnchainLookupsModule],
-  providers: [ChainRegistry, OnchainStart, ChainStore, ChainAlarms, LogRetention],
+  providers: [ChainRegistry, OnchainStart, ChainStore, ChainAlarms, Projector, LogRetention],
   exports: [ChainRegistry],
 })
 export class OnchainModule {}

@@ -28,7 +28,7 @@ export const RULES: readonly PointRule[] = [
 ];
 
 /** Accounts of the histories; staking contracts are among them, as they take tokens into custody. */
-export const ACCOUNTS: readonly Address[] = [...'abcd'].map(address).concat([address('3'), address('1')]);
+export const ACCOUNTS: readonly Address[] = ['a', 'b', 'c', 'd'].map(address).concat([address('3'), address('1')]);
 
 /** Ids whose lowest 64 bits are equal are among them. */
 const IDS = [0n, 1n, 2n, 3n, 4n, 2n ** 64n + 1n, 2n ** 200n + 1n];

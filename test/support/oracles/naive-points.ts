@@ -19,6 +19,22 @@ export interface Span {
   to?: readonly [at: number, block: number, log: number];
 }
 
+/** Everything that is compared with the oracle, in a form that does not depend on orders. */
+export interface ComparedState {
+  /** `contract/id owner since staker` of each token. */
+  readonly tokens: readonly string[];
+  /** `contract/account/id quantity` of each balance. */
+  readonly balances: readonly string[];
+  /** Closed intervals: `contract id account staked quantity`, from and to as time, block and log. */
+  readonly closed: readonly string[];
+  /** Open intervals: `contract/id account staked`, or `contract/account/id false`, and their start. */
+  readonly open: readonly string[];
+  /** Numerators of the accounts. */
+  readonly points: readonly bigint[];
+  /** `block:log error` of each event with an error. */
+  readonly errors: readonly string[];
+}
+
 interface Owned {
   owner: string | null;
   since: number;
@@ -53,6 +69,34 @@ export class NaivePoints {
       sum += span.quantity * earned(rules, chain, contract, span.staked, span.from[0], end);
     }
     return sum;
+  }
+
+  /** Returns the state, with the points of the accounts at a time. */
+  state(accounts: readonly string[], at: number, rules: readonly PointRule[], chain: string): ComparedState {
+    const isFungible = (id: number): boolean =>
+      ['erc1155', 'erc20'].includes(this.contracts.find((one) => one.id === id)!.standard);
+    return {
+      tokens: [...this.owners]
+        .map(([key, { owner, since }]) => `${key} ${owner} ${since} ${this.stakers.get(key)?.account ?? null}`)
+        .sort(),
+      balances: [...this.amounts].map(([key, quantity]) => `${key} ${quantity}`).sort(),
+      closed: this.spans
+        .filter(({ from, to }) => to !== undefined && to[0] !== from[0])
+        .map((one) =>
+          [one.contract, one.tokenId, one.account, one.staked, one.quantity, ...one.from, ...(one.to ?? [])].join(' '),
+        )
+        .sort(),
+      open: this.spans
+        .filter(({ to }) => to === undefined)
+        .map(({ contract, tokenId, account, staked, from }) =>
+          isFungible(contract)
+            ? `${contract}/${account}/${tokenId} false ${from.join(' ')}`
+            : `${contract}/${tokenId} ${account} ${staked} ${from.join(' ')}`,
+        )
+        .sort(),
+      points: accounts.map((account) => this.numerator(account, at, rules, chain)),
+      errors: this.errors,
+    };
   }
 
   private take(event: ChainEvent): void {

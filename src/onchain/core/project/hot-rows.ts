@@ -2,7 +2,7 @@ import type { Address } from '../model/hex.js';
 import { BalanceSlot, TokenSlot } from './rows.js';
 
 /** Rows of each kind that are kept until the next ageing; as many older ones stay until they are not used for that long. */
-const MAX_YOUNG_ROWS = 100_000;
+const MAX_YOUNG_ROWS = 50_000;
 
 /** Largest token id that is its own key. */
 const MAX_PLAIN_ID = BigInt(Number.MAX_SAFE_INTEGER);
@@ -11,7 +11,7 @@ const MAX_PLAIN_ID = BigInt(Number.MAX_SAFE_INTEGER);
  * Key of a token id in a map. Large ids become text: a map finds bigints by their lowest 64 bits, which are the same in many
  * ids of contracts that put the creator's address into the upper ones.
  */
-export function tokenKey(tokenId: bigint): number | string {
+function tokenKey(tokenId: bigint): number | string {
   return tokenId <= MAX_PLAIN_ID ? Number(tokenId) : tokenId.toString(36);
 }
 

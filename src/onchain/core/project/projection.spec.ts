@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NaivePoints } from '../../../../test/support/oracles/naive-points.js';
+import { NaivePoints, type ComparedState } from '../../../../test/support/oracles/naive-points.js';
 import { ACCOUNTS, blockPlans, CONTRACTS, eventsOf, RULES } from '../../../../test/support/data/token-history.js';
 import type { ChainEvent } from '../model/chain-event.js';
 import { PointRates } from '../points/rates.js';
@@ -95,13 +95,12 @@ class Tables {
 
 function run<T>(work: Generator<void, T>): T {
   for (;;) {
-    const { done, value } = work.next();
-    if (done) return value as T;
+    const step = work.next();
+    if (step.done) return step.value;
   }
 }
 
-/** Everything that is compared, in a form that does not depend on orders. */
-function stateOf(tables: Tables, at: number) {
+function stateOf(tables: Tables, at: number): ComparedState {
   return {
     tokens: [...tables.tokens]
       .map(([key, { owner, ownerSince, staker }]) => `${key} ${owner} ${ownerSince} ${staker}`)
@@ -129,32 +128,6 @@ function stateOf(tables: Tables, at: number) {
   };
 }
 
-function naiveState(naive: NaivePoints, at: number): ReturnType<typeof stateOf> {
-  const fungible = (contract: number): boolean => contract >= 4;
-  return {
-    tokens: [...naive.owners]
-      .map(([key, { owner, since }]) => `${key} ${owner} ${since} ${naive.stakers.get(key)?.account ?? null}`)
-      .sort(),
-    balances: [...naive.amounts].map(([key, quantity]) => `${key} ${quantity}`).sort(),
-    closed: naive.spans
-      .filter(({ from, to }) => to !== undefined && to[0] !== from[0])
-      .map((one) =>
-        [one.contract, one.tokenId, one.account, one.staked, one.quantity, ...one.from, ...(one.to ?? [])].join(' '),
-      )
-      .sort(),
-    open: naive.spans
-      .filter(({ to }) => to === undefined)
-      .map(({ contract, tokenId, account, staked, from }) =>
-        fungible(contract)
-          ? `${contract}/${account}/${tokenId} false ${from.join(' ')}`
-          : `${contract}/${tokenId} ${account} ${staked} ${from.join(' ')}`,
-      )
-      .sort(),
-    points: ACCOUNTS.map((account) => naive.numerator(account, at, RULES, 'test')),
-    errors: naive.errors,
-  };
-}
-
 describe('the projection', () => {
   it('equals a naive replay, however the events are split into batches', () => {
     fc.assert(
@@ -167,7 +140,7 @@ describe('the projection', () => {
           from += length;
         }
         const at = 13_000 + later;
-        expect(stateOf(tables, at)).toEqual(naiveState(new NaivePoints(CONTRACTS, events), at));
+        expect(stateOf(tables, at)).toEqual(new NaivePoints(CONTRACTS, events).state(ACCOUNTS, at, RULES, 'test'));
       }),
       { numRuns: 300 },
     );
@@ -190,7 +163,9 @@ describe('the projection', () => {
           forward(next);
           chain = [...chain.filter(({ blockNumber }) => blockNumber <= to), ...next];
         });
-        expect(stateOf(tables, 15_000)).toEqual(naiveState(new NaivePoints(CONTRACTS, chain), 15_000));
+        expect(stateOf(tables, 15_000)).toEqual(
+          new NaivePoints(CONTRACTS, chain).state(ACCOUNTS, 15_000, RULES, 'test'),
+        );
       }),
       { numRuns: 300 },
     );
