@@ -85,10 +85,7 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
     try {
       await work();
     } catch (error) {
-      this.logger.warn(
-        { deliveryId: id, reason: safeReason(error) },
-        'delivery could not be sent; the sweeper will retry it',
-      );
+      this.logger.warn(failure(id, error), 'delivery could not be sent; the sweeper will retry it');
     }
   }
 
@@ -99,8 +96,13 @@ export class DeliveryWorker implements BeforeApplicationShutdown {
       });
     } catch (error) {
       if (error instanceof HandOverLate) return 'late';
-      this.logger.error({ deliveryId: delivery.id, reason: safeReason(error) }, 'channel failed unexpectedly');
+      this.logger.error(failure(delivery.id, error), 'channel failed unexpectedly');
       return { result: 'failed', detail: 'internal error' };
     }
   }
+}
+
+/** Returns the fields of a failure in the log; the reason contains no secrets. */
+function failure(deliveryId: string, error: unknown): { deliveryId: string; reason: string } {
+  return { deliveryId, reason: safeReason(error) };
 }

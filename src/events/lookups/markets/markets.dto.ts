@@ -1,13 +1,11 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import type { Metric } from '../../hot-cache/published-value.js';
-import type { Order } from '../../../platform/http/paging/keyset-page.js';
 import { ChangesAnswer } from '../list.dto.js';
 import { PriceAnswer } from '../values/prices.dto.js';
-import { ORDERS, WINDOWS, type Window } from '../protocols/protocols.dto.js';
+import { SubjectsQuery, WINDOWS, type Window } from '../values/subjects-query.dto.js';
 import { IsAmount, IsDigits, IsPlainText } from '../../../platform/http/fields.js';
-import { IsName } from '../query-values.js';
-import { PageInfo, PageQuery } from '../../../platform/http/paging/page.dto.js';
+import { PageInfo } from '../../../platform/http/paging/page.dto.js';
 import { MAX_CURSOR_LENGTH } from '../../../platform/http/paging/list-cursor.js';
 
 export class ChainAnswer {
@@ -39,7 +37,7 @@ export class ChainsAnswer {
 const TOKEN_SORTS = ['market_cap', 'volume', 'price', 'change', 'token'] as const;
 type TokenSort = (typeof TOKEN_SORTS)[number];
 
-export class TokensQuery extends PageQuery {
+export class TokensQuery extends SubjectsQuery {
   /**
    * Text that the token or its symbol contains, ignoring case.
    * @example btc
@@ -48,27 +46,10 @@ export class TokensQuery extends PageQuery {
   @IsPlainText(100)
   q?: string;
 
-  /** @example ethereum */
-  @IsOptional()
-  @IsName('chain')
-  chain?: string;
-
   @IsOptional()
   @ApiProperty({ enum: TOKEN_SORTS, default: 'market_cap', required: false })
   @IsIn(TOKEN_SORTS)
   sort?: TokenSort;
-
-  /** Sort order; default: ascending for `token`, descending for numbers. Tokens without the number are last. */
-  @IsOptional()
-  @ApiProperty({ enum: ORDERS, required: false })
-  @IsIn(ORDERS)
-  order?: Order;
-
-  /** Period of the change for `sort=change`. */
-  @IsOptional()
-  @ApiProperty({ enum: WINDOWS, default: '24h', required: false })
-  @IsIn(WINDOWS)
-  window?: Window;
 }
 
 export class TokensAnswer {

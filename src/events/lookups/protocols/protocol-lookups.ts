@@ -5,7 +5,8 @@ import { PublishedState } from '../../hot-cache/published-state.js';
 import { undescribed, type ProtocolMeta } from '../../hot-cache/published-value.js';
 import type { Ranked } from '../../../platform/http/paging/keyset-page.js';
 import { pagedList } from '../../../platform/http/paging/paged-list.js';
-import type { ProtocolAnswer, ProtocolDetailAnswer, ProtocolsAnswer, ProtocolsQuery, Window } from './protocols.dto.js';
+import type { ProtocolAnswer, ProtocolDetailAnswer, ProtocolsAnswer, ProtocolsQuery } from './protocols.dto.js';
+import type { Window } from '../values/subjects-query.dto.js';
 import { countedAmong, notFound, ValueLookups } from '../values/value-lookups.js';
 
 const NO_CHANGES: Changes = { change1h: null, change24h: null, change7d: null };

@@ -1,19 +1,15 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
-import type { Order } from '../../../platform/http/paging/keyset-page.js';
 import { ChangesAnswer } from '../list.dto.js';
 import { IsPlainText } from '../../../platform/http/fields.js';
-import { IsName } from '../query-values.js';
+import { SubjectsQuery } from '../values/subjects-query.dto.js';
 import { ChainTvlAnswer } from '../values/tvl.dto.js';
-import { PageInfo, PageQuery } from '../../../platform/http/paging/page.dto.js';
+import { PageInfo } from '../../../platform/http/paging/page.dto.js';
 
-export const WINDOWS = ['1h', '24h', '7d'] as const;
-export type Window = (typeof WINDOWS)[number];
-export const ORDERS: readonly Order[] = ['asc', 'desc'];
 const PROTOCOL_SORTS = ['tvl', 'name', 'change'] as const;
 type ProtocolSort = (typeof PROTOCOL_SORTS)[number];
 
-export class ProtocolsQuery extends PageQuery {
+export class ProtocolsQuery extends SubjectsQuery {
   /**
    * Text that the slug, name or symbol contains, ignoring case.
    * @example swap
@@ -27,27 +23,10 @@ export class ProtocolsQuery extends PageQuery {
   @IsPlainText(100)
   category?: string;
 
-  /** @example ethereum */
-  @IsOptional()
-  @IsName('chain')
-  chain?: string;
-
   @IsOptional()
   @ApiProperty({ enum: PROTOCOL_SORTS, default: 'tvl', required: false })
   @IsIn(PROTOCOL_SORTS)
   sort?: ProtocolSort;
-
-  /** Sort order; default: ascending for names, descending for numbers. Protocols without the number are last. */
-  @IsOptional()
-  @ApiProperty({ enum: ORDERS, required: false })
-  @IsIn(ORDERS)
-  order?: Order;
-
-  /** Period of the change for `sort=change`. */
-  @IsOptional()
-  @ApiProperty({ enum: WINDOWS, default: '24h', required: false })
-  @IsIn(WINDOWS)
-  window?: Window;
 }
 
 export class ProtocolAnswer extends ChangesAnswer {
