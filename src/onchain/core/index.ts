@@ -17,3 +17,5 @@ export type { BalanceRow, BalanceSlot, Interval, TokenRow, TokenSlot } from './p
 export { StreamModel, type StreamContract, type TokenContract } from './project/stream-model.js';
 export { findFork, type BlockRef, type ForkLimits, type ForkResult, type StoredChain } from './chain/fork.js';
 export { RangeSize, type BlockRange, type RangeSizeOptions } from './chain/range-size.js';
+export { blocksMissing, lowestGap, type Coverage, type Gap } from './chain/coverage.js';
+export { EmptyAnswers, sameLogs } from './chain/emptier.js';

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FAULTS } from '../../../test/support/chain/mock-rpc-faults.js';
 import { MockChain } from '../../../test/support/chain/mock-rpc-chain.js';
 import { MockRpc } from '../../../test/support/chain/mock-rpc.js';
@@ -42,12 +42,14 @@ describe('a pool of endpoints', () => {
   });
 
   it('repeats a step, then does it with the next endpoint, and returns to the first after a while', async () => {
-    const pool = poolOf([first, other], { preferAfterMs: 50 });
+    const pool = poolOf([first, other], { preferAfterMs: 600_000 });
     first.plan(FAULTS.unavailable(), { times: 2 });
     expect(await headOf(pool)).toBe(30);
     expect(await usedOf(pool)).toBe(other.url);
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    const later = Date.now() + 601_000;
+    vi.spyOn(Date, 'now').mockReturnValue(later);
     expect(await usedOf(pool)).toBe(first.url);
+    vi.restoreAllMocks();
   });
 
   it('repeats a step as a whole, so that all its reads come from one endpoint', async () => {

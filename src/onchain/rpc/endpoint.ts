@@ -62,9 +62,9 @@ export class Endpoint {
   }
 
   /** Returns the newest final block; undefined if the endpoint does not know the tag or no block is final. */
-  async finalized(signal?: AbortSignal): Promise<BlockHeader | undefined> {
+  async finalized(tag: 'finalized' | 'safe' = 'finalized', signal?: AbortSignal): Promise<BlockHeader | undefined> {
     try {
-      return await this.block('finalized', 'eth_getBlockByNumber', 'finalized', signal);
+      return await this.block('finalized', 'eth_getBlockByNumber', tag, signal);
     } catch (error) {
       if (error instanceof RpcFault && error.kind === 'bad_answer' && error.details.rpcCode !== undefined)
         return undefined;

@@ -20,7 +20,7 @@ afterEach(async () => {
   await rpc.close();
 });
 
-const rung = async (): Promise<void> => {
+const expectRing = async (): Promise<void> => {
   await waitFor(() => rings > 0, { what: 'the answer to the subscription' });
   const before = rings;
   chain.mine();
@@ -30,10 +30,10 @@ const rung = async (): Promise<void> => {
 describe('the watch for new blocks', () => {
   it('rings at each block, and again after its connection broke', async () => {
     watch.start();
-    await rung();
+    await expectRing();
     rings = 0;
     rpc.dropSockets();
-    await rung();
+    await expectRing();
   });
 
   it('connects once the endpoint is there', async () => {
@@ -42,12 +42,12 @@ describe('the watch for new blocks', () => {
     watch.start();
     await new Promise((resolve) => setTimeout(resolve, 50));
     rpc = await MockRpc.start(chain, Number(new URL(wsUrl).port));
-    await rung();
+    await expectRing();
   });
 
   it('rings no more once it is stopped', async () => {
     watch.start();
-    await rung();
+    await expectRing();
     await watch.stop();
     const before = rings;
     chain.mine();

@@ -2,7 +2,7 @@ import type { BlockHeader, BlockRange, BlockRef, Hash, RawLog } from '../core/in
 import type { LogFilter } from './answers.js';
 import type { CallKind, LogsAnswer } from './endpoint.js';
 import type { EndpointState } from './endpoint-state.js';
-import type { RpcFault } from './rpc-fault.js';
+import { RpcFault } from './rpc-fault.js';
 
 /** What a pool knows over all its endpoints. */
 export interface StepRules {
@@ -40,8 +40,8 @@ export class StepEndpoint {
   }
 
   /** Returns the newest final block; undefined if the endpoint does not know the tag. */
-  async finalized(): Promise<BlockHeader | undefined> {
-    const block = await this.state.endpoint.finalized(this.signal);
+  async finalized(tag: 'finalized' | 'safe' = 'finalized'): Promise<BlockHeader | undefined> {
+    const block = await this.state.endpoint.finalized(tag, this.signal);
     if (block === undefined) return undefined;
     const doubt = this.state.doubtFinal(block, this.rules.final());
     if (doubt !== undefined) throw this.out(doubt);
@@ -55,6 +55,12 @@ export class StepEndpoint {
 
   blockByHash(hash: Hash): Promise<BlockHeader | undefined> {
     return this.state.endpoint.blockByHash(hash, this.signal);
+  }
+
+  /** Ends the step if the endpoint does not have a block yet: it would answer as if there were no logs. */
+  async requireBlock(number: number): Promise<void> {
+    if ((this.state.height ?? -1) >= number || (await this.latest()).number >= number) return;
+    throw new RpcFault('bad_answer', `the endpoint does not have block ${number} yet`);
   }
 
   logsByHash(block: BlockRef, filter: LogFilter): Promise<LogsAnswer> {

@@ -164,7 +164,7 @@ export class MockRpc {
 
   private numbered(tag: string): MockBlock | undefined {
     if (tag === 'latest') return this.chain.block(this.head);
-    if (tag === 'finalized') {
+    if (tag === 'finalized' || tag === 'safe') {
       const { finalized } = this.view;
       if (finalized === null) throw new Refusal(-32_602, 'unknown block tag');
       return this.chain.block(finalized ?? this.chain.finalizedAt(this.head));

@@ -1,0 +1,238 @@
+import { Logger } from '@nestjs/common';
+import type { Database } from '../../platform/database/database.js';
+import { lowestGap, type BlockHeader } from '../core/index.js';
+import type { WatchedChain, WatchedContract } from '../config/chain-registry.js';
+import type { EndpointPool } from '../rpc/endpoint-pool.js';
+import type { StepEndpoint } from '../rpc/step-endpoint.js';
+import type { ChainLease } from '../store/chain-lease.js';
+import type { BlockBatch, BlockRef, ChainStore } from '../store/chain-store.js';
+import { Backfill } from './backfill.js';
+import type { OtherSource } from './block-logs.js';
+import { putState, readPosition, type ChainPosition } from './chain-position.js';
+import type { FollowerListener } from './listener.js';
+import { liveStep, windowOf, type LiveFinding, type LiveWindow } from './live-step.js';
+import { Watch } from './watch.js';
+
+/** What a follower needs of the process. */
+export interface FollowerParts {
+  readonly database: Database;
+  readonly store: ChainStore;
+  readonly pool: EndpointPool;
+  readonly listener: FollowerListener;
+  readonly maxBatchQuantity: number;
+}
+
+/** Parent of block 0. */
+const BEFORE_BLOCK_0: BlockRef = { number: -1, hash: `0x${'0'.repeat(64)}`, at: 0 };
+/** Headers below the final block that are kept, for endpoints that lag. */
+const KEPT_FINAL_HEADERS = 256;
+
+/** What a step found. `head` and `final` are those of its endpoint. */
+type Found =
+  | { readonly kind: 'none' | 'again' }
+  /** Final blocks are missing. */
+  | { readonly kind: 'gap'; readonly head: BlockHeader; readonly final: BlockRef }
+  | {
+      readonly kind: 'live';
+      readonly head: BlockHeader;
+      readonly final: BlockRef | undefined;
+      readonly window: LiveWindow;
+      readonly finding: LiveFinding;
+    };
+
+/**
+ * Follows one chain as its leader: reads final blocks by ranges, then new blocks by their hashes, and stores them. A run does
+ * what is to be done now; it begins with what the database has, so it may be repeated after any failure.
+ */
+export class ChainFollower {
+  private readonly logger = new Logger(ChainFollower.name);
+  private readonly backfill: Backfill;
+  private liveWatch: { readonly key: string; readonly watch: Watch } | undefined;
+  /** Head whose blocks are all stored; a look that finds it again is the only call of its run. */
+  private done: string | undefined;
+  /** Totals since the start, for rates. */
+  readonly stored = { events: 0, blocks: 0 };
+
+  constructor(
+    private readonly chain: WatchedChain,
+    private readonly lease: ChainLease,
+    private readonly parts: FollowerParts,
+    private readonly signal: AbortSignal,
+  ) {
+    this.backfill = new Backfill(parts.pool, parts.maxBatchQuantity, signal);
+  }
+
+  /** Does one step; returns whether the next one is to follow at once. Throws `LeaseLost` if the chain has another leader. */
+  async run(): Promise<boolean> {
+    const { database, store, pool } = this.parts;
+    const position = await readPosition(database, this.chain.id);
+    if (position === undefined || position.state === 'paused' || position.state === 'stopped') return false;
+    const contracts = this.chain.contracts.filter(({ id }) => position.contracts.some((each) => each.id === id));
+    if (contracts.length === 0) return false;
+    const above = await store.headers(this.chain.id, (position.final?.number ?? -1) + 1);
+    const found = await pool.step((endpoint) => this.look(endpoint, position, above, contracts), this.signal);
+    if (found.kind === 'none' || found.kind === 'again') return found.kind === 'again';
+    if (found.kind === 'gap') return this.fill(contracts, position, found);
+    const { head, final, window, finding } = found;
+    if (finding.kind === 'too_deep') return this.stop(head, finding.reason);
+    await putState(database, this.chain.id, 'following');
+    if (finding.kind === 'blocks') await this.storeLive(finding, window, this.watchOf(contracts), final);
+    else if (finding.kind === 'again') return true;
+    if (finding.kind === 'none' || finding.isComplete) this.done = head.hash;
+    return finding.kind === 'blocks' && !finding.isComplete;
+  }
+
+  /** Reads what is new, all from one endpoint, and what is missing. */
+  private async look(
+    endpoint: StepEndpoint,
+    position: ChainPosition,
+    above: readonly BlockRef[],
+    contracts: readonly WatchedContract[],
+  ): Promise<Found> {
+    const head = await endpoint.latest();
+    if (head.hash === this.done) return { kind: 'none' };
+    const tip = newer(position.final, await this.finalOf(endpoint, head, position.final));
+    const other = await this.otherBlock(endpoint, above, tip);
+    // Stored blocks that are not of the final chain are replaced first, up to their own height.
+    const final = other === undefined ? tip : position.final;
+    if (final !== undefined && lowestGap(position.contracts, final.number) !== undefined)
+      return { kind: 'gap', head, final };
+    const base = final ?? (await this.beforeFirst(endpoint));
+    const window = windowOf(
+      base,
+      above.filter(({ number }) => number > base.number),
+    );
+    const { forkDepth } = this.chain;
+    const finding = await liveStep(
+      endpoint,
+      other ?? head,
+      window,
+      forkDepth,
+      this.watchOf(contracts),
+      this.otherSource,
+    );
+    if (finding.kind === 'too_deep') await this.doubt(endpoint, window, finding.reason);
+    if (other !== undefined && finding.kind === 'none') return { kind: 'again' };
+    return { kind: 'live', head: other ?? head, final, window, finding };
+  }
+
+  private async finalOf(
+    endpoint: StepEndpoint,
+    head: BlockHeader,
+    known: BlockRef | undefined,
+  ): Promise<BlockRef | undefined> {
+    const { tag, depth } = this.chain.finality;
+    const tagged = await endpoint.finalized(tag);
+    if (tagged !== undefined) return tagged;
+    const number = head.number - depth;
+    if (number < 0 || number <= (known?.number ?? -1)) return undefined;
+    return endpoint.blockByNumber(number);
+  }
+
+  /** Returns the endpoint's block at the height of a stored one that is not in the chain of the final block. */
+  private async otherBlock(
+    endpoint: StepEndpoint,
+    above: readonly BlockRef[],
+    final: BlockRef | undefined,
+  ): Promise<BlockHeader | undefined> {
+    if (final === undefined) return undefined;
+    const top = above.findLast(({ number }) => number <= final.number);
+    if (top === undefined || top.hash === final.hash) return undefined;
+    const block = await endpoint.blockByNumber(top.number);
+    return block?.hash === top.hash ? undefined : block;
+  }
+
+  /** Stores the next range of final blocks that contracts lack. */
+  private async fill(
+    contracts: readonly WatchedContract[],
+    position: ChainPosition,
+    { head, final }: Found & { kind: 'gap' },
+  ): Promise<boolean> {
+    const read = await this.backfill.next(contracts, position.contracts, final.number);
+    if (read === undefined) return false;
+    await putState(this.parts.database, this.chain.id, 'backfilling');
+    const { range, watch, logs } = read;
+    const batch = { ...logs, blocks: [], covered: range, keys: watch.keys, head, final, source: 'rpc' } as const;
+    await this.parts.store.flush(this.lease, batch);
+    await this.noteStored(batch, range.to - range.from + 1);
+    return true;
+  }
+
+  private async storeLive(
+    { blocks, logs, reorg }: LiveFinding & { kind: 'blocks' },
+    window: LiveWindow,
+    watch: Watch,
+    final: BlockRef | undefined,
+  ): Promise<void> {
+    const [first, last] = [blocks[0], blocks.at(-1)];
+    if (first === undefined || last === undefined) return;
+    const covered = { from: first.number, to: last.number };
+    const batch = {
+      ...logs,
+      blocks,
+      covered,
+      keys: watch.keys,
+      head: last,
+      ...(final && { final }),
+      source: 'rpc' as const,
+    };
+    const { store, listener } = this.parts;
+    if (reorg === undefined) await store.flush(this.lease, batch);
+    else {
+      const change = { oldHead: window.head, newHead: last, depth: reorg.depth };
+      const work = await listener.reorganising(this.chain, this.lease, change);
+      await store.reorg(this.lease, reorg.ancestor.number, batch, work);
+      this.logger.log({ chain: this.chain.name, depth: reorg.depth, head: last.number }, 'chain reorganised');
+    }
+    await this.noteStored(batch, blocks.length);
+  }
+
+  private async noteStored(batch: BlockBatch, blocks: number): Promise<void> {
+    this.stored.events += batch.events.length;
+    this.stored.blocks += blocks;
+    await this.parts.listener.stored(this.chain, this.lease, batch);
+    const kept = (batch.final?.number ?? 0) - KEPT_FINAL_HEADERS;
+    if (kept > 0 && batch.blocks.length > 0) await this.parts.store.forgetHeaders(this.chain.id, kept);
+  }
+
+  /** Takes the endpoint of a fork that is too deep out of use if another endpoint still has our block. */
+  private async doubt(endpoint: StepEndpoint, { final, head, hashAt }: LiveWindow, reason: string): Promise<void> {
+    const number = Math.max(final.number, head.number - this.chain.forkDepth);
+    const ours = number === final.number ? final.hash : hashAt(number);
+    const { pool, listener } = this.parts;
+    const other = await pool.second((second) => second.blockByNumber(number), this.signal).catch(() => undefined);
+    if (other === undefined || other.hash !== ours) return;
+    await listener.alarm(this.chain, 'endpoints_disagree', reason);
+    throw endpoint.out(reason);
+  }
+
+  /** Stops the chain: an operator decides what is to be undone. */
+  private async stop(head: BlockHeader, reason: string): Promise<boolean> {
+    const text = `${reason} (new head ${head.number}); rewind the chain to go on`;
+    await putState(this.parts.database, this.chain.id, 'stopped', text);
+    await this.parts.listener.alarm(this.chain, 'deep_reorg', text);
+    this.logger.error({ chain: this.chain.name, reason }, 'chain stopped');
+    return false;
+  }
+
+  private readonly otherSource: OtherSource = (block, filter) =>
+    this.parts.pool.second(async (endpoint) => (await endpoint.logsByHash(block, filter)).logs, this.signal);
+
+  /** Base of a chain of which no block is final yet: the block before the first one that is wanted. */
+  private async beforeFirst(endpoint: StepEndpoint): Promise<BlockRef> {
+    const first = this.chain.contracts.reduce((lowest, { fromBlock }) => Math.min(lowest, fromBlock), Infinity);
+    const block = first > 0 && first < Infinity ? await endpoint.blockByNumber(first - 1) : undefined;
+    return block ?? BEFORE_BLOCK_0;
+  }
+
+  private watchOf(contracts: readonly WatchedContract[]): Watch {
+    const key = contracts.map(({ id }) => id).join();
+    if (this.liveWatch?.key !== key) this.liveWatch = { key, watch: new Watch(contracts, this.parts.maxBatchQuantity) };
+    return this.liveWatch.watch;
+  }
+}
+
+function newer(one: BlockRef | undefined, other: BlockRef | undefined): BlockRef | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return other.number > one.number ? other : one;
+}
