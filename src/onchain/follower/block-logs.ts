@@ -1,4 +1,4 @@
-import { sameLogs, type BlockHeader, type BlockRange, type Hash, type RawLog } from '../core/index.js';
+import type { BlockHeader, BlockRange, Hash, RawLog } from '../core/index.js';
 import type { LogFilter } from '../rpc/answers.js';
 import { RpcFault } from '../rpc/rpc-fault.js';
 import type { StepEndpoint } from '../rpc/step-endpoint.js';
@@ -7,8 +7,18 @@ import type { DecodedLogs, Watch } from './watch.js';
 /** Blocks that are read at the same time. */
 const PARALLEL = 6;
 
-/** Reads logs of the same blocks from another endpoint; undefined if there is none. */
-export type OtherSource = (block: BlockHeader, filter: LogFilter) => Promise<readonly RawLog[] | undefined>;
+/** Ways to check an answer that has fewer logs than it may have. */
+export interface Checks {
+  /** Reads the logs of a block from another endpoint; undefined if there is none. */
+  other(block: BlockHeader, filter: LogFilter): Promise<readonly RawLog[] | undefined>;
+  /** Notes that an endpoint left out logs. */
+  omitted(block: BlockHeader, logs: number): void;
+}
+
+export interface BlockLogs extends DecodedLogs {
+  /** Number of blocks that may have more logs, which neither receipts nor another endpoint could tell. */
+  readonly unchecked: number;
+}
 
 /** Does work for each item, a few at a time; results are in the order of the items. */
 export async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
@@ -29,20 +39,24 @@ export async function readBlocks(
   endpoint: StepEndpoint,
   blocks: readonly BlockHeader[],
   watch: Watch,
-  other: OtherSource,
-): Promise<DecodedLogs> {
+  checks: Checks,
+): Promise<BlockLogs> {
+  let unchecked = 0;
   const answers = await inParallel(blocks, async (block) => {
     const { logs } = await endpoint.logsByHash(block, watch.filter);
-    if (watch.empty.isSuspicious(block, logs)) {
-      const truth =
-        (await endpoint.receiptsLogs(block, watch.filter)) ?? (await other(block, watch.filter).catch(() => undefined));
-      if (truth !== undefined && truth.length > logs.length && !sameLogs(truth, logs))
-        throw endpoint.out(`it left out ${truth.length - logs.length} logs of block ${block.number}`);
+    if (!watch.empty.isSuspicious(block, logs)) return logs;
+    const truth =
+      (await endpoint.receiptsLogs(block, watch.filter)) ??
+      (await checks.other(block, watch.filter).catch(() => undefined));
+    if (truth === undefined) unchecked += 1;
+    else if (truth.length > logs.length) {
+      checks.omitted(block, truth.length - logs.length);
+      throw endpoint.out(`it left out ${truth.length - logs.length} logs of block ${block.number}`);
     }
     return logs;
   });
   const times = new Map(blocks.map(({ number, at }) => [number, at]));
-  return watch.decoded(answers.flat(), (block) => times.get(block));
+  return { ...watch.decoded(answers.flat(), (block) => times.get(block)), unchecked };
 }
 
 /** Times of blocks that were read lately, by hash: several ranges may end in one block. */

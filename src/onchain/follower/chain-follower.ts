@@ -7,8 +7,8 @@ import type { StepEndpoint } from '../rpc/step-endpoint.js';
 import type { ChainLease } from '../store/chain-lease.js';
 import type { BlockBatch, BlockRef, ChainStore } from '../store/chain-store.js';
 import { Backfill } from './backfill.js';
-import type { OtherSource } from './block-logs.js';
-import { putState, readPosition, type ChainPosition } from './chain-position.js';
+import type { Checks } from './block-logs.js';
+import { hasLogsAbove, putState, readPosition, type ChainPosition } from './chain-position.js';
 import type { FollowerListener } from './listener.js';
 import { liveStep, windowOf, type LiveFinding, type LiveWindow } from './live-step.js';
 import { Watch } from './watch.js';
@@ -38,6 +38,8 @@ type Found =
       readonly final: BlockRef | undefined;
       readonly window: LiveWindow;
       readonly finding: LiveFinding;
+      /** Whether the step ends below the head. */
+      readonly isPart: boolean;
     };
 
 /**
@@ -73,13 +75,15 @@ export class ChainFollower {
     const found = await pool.step((endpoint) => this.look(endpoint, position, above, contracts), this.signal);
     if (found.kind === 'none' || found.kind === 'again') return found.kind === 'again';
     if (found.kind === 'gap') return this.fill(contracts, position, found);
-    const { head, final, window, finding } = found;
+    const { head, final, window, finding, isPart } = found;
     if (finding.kind === 'too_deep') return this.stop(head, finding.reason);
     await putState(database, this.chain.id, 'following');
-    if (finding.kind === 'blocks') await this.storeLive(finding, window, this.watchOf(contracts), final);
-    else if (finding.kind === 'again') return true;
-    if (finding.kind === 'none' || finding.isComplete) this.done = head.hash;
-    return finding.kind === 'blocks' && !finding.isComplete;
+    if (finding.kind === 'again') return true;
+    if (finding.kind === 'blocks' && !(await this.storeLive(finding, window, this.watchOf(contracts), final)))
+      return false;
+    const isComplete = !isPart && (finding.kind === 'none' || finding.isComplete);
+    if (isComplete) this.done = head.hash;
+    return !isComplete;
   }
 
   /** Reads what is new, all from one endpoint, and what is missing. */
@@ -103,17 +107,10 @@ export class ChainFollower {
       above.filter(({ number }) => number > base.number),
     );
     const { forkDepth } = this.chain;
-    const finding = await liveStep(
-      endpoint,
-      other ?? head,
-      window,
-      forkDepth,
-      this.watchOf(contracts),
-      this.otherSource,
-    );
+    const finding = await liveStep(endpoint, other ?? head, window, forkDepth, this.watchOf(contracts), this.checks);
     if (finding.kind === 'too_deep') await this.doubt(endpoint, window, finding.reason);
     if (other !== undefined && finding.kind === 'none') return { kind: 'again' };
-    return { kind: 'live', head: other ?? head, final, window, finding };
+    return { kind: 'live', head: other ?? head, final, window, finding, isPart: other !== undefined };
   }
 
   private async finalOf(
@@ -139,6 +136,8 @@ export class ChainFollower {
     const top = above.findLast(({ number }) => number <= final.number);
     if (top === undefined || top.hash === final.hash) return undefined;
     const block = await endpoint.blockByNumber(top.number);
+    if (top.number === final.number && block?.hash !== final.hash)
+      throw endpoint.out('its final block is not its block of that height');
     return block?.hash === top.hash ? undefined : block;
   }
 
@@ -159,13 +158,14 @@ export class ChainFollower {
   }
 
   private async storeLive(
-    { blocks, logs, reorg }: LiveFinding & { kind: 'blocks' },
+    finding: LiveFinding & { kind: 'blocks' },
     window: LiveWindow,
     watch: Watch,
     final: BlockRef | undefined,
-  ): Promise<void> {
+  ): Promise<boolean> {
+    const { blocks, logs, reorg } = finding;
     const [first, last] = [blocks[0], blocks.at(-1)];
-    if (first === undefined || last === undefined) return;
+    if (first === undefined || last === undefined) return true;
     const covered = { from: first.number, to: last.number };
     const batch = {
       ...logs,
@@ -179,12 +179,26 @@ export class ChainFollower {
     const { store, listener } = this.parts;
     if (reorg === undefined) await store.flush(this.lease, batch);
     else {
+      if (await this.isEmptier(finding, reorg.ancestor)) return false;
       const change = { oldHead: window.head, newHead: last, depth: reorg.depth };
       const work = await listener.reorganising(this.chain, this.lease, change);
       await store.reorg(this.lease, reorg.ancestor.number, batch, work);
       this.logger.log({ chain: this.chain.name, depth: reorg.depth, head: last.number }, 'chain reorganised');
     }
     await this.noteStored(batch, blocks.length);
+    return true;
+  }
+
+  /** Whether a new branch has no logs in place of stored ones, although it may: nothing is retracted for it. */
+  private async isEmptier(
+    { logs }: LiveFinding & { kind: 'blocks' },
+    { number }: Pick<BlockRef, 'number'>,
+  ): Promise<boolean> {
+    if (logs.unchecked === 0 || logs.events.length > 0) return false;
+    if (!(await hasLogsAbove(this.parts.database, this.chain.id, number))) return false;
+    const detail = `the branch above block ${number} has no logs, although ${logs.unchecked} of its blocks may have some`;
+    await this.parts.listener.alarm(this.chain, 'suspicious_branch', detail);
+    return true;
   }
 
   private async noteStored(batch: BlockBatch, blocks: number): Promise<void> {
@@ -199,10 +213,10 @@ export class ChainFollower {
   private async doubt(endpoint: StepEndpoint, { final, head, hashAt }: LiveWindow, reason: string): Promise<void> {
     const number = Math.max(final.number, head.number - this.chain.forkDepth);
     const ours = number === final.number ? final.hash : hashAt(number);
-    const { pool, listener } = this.parts;
-    const other = await pool.second((second) => second.blockByNumber(number), this.signal).catch(() => undefined);
+    const other = await this.parts.pool
+      .second((second) => second.blockByNumber(number), this.signal)
+      .catch(() => undefined);
     if (other === undefined || other.hash !== ours) return;
-    await listener.alarm(this.chain, 'endpoints_disagree', reason);
     throw endpoint.out(reason);
   }
 
@@ -215,8 +229,15 @@ export class ChainFollower {
     return false;
   }
 
-  private readonly otherSource: OtherSource = (block, filter) =>
-    this.parts.pool.second(async (endpoint) => (await endpoint.logsByHash(block, filter)).logs, this.signal);
+  private readonly checks: Checks = {
+    other: (block, filter) =>
+      this.parts.pool.second(async (endpoint) => (await endpoint.logsByHash(block, filter)).logs, this.signal),
+    omitted: ({ number }, logs) => {
+      this.parts.listener
+        .alarm(this.chain, 'omitted_logs', `an endpoint left out ${logs} logs of block ${number}`)
+        .catch((err: unknown) => this.logger.warn({ err }, 'alarm not stored'));
+    },
+  };
 
   /** Base of a chain of which no block is final yet: the block before the first one that is wanted. */
   private async beforeFirst(endpoint: StepEndpoint): Promise<BlockRef> {

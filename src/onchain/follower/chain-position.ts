@@ -49,6 +49,15 @@ export async function putState(database: Database, chain: number, state: ChainSt
   );
 }
 
+/** Whether canonical logs above a block are stored. */
+export async function hasLogsAbove(database: Database, chain: number, block: number): Promise<boolean> {
+  const row = await database.one<{ found: boolean }>(
+    'SELECT EXISTS (SELECT FROM onchain_logs WHERE chain = $1 AND block_number > $2 AND canonical) AS found',
+    [chain, block],
+  );
+  return row?.found === true;
+}
+
 /** Coverage as pairs of the first block and the one after the last. */
 const READ = `SELECT h.state, h.final_number AS number, h.final_hash AS hash, h.final_ms AS at, coalesce((
     SELECT jsonb_agg(jsonb_build_object('id', c.id, 'fromBlock', c.from_block, 'covered', coalesce((

@@ -1,5 +1,6 @@
 import type { WatchedChain } from '../config/chain-registry.js';
 import type { BlockRef } from '../core/index.js';
+import type { AlarmCode } from '../store/chain-alarms.js';
 import type { ChainLease } from '../store/chain-lease.js';
 import type { BlockBatch, ReorgWork } from '../store/chain-store.js';
 
@@ -11,7 +12,7 @@ export interface Reorganisation {
 }
 
 /** Alarms of a follower. */
-export type FollowerAlarm = 'deep_reorg' | 'omitted_logs' | 'endpoints_disagree';
+export type FollowerAlarm = Extract<AlarmCode, 'deep_reorg' | 'omitted_logs' | 'suspicious_branch'>;
 
 /** What happens beside the storage of blocks: the projection, announcements and alarms. */
 export interface FollowerListener {

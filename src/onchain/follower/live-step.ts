@@ -7,8 +7,8 @@ import {
   type StoredChain,
 } from '../core/index.js';
 import type { StepEndpoint } from '../rpc/step-endpoint.js';
-import { inParallel, readBlocks, type OtherSource } from './block-logs.js';
-import type { DecodedLogs, Watch } from './watch.js';
+import { inParallel, readBlocks, type BlockLogs, type Checks } from './block-logs.js';
+import type { Watch } from './watch.js';
 
 /** Blocks of a new branch that are stored together; the rest follows in the next step. */
 const MAX_BLOCKS_OF_STEP = 64;
@@ -31,7 +31,7 @@ export type LiveFinding =
   | {
       readonly kind: 'blocks';
       readonly blocks: readonly BlockHeader[];
-      readonly logs: DecodedLogs;
+      readonly logs: BlockLogs;
       /** Set if stored blocks are replaced. */
       readonly reorg: { readonly ancestor: BlockRef; readonly depth: number } | undefined;
       /** Whether these blocks end at the head. */
@@ -57,7 +57,7 @@ export async function liveStep(
   window: LiveWindow,
   forkDepth: number,
   watch: Watch,
-  other: OtherSource,
+  checks: Checks,
 ): Promise<LiveFinding> {
   const result = await forkOf(endpoint, head, window, forkDepth);
   switch (result.kind) {
@@ -77,7 +77,7 @@ export async function liveStep(
       const reorg = result.kind === 'reorg' ? result : undefined;
       // A new branch is stored in one transaction, whatever its length; blocks that only extend the chain are not.
       const blocks = reorg === undefined ? result.newBlocks.slice(0, MAX_BLOCKS_OF_STEP) : result.newBlocks;
-      const logs = await readBlocks(endpoint, blocks, watch, other);
+      const logs = await readBlocks(endpoint, blocks, watch, checks);
       return { kind: 'blocks', blocks, logs, reorg, isComplete: blocks.length === result.newBlocks.length };
     }
   }

@@ -80,9 +80,6 @@ export class EndpointPool {
       count,
       height: () => Math.max(-1, ...this.states.map(({ height }) => height ?? -1)),
       final: () => this.final,
-      agreeFinal: (block) => {
-        if (this.final === undefined || block.number > this.final.number) this.final = block;
-      },
     };
   }
 
@@ -132,7 +129,11 @@ export class EndpointPool {
   ): Promise<T> {
     return state.use(async () => {
       await this.identify(state, signal);
-      return work(new StepEndpoint(state, this.rules, signal));
+      const step = new StepEndpoint(state, this.rules, signal);
+      const done = await work(step);
+      const { final } = step;
+      if (final !== undefined && final.number > (this.final?.number ?? -1)) this.final = final;
+      return done;
     });
   }
 

@@ -12,11 +12,13 @@ export interface StepRules {
   readonly height: () => number;
   /** Newest final block that any endpoint reported. */
   readonly final: () => BlockRef | undefined;
-  readonly agreeFinal: (block: BlockRef) => void;
 }
 
 /** The one endpoint of a step. Blocks that contradict what it said before take it out of use. */
 export class StepEndpoint {
+  /** Final block of the step; agreed for all endpoints once the step has succeeded. */
+  final: BlockRef | undefined;
+
   constructor(
     private readonly state: EndpointState,
     private readonly rules: StepRules,
@@ -45,7 +47,7 @@ export class StepEndpoint {
     if (block === undefined) return undefined;
     const doubt = this.state.doubtFinal(block, this.rules.final());
     if (doubt !== undefined) throw this.out(doubt);
-    this.rules.agreeFinal({ number: block.number, hash: block.hash });
+    this.final = { number: block.number, hash: block.hash };
     return block;
   }
 
