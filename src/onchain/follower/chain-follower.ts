@@ -29,7 +29,8 @@ const KEPT_FINAL_HEADERS = 256;
 
 /** What a step found. `head` and `final` are those of its endpoint. */
 type Found =
-  | { readonly kind: 'none' | 'again' }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'again' }
   /** Final blocks are missing. */
   | { readonly kind: 'gap'; readonly head: BlockHeader; readonly final: BlockRef }
   | {
