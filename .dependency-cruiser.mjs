@@ -39,7 +39,7 @@ const rooms = {
   ],
   'events/lookups': ['values', 'protocols', 'markets', 'events'],
   'events/sources': ['defillama', 'sample'],
-  notifications: ['core', 'egress', 'templates', 'channels', 'deliveries', 'targets', 'preferences'],
+  notifications: ['core', 'egress', 'templates', 'channels', 'deliveries', 'targets', 'preferences', 'operators'],
   'notifications/core': ['channels'],
   'notifications/channels': ['email', 'push', 'webhook'],
   onchain: [

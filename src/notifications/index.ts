@@ -4,6 +4,7 @@ export { PublicLinks } from './templates/public-links.js';
 export { EXAMPLE_ALERT } from './templates/built-in.js';
 export { Deliveries } from './deliveries/deliveries.js';
 export { GuardedClient } from './egress/guarded-client.js';
+export { OperatorNotices } from './operators/operator-notices.js';
 export { Retention } from './deliveries/retention.js';
 export { StorageBudget, type UserBytes } from './deliveries/storage-budget.js';
 export { NotificationsModule } from './notifications.module.js';

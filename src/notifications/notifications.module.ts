@@ -40,6 +40,7 @@ import { TemplateLibrary } from './templates/template-library.js';
 import { Templates } from './templates/templates.js';
 import { TemplatesController } from './templates/templates.controller.js';
 import type { JobQueue } from '../platform/queue/job-queue.js';
+import { OperatorNotices } from './operators/operator-notices.js';
 import { QueueModule } from '../platform/queue/queue.module.js';
 import { Settings } from '../platform/settings/settings.js';
 
@@ -93,10 +94,21 @@ const TARGET_PARTS = [TargetHealth, TargetList, TargetRules, TargetWarnings, Web
     Templates,
     TemplateLibrary,
     Sweeper,
+    OperatorNotices,
     ...CHANNEL_PARTS,
     ...DELIVERY_PARTS,
     ...TARGET_PARTS,
   ],
-  exports: [Deliveries, DeliveryWorker, GuardedClient, PublicLinks, StorageBudget, Targets, PreferenceStore, Templates],
+  exports: [
+    OperatorNotices,
+    Deliveries,
+    DeliveryWorker,
+    GuardedClient,
+    PublicLinks,
+    StorageBudget,
+    Targets,
+    PreferenceStore,
+    Templates,
+  ],
 })
 export class NotificationsModule {}

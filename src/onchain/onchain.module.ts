@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { NotificationsModule } from '../notifications/index.js';
 import { ChainRegistry } from './config/chain-registry.js';
 import { OnchainStart } from './config/onchain-start.js';
 import { OnchainLookupsModule } from './lookups/lookups.module.js';
@@ -9,7 +10,7 @@ import { ChainStore } from './store/chain-store.js';
 
 /** Chains that the server follows, and the points that tokens earn. */
 @Module({
-  imports: [OnchainLookupsModule],
+  imports: [NotificationsModule, OnchainLookupsModule],
   providers: [ChainRegistry, OnchainStart, ChainStore, ChainAlarms, Projector, LogRetention],
   exports: [ChainRegistry],
 })

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Gauge } from 'prom-client';
+import { OperatorNotices } from '../../notifications/index.js';
 import { Database } from '../../platform/database/database.js';
 import { HealthNotices } from '../../platform/health/health-notices.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
@@ -19,6 +20,15 @@ export const ALARM_CODES = {
   retention: 'An old partition of logs is kept, because it has rows that are not processed or not final.',
 } as const;
 export type AlarmCode = keyof typeof ALARM_CODES;
+
+/** Alarms that are also sent to OPERATOR_TARGETS. */
+const NOTIFIED: ReadonlySet<AlarmCode> = new Set([
+  'omitted_logs',
+  'deep_reorg',
+  'gap',
+  'suspicious_branch',
+  'points_drift',
+]);
 
 /** Alarm that holds. */
 interface Alarm {
@@ -46,6 +56,7 @@ export class ChainAlarms implements OnApplicationBootstrap, BeforeApplicationShu
   constructor(
     private readonly database: Database,
     private readonly notices: HealthNotices,
+    private readonly operators: OperatorNotices,
     loops: BackgroundLoops,
     metrics: Metrics,
   ) {
@@ -68,12 +79,19 @@ export class ChainAlarms implements OnApplicationBootstrap, BeforeApplicationShu
 
   /** Raises an alarm; one that holds already keeps the time since which it holds. */
   async raise(chain: string, code: AlarmCode, detail: string): Promise<void> {
-    const raised = await this.database.one<{ is_new: boolean }>(
-      `INSERT INTO onchain_alarms (chain, code, detail) VALUES ($1, $2, $3)
-       ON CONFLICT (chain, code) DO UPDATE SET detail = excluded.detail RETURNING xmax = 0 AS is_new`,
-      [chain, code, detail.slice(0, MAX_DETAIL_LENGTH)],
-    );
-    if (raised?.is_new !== true) return;
+    const isNew = await this.database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ is_new: boolean; since: Date }>(
+        `INSERT INTO onchain_alarms (chain, code, detail) VALUES ($1, $2, $3)
+         ON CONFLICT (chain, code) DO UPDATE SET detail = excluded.detail RETURNING xmax = 0 AS is_new, since`,
+        [chain, code, detail.slice(0, MAX_DETAIL_LENGTH)],
+      );
+      const [raised] = rows;
+      if (raised?.is_new !== true) return false;
+      const since = isoTime(raised.since.getTime());
+      if (NOTIFIED.has(code)) await this.operators.add(tx, { chain, code, detail, since });
+      return true;
+    });
+    if (!isNew) return;
     this.logger.error({ chain, code, detail }, 'on-chain alarm');
     this.loop.ring();
   }

@@ -20,6 +20,15 @@ export function mailSender(input: string): string {
   throw new Error('expected an address such as alerts@example.com or Alerts <alerts@example.com>');
 }
 
+/** Parses the address of an operator: of a mailbox, or of a receiver of webhooks. */
+export function operatorTarget(input: string): string {
+  if (URL.canParse(input)) {
+    const { protocol, pathname } = new URL(input);
+    if (protocol === 'https:' || (protocol === 'mailto:' && senderAddress(pathname) !== undefined)) return input;
+  }
+  throw new Error('expected addresses such as mailto:ops@example.com or https://example.com/hook');
+}
+
 /** Parses the URL of a mail server; refuses a URL without a host. */
 export function mailServer(input: string): string {
   const parsed = new URL(url('smtp', 'smtps')(input));

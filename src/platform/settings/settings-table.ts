@@ -1,4 +1,11 @@
-import { mailSender, mailServer, serviceAccountFile, vapidPrivateKey, vapidPublicKey } from './message-settings.js';
+import {
+  mailSender,
+  operatorTarget,
+  mailServer,
+  serviceAccountFile,
+  vapidPrivateKey,
+  vapidPublicKey,
+} from './message-settings.js';
 import {
   addressBlock,
   file,
@@ -217,6 +224,12 @@ export const SETTINGS = {
   VERIFY_TARGETS: required(flag, true, {
     unit: 'true | false',
     doc: 'Whether the owner of a webhook or mail target must confirm it before it receives messages.',
+  }),
+  OPERATOR_TARGETS: required(list(operatorTarget), [], {
+    unit: 'addresses',
+    secret: true,
+    shown: 'unset',
+    doc: 'Addresses, comma-separated, that alarms for operators are sent to: mailto: and https://. They need no confirmation.',
   }),
   WEBHOOK_RATE: required(integer(0, 1_000_000), 60, {
     unit: 'messages per minute',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Clock } from '../../../src/platform/clock/clock.js';
+import type { OperatorNotices } from '../../../src/notifications/index.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { HealthNotices } from '../../../src/platform/health/health-notices.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
@@ -42,7 +43,8 @@ describe('the retention of logs', () => {
   beforeAll(async () => {
     db = await createTestDatabase();
     database = new Database({ url: db.url, poolSize: 4 });
-    alarms = new ChainAlarms(database, notices, testLoops(), metrics);
+    const operators = { add: async () => undefined } as unknown as OperatorNotices;
+    alarms = new ChainAlarms(database, notices, operators, testLoops(), metrics);
     retention = new LogRetention(database, new Clock(), alarms, testLoops());
     alarms.onApplicationBootstrap();
     await db.pool.query(`
@@ -72,14 +74,14 @@ describe('the retention of logs', () => {
         detail: `Old partitions of logs are kept: ${notFinal}: not final events of base from block 110; ${notProjected}: unprocessed events of base from block 130.`,
       },
     ]);
-    await waitFor(() => expect(notices.all()).toMatchObject([{ name: 'onchain_all_retention' }]));
+    await waitFor(() => notices.all().some(({ name }) => name === 'onchain_all_retention'));
     expect(await metrics.registry.metrics()).toContain('onchain_alarm{chain="all",code="retention"} 1');
   });
 
   it('ends the alarm once the kept days could be dropped', async () => {
     await db.pool.query('UPDATE onchain_chains SET final_number = 200; UPDATE onchain_streams SET block = 200');
     await retention.round();
-    await waitFor(() => expect(notices.all()).toEqual([]));
+    await waitFor(() => notices.all().length === 0);
     expect((await partitions()).length).toBe(1 + 15);
   });
 
