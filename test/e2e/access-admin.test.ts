@@ -1,28 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { callApi, type RestAnswer } from '../support/clients/rest-caller.js';
-import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import type { TestApp } from '../support/servers/create-test-app.js';
+import { keyDesk, type KeyDesk } from '../support/data/key-desk.js';
 
 let app: TestApp;
 
 let admin: string;
 
+let call: KeyDesk['call'];
+
+let make: KeyDesk['make'];
+
 beforeAll(async () => {
-  app = await createTestApp({ settings: { LIMIT_API_REQUESTS: 'none=0,free=0,pro=0,enterprise=0' } });
-  admin = app.adminKey;
+  ({ app, admin, call, make } = await keyDesk());
 });
 
 afterAll(() => app.close());
-
-const call = (
-  method: string,
-  path: string,
-  key?: string,
-  body?: unknown,
-  more?: Record<string, string>,
-): Promise<RestAnswer> => callApi(app, key, method, path, body, more);
-
-const make = async (fields: object = {}): Promise<{ id: string; key: string }> =>
-  (await call('POST', '/v1/admin/api-keys', admin, { userId: 'alice', ...fields })).body;
 
 describe('the audit trail', () => {
   it('records every admin action, also refused ones, with actor, subject and request id', async () => {

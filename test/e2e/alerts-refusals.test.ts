@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import type { TestApp } from '../support/servers/create-test-app.js';
 import { RestCaller } from '../support/clients/rest-caller.js';
+import { one, PATH, PRICE, RULE, ruleOwners } from '../support/data/rule-owners.js';
 
 let app: TestApp;
 
@@ -8,32 +9,13 @@ let alice: RestCaller;
 
 let mallory: RestCaller;
 
-const PRICE = { token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 70_000 };
-
-const RULE = { name: 'bitcoin high', conditions: [PRICE] };
-
 beforeAll(async () => {
-  app = await createTestApp({
-    settings: {
-      LIMIT_API_REQUESTS: 'free=0,pro=0,enterprise=0',
-      LIMIT_ALERT_RULES: 'free=3,pro=100,enterprise=1000',
-      VERIFY_TARGETS: 'false',
-      EGRESS_ALLOW: '127.0.0.0/8',
-    },
-  });
-  [alice, mallory] = await Promise.all([
-    RestCaller.of(app, 'alice', { tier: 'pro' }),
-    RestCaller.of(app, 'mallory', { tier: 'pro' }),
-  ]);
+  ({ app, alice, mallory } = await ruleOwners());
 });
 
 afterAll(() => app?.close());
 
-const PATH = '/v1/alerts/rules';
-
 const EVENT = { metric: 'event', eventType: 'liquidation' };
-
-const one = (ruleId: string, more = ''): string => `${PATH}/${ruleId}${more}`;
 
 describe('invalid alert rules', () => {
   const faulty: [string, object, RegExp][] = [

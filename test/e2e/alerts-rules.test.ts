@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SecretBox } from '../../src/platform/secrets/secret-box.js';
-import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import type { TestApp } from '../support/servers/create-test-app.js';
 import { MarketWriter } from '../support/data/market-writer.js';
 import { RestCaller } from '../support/clients/rest-caller.js';
 import { waitFor } from '../support/wait-for.js';
+import { one, PATH, PRICE, RULE, ruleOwners } from '../support/data/rule-owners.js';
 
 let app: TestApp;
 
@@ -12,30 +13,11 @@ let alice: RestCaller;
 
 let mallory: RestCaller;
 
-const PRICE = { token: 'bitcoin', metric: 'price', operator: 'gt', threshold: 70_000 };
-
-const RULE = { name: 'bitcoin high', conditions: [PRICE] };
-
 beforeAll(async () => {
-  app = await createTestApp({
-    settings: {
-      LIMIT_API_REQUESTS: 'free=0,pro=0,enterprise=0',
-      LIMIT_ALERT_RULES: 'free=3,pro=100,enterprise=1000',
-      VERIFY_TARGETS: 'false',
-      EGRESS_ALLOW: '127.0.0.0/8',
-    },
-  });
-  [alice, mallory] = await Promise.all([
-    RestCaller.of(app, 'alice', { tier: 'pro' }),
-    RestCaller.of(app, 'mallory', { tier: 'pro' }),
-  ]);
+  ({ app, alice, mallory } = await ruleOwners());
 });
 
 afterAll(() => app?.close());
-
-const PATH = '/v1/alerts/rules';
-
-const one = (ruleId: string, more = ''): string => `${PATH}/${ruleId}${more}`;
 
 describe('alert rules', () => {
   it('are created with defaults, read, changed, replaced and deleted', async () => {

@@ -1,15 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { HistoryBackfill } from '../../src/events/index.js';
 import { Clock } from '../../src/platform/clock/clock.js';
-import { MarketWriter } from '../support/data/market-writer.js';
-import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
-import { waitFor } from '../support/wait-for.js';
-
-const HOUR_MS = 3_600_000;
+import type { TestApp } from '../support/servers/create-test-app.js';
+import { historyMarket, HOUR, HOUR_MS, type HistoryMarket } from '../support/data/history-market.js';
+import type { RestAnswer } from '../support/clients/rest-caller.js';
 
 const DAY_MS = 24 * HOUR_MS;
-
-const HOUR = Date.now() - (Date.now() % HOUR_MS);
 
 const TODAY = Date.now() - (Date.now() % DAY_MS);
 
@@ -17,28 +13,10 @@ let app: TestApp;
 
 let key: string;
 
+let get: HistoryMarket['get'];
+
 beforeAll(async () => {
-  app = await createTestApp();
-  key = await app.key();
-  const market = new MarketWriter(app.db.pool);
-  await market.protocol('uniswap-v3', 'Uniswap V3', {
-    symbol: 'UNI',
-    category: 'Dexs',
-    chains: ['ethereum', 'arbitrum'],
-  });
-  await market.tvl('uniswap-v3', 'ethereum', 3000, { source: 'test', tags: ['a'] });
-  await market.chains('uniswap-v3', { bsc: 1000, staking: 500 }, { source: 'test' });
-  await market.tvl('binance-cex', 'all', 9000, { source: 'test' });
-  await market.price('bitcoin', 100, { symbol: 'BTC', volume24h: 10, marketCap: 1000, confidence: 0.9 });
-  await market.price('ethereum:0xabcdef', 1, { symbol: 'USDX', chain: 'ethereum', confidence: 1 });
-  await app.nest
-    .get(HistoryBackfill)
-    .insert([
-      ...hours('uniswap-v3', 'ethereum', 48, (age) => 2_000 + age),
-      ...hours('uniswap-v3', 'bsc', 24, () => 1_000),
-      ...hours('uniswap-v3', 'staking', 48, () => 500),
-    ]);
-  await waitFor(async () => (await get('/v1/prices/ethereum:0xabcdef')).status === 200);
+  ({ app, key, get } = await historyMarket());
 });
 
 afterAll(() => app?.close());
@@ -46,27 +24,6 @@ afterAll(() => app?.close());
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-/** Inserts one point per full hour; the newest is one hour old. */
-function hours(subject: string, chain: string, count: number, value: (ageHours: number) => number) {
-  return Array.from({ length: count }, (_, index) => {
-    const age = count - index;
-    return { metric: 'tvl' as const, subject, chain, at: HOUR - age * HOUR_MS, value: value(age) };
-  });
-}
-
-interface Answer {
-  status: number;
-  headers: Headers;
-  body: any; // eslint-disable-line typescript/no-explicit-any -- answers of many shapes, judged by the tests
-}
-
-async function get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
-  const answer = await fetch(`${app.url}${path}`, { headers: { authorization: `Bearer ${key}`, ...headers } });
-  const text = await answer.text();
-  const json = (answer.headers.get('content-type') ?? '').includes('json');
-  return { status: answer.status, headers: answer.headers, body: json ? JSON.parse(text) : text };
-}
 
 describe('the history of values', () => {
   test('keeps its interval on later pages, even if raw values expire between the pages', async () => {
@@ -120,14 +77,14 @@ describe('the history of values', () => {
     expect(body.data[23].value).toBe(2025);
     expect(body.data[24].value).toBe(2024 + 1000);
     const raw = await get(`/v1/tvl/uniswap-v3/history?${range}&interval=raw`);
-    expect(raw.body.data.map((row: Answer['body']) => row.value)).toEqual(
-      body.data.map((row: Answer['body']) => row.value),
+    expect(raw.body.data.map((row: RestAnswer['body']) => row.value)).toEqual(
+      body.data.map((row: RestAnswer['body']) => row.value),
     );
   });
 
   test('by day does not add up the hourly values', async () => {
     const { body } = await get(`/v1/tvl/uniswap-v3/ethereum/history?from=now-10d&interval=1d`);
-    const yesterday = body.data.find((row: Answer['body']) => row.time === new Date(TODAY - DAY_MS).toISOString());
+    const yesterday = body.data.find((row: RestAnswer['body']) => row.time === new Date(TODAY - DAY_MS).toISOString());
     expect(yesterday.high).toBeLessThan(2_100);
     expect(yesterday.samples).toBe(24);
     expect((await get('/v1/tvl/uniswap-v3/history?from=now-10d&interval=1d')).body.data.at(-1).value).toBeGreaterThan(
@@ -164,7 +121,7 @@ describe('the history of values', () => {
   const backfill = (subject: string, chain: string, values: [at: number, value: number][]) =>
     app.nest.get(HistoryBackfill).insert(values.map(([at, value]) => ({ metric: 'tvl', subject, chain, at, value })));
   const values = async (path: string) =>
-    (await get(path)).body.data.map((row: Answer['body']) => [Date.parse(row.time), row.value]);
+    (await get(path)).body.data.map((row: RestAnswer['body']) => [Date.parse(row.time), row.value]);
 
   test('is taken from the total of a protocol for times before its chains are known', async () => {
     const at = (hoursAgo: number) => HOUR - hoursAgo * HOUR_MS;
@@ -268,7 +225,7 @@ describe('the history of values', () => {
           aggregations: [{ field: 'tvl', operation: 'sum', as: 'total' }],
         }),
       });
-      return ((await answer.json()) as Answer['body']).data.at(-1)?.total;
+      return ((await answer.json()) as RestAnswer['body']).data.at(-1)?.total;
     };
     const everywhere = async (tvl: number): Promise<void> => {
       await expect.poll(now, { timeout: 5_000 }).toEqual(Array.from({ length: 5 }, () => tvl));
@@ -293,10 +250,10 @@ describe('the history of values', () => {
   });
 
   test('is returned as CSV with the cursor of the next page in a header', async () => {
-    const { headers, body } = await get(`/v1/tvl/uniswap-v3/ethereum/history?${range}&interval=1h&limit=2`, {
+    const { headers, text } = await get(`/v1/tvl/uniswap-v3/ethereum/history?${range}&interval=1h&limit=2`, {
       accept: 'text/csv',
     });
-    expect(body).toBe(
+    expect(text).toBe(
       `time,value,open,high,low,average,samples\r\n${from},2048,2048,2048,2048,2048,1\r\n` +
         `${new Date(HOUR - 47 * HOUR_MS).toISOString()},2047,2047,2047,2047,2047,1\r\n`,
     );

@@ -1,40 +1,18 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { HistoryBackfill } from '../../src/events/index.js';
 import { MarketWriter } from '../support/data/market-writer.js';
-import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
+import type { TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
-
-const HOUR_MS = 3_600_000;
-
-const HOUR = Date.now() - (Date.now() % HOUR_MS);
+import { historyMarket, type HistoryMarket } from '../support/data/history-market.js';
+import type { RestAnswer } from '../support/clients/rest-caller.js';
 
 let app: TestApp;
+
 let market: MarketWriter;
 
-let key: string;
+let get: HistoryMarket['get'];
 
 beforeAll(async () => {
-  app = await createTestApp();
-  key = await app.key();
-  market = new MarketWriter(app.db.pool);
-  await market.protocol('uniswap-v3', 'Uniswap V3', {
-    symbol: 'UNI',
-    category: 'Dexs',
-    chains: ['ethereum', 'arbitrum'],
-  });
-  await market.tvl('uniswap-v3', 'ethereum', 3000, { source: 'test', tags: ['a'] });
-  await market.chains('uniswap-v3', { bsc: 1000, staking: 500 }, { source: 'test' });
-  await market.tvl('binance-cex', 'all', 9000, { source: 'test' });
-  await market.price('bitcoin', 100, { symbol: 'BTC', volume24h: 10, marketCap: 1000, confidence: 0.9 });
-  await market.price('ethereum:0xabcdef', 1, { symbol: 'USDX', chain: 'ethereum', confidence: 1 });
-  await app.nest
-    .get(HistoryBackfill)
-    .insert([
-      ...hours('uniswap-v3', 'ethereum', 48, (age) => 2_000 + age),
-      ...hours('uniswap-v3', 'bsc', 24, () => 1_000),
-      ...hours('uniswap-v3', 'staking', 48, () => 500),
-    ]);
-  await waitFor(async () => (await get('/v1/prices/ethereum:0xabcdef')).status === 200);
+  ({ app, market, get } = await historyMarket());
 });
 
 afterAll(() => app?.close());
@@ -42,27 +20,6 @@ afterAll(() => app?.close());
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-/** Inserts one point per full hour; the newest is one hour old. */
-function hours(subject: string, chain: string, count: number, value: (ageHours: number) => number) {
-  return Array.from({ length: count }, (_, index) => {
-    const age = count - index;
-    return { metric: 'tvl' as const, subject, chain, at: HOUR - age * HOUR_MS, value: value(age) };
-  });
-}
-
-interface Answer {
-  status: number;
-  headers: Headers;
-  body: any; // eslint-disable-line typescript/no-explicit-any -- answers of many shapes, judged by the tests
-}
-
-async function get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
-  const answer = await fetch(`${app.url}${path}`, { headers: { authorization: `Bearer ${key}`, ...headers } });
-  const text = await answer.text();
-  const json = (answer.headers.get('content-type') ?? '').includes('json');
-  return { status: answer.status, headers: answer.headers, body: json ? JSON.parse(text) : text };
-}
 
 describe('the current TVL', () => {
   test('of a protocol is the sum of its real chains, with all chains listed', async () => {
@@ -78,7 +35,7 @@ describe('the current TVL', () => {
       cursor: expect.stringMatching(/^[0-9a-z]+-[0-9a-z]{11}$/),
       observedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
     });
-    expect(body.chains.map(({ chain, tvl, counted }: Answer['body']) => [chain, tvl, counted]).sort()).toEqual([
+    expect(body.chains.map(({ chain, tvl, counted }: RestAnswer['body']) => [chain, tvl, counted]).sort()).toEqual([
       ['bsc', 1000, true],
       ['ethereum', 3000, true],
       ['staking', 500, false],
@@ -163,10 +120,10 @@ describe('current prices', () => {
   });
 
   test('are returned as CSV', async () => {
-    const { headers, body } = await get('/v1/prices/bitcoin', { accept: 'text/csv' });
+    const { headers, text } = await get('/v1/prices/bitcoin', { accept: 'text/csv' });
     expect(headers.get('content-type')).toContain('text/csv');
-    expect(body.split('\r\n')[0]).toContain('token,');
-    expect(body.split('\r\n')[1]).toMatch(/bitcoin/);
+    expect(text.split('\r\n')[0]).toContain('token,');
+    expect(text.split('\r\n')[1]).toMatch(/bitcoin/);
   });
 
   test('have a history in `/v1/prices/{token}/history`', async () => {
