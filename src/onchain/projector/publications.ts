@@ -12,7 +12,14 @@ import { pointsOf } from './account-points.js';
 import { Columns, digits, statementsOf } from './columns.js';
 
 /** State of an event in the log; `retracted` ones are named by `chain_reorg`. */
-export type EventStatus = 'pending' | 'final';
+type EventStatus = 'pending' | 'final';
+
+/** Row of an event in the log. `isRepeat`: a row of the event precedes it, so only readers of final events get it. */
+interface EventRow {
+  readonly event: ChainEvent;
+  readonly status: EventStatus;
+  readonly isRepeat?: boolean;
+}
 
 /** Name of an event of a chain: the same in its pending and its final row. */
 function onchainId(chain: string, blockHash: Hash, logIndex: number): string {
@@ -35,20 +42,16 @@ const REASONS = {
 } as const satisfies Record<EventKind, PointsReason>;
 
 /** Appends an `onchain_event` for each event, in the caller's transaction. */
-export async function publishEvents(
-  tx: ClientBase,
-  chain: string,
-  events: readonly { readonly event: ChainEvent; readonly status: EventStatus }[],
-): Promise<void> {
+export async function publishEvents(tx: ClientBase, chain: string, events: readonly EventRow[]): Promise<void> {
   for (const some of statementsOf(events)) {
     await appendEvents(
       tx,
-      some.map(({ event, status }) => ({
+      some.map(({ event, status, isRepeat = false }) => ({
         type: 'onchain_event' as const,
         chain,
         source: 'onchain',
         observedAt: event.at,
-        data: bodyOf(chain, event, status),
+        data: { ...bodyOf(chain, event, status), ...(isRepeat ? { repeat: true } : {}) },
       })),
     );
   }

@@ -59,7 +59,7 @@ export class Undoing {
       await publishEvents(
         tx,
         row.name,
-        events.map((event) => ({ event, status: 'final' })),
+        events.map((event) => ({ event, status: 'final', isRepeat: true })),
       );
       const last = events.at(-1);
       if (last === undefined) break;
