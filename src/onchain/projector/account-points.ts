@@ -1,5 +1,5 @@
 import { microPoints, type Address, type PointRates, type Standard } from '../core/index.js';
-import { Columns, digits, statementsOf } from './columns.js';
+import { Columns, byteCell, statementsOf } from './columns.js';
 import type { Queries } from './projection-store.js';
 
 /** Micro-points of an account over all chains; `final` is the part that no reorganisation can take away. */
@@ -31,8 +31,8 @@ interface Row {
 const READ = `SELECT r.n::int, h.name AS chain, '0x' || encode(c.address, 'hex') AS contract, c.standard, s.at_ms AS at,
     p.base, p.staked, p.held, least(h.final_ms, s.at_ms) AS final_at,
     u.existed, u.base AS final_base, u.staked AS final_staked, u.held AS final_held
-  FROM unnest($1::text[]) WITH ORDINALITY AS r (account, n)
-    CROSS JOIN LATERAL (SELECT * FROM onchain_positions p WHERE p.account = decode(r.account, 'hex') OFFSET 0) AS p
+  FROM unnest($1::bytea[]) WITH ORDINALITY AS r (account, n)
+    CROSS JOIN LATERAL (SELECT * FROM onchain_positions p WHERE p.account = r.account OFFSET 0) AS p
     JOIN onchain_contracts c ON c.id = p.contract AND c.shadow_of IS NULL
     JOIN onchain_streams s ON s.id = c.stream AND s.at_ms IS NOT NULL
     JOIN onchain_chains h ON h.id = c.chain
@@ -48,7 +48,7 @@ export async function pointsOf(db: Queries, accounts: readonly Address[], rates:
 
 async function pointsOfPart(db: Queries, accounts: readonly Address[], rates: PointRates): Promise<AccountPoints[]> {
   const columns = new Columns(1);
-  for (const account of accounts) columns.add(digits(account));
+  for (const account of accounts) columns.add(byteCell(account));
   const { rows } = await db.query<Row>({ name: 'onchain_points_of', text: READ, values: columns.literals() });
   const sums = accounts.map(() => ({ now: 0n, final: 0n }));
   for (const row of rows) {

@@ -1,13 +1,13 @@
 import type { Hash } from '../core/index.js';
 
-/** Returns hexadecimal text without its prefix, as statements decode it; null stays null. */
-export const digits = (hex: Hash | null): string | null => (hex === null ? null : hex.slice(2));
+/** Returns bytes as an element of an array in PostgreSQL's text form; null stays null. */
+export const byteCell = (hex: Hash | null): string | null => (hex === null ? null : `"\\\\x${hex.slice(2)}"`);
 
 type Cell = string | number | bigint | boolean | null;
 
 /**
  * Parameters of a statement that unnests its rows: an array per column. The driver quotes and escapes every element of an array;
- * here the elements are numbers and hexadecimal digits, which need neither, and 100,000 rows take a fifth of the time.
+ * here the elements are numbers and bytes, which need neither.
  */
 export class Columns {
   private readonly columns: Cell[][];

@@ -12,7 +12,7 @@ import {
   type TokenRange,
   type TokenSlot,
 } from '../core/index.js';
-import { Columns, digits, statementsOf } from './columns.js';
+import { Columns, byteCell, statementsOf } from './columns.js';
 import type { Pipe } from './pipe.js';
 
 /** Connection or pool: what loads need. */
@@ -44,9 +44,9 @@ const LOAD_TOKENS = `SELECT t.contract, t.token_id, ${hex('owner')}, t.owner_sin
       AND t.token_id < r.first + r.n LIMIT r.n) AS t`;
 
 const LOAD_BALANCES = `SELECT r.n, t.quantity, t.since_ms, t.since_block, t.since_log
-  FROM unnest($1::int[], $2::text[], $3::numeric[]) WITH ORDINALITY AS r (contract, account, token_id, n)
+  FROM unnest($1::int[], $2::bytea[], $3::numeric[]) WITH ORDINALITY AS r (contract, account, token_id, n)
     CROSS JOIN LATERAL (SELECT * FROM onchain_balances t WHERE t.contract = r.contract
-      AND t.account = decode(r.account, 'hex') AND t.token_id = r.token_id LIMIT 1) AS t`;
+      AND t.account = r.account AND t.token_id = r.token_id LIMIT 1) AS t`;
 
 /** Fills the rows that are missing in memory. */
 export async function loadRows(db: Queries, missing: MissingRows, hot: HotRows): Promise<void> {
@@ -66,6 +66,7 @@ async function loadTokens(db: Queries, ranges: readonly TokenRange[], hot: HotRo
   await eachInSlices(rows, (row) => {
     const slot = hot.token(row[0], BigInt(row[1]));
     if (slot === undefined) return;
+    slot.isStored = true;
     slot.row = {
       owner: row[2],
       ownerSince: row[3],
@@ -82,7 +83,7 @@ async function loadTokens(db: Queries, ranges: readonly TokenRange[], hot: HotRo
 
 async function loadBalances(db: Queries, slots: readonly BalanceSlot[]): Promise<void> {
   const columns = new Columns(3);
-  for (const { contract, account, tokenId } of slots) columns.add(contract, digits(account), tokenId);
+  for (const { contract, account, tokenId } of slots) columns.add(contract, byteCell(account), tokenId);
   const { rows } = await db.query<[n: number, quantity: string, since: number, block: number, log: number]>({
     name: 'onchain_load_balances',
     text: LOAD_BALANCES,
@@ -102,7 +103,18 @@ export async function writeProjection(
   projection: Projection,
   lastTx: Hash | null,
 ): Promise<void> {
-  for (const slots of statementsOf(projection.tokens)) await writeTokens(pipe, slots, lastTx);
+  const [added, known] = [
+    projection.tokens.filter(({ isStored }) => !isStored),
+    projection.tokens.filter(({ isStored }) => isStored),
+  ];
+  for (const slots of statementsOf(added)) {
+    await writeTokens(pipe, slots, lastTx, STATEMENTS.newTokens, STATEMENTS.newTokenRuns);
+  }
+  for (const slots of statementsOf(known)) {
+    await writeTokens(pipe, slots, lastTx, STATEMENTS.tokens, STATEMENTS.tokenRuns);
+  }
+  // A batch that fails takes the rows in memory with it.
+  for (const slot of added) slot.isStored = true;
   for (const slots of statementsOf(projection.balances)) await writeBalances(pipe, slots);
   for (const intervals of statementsOf(projection.intervals)) await writeIntervals(pipe, stream, intervals);
   const changes = [...projection.positions].filter(
@@ -111,40 +123,44 @@ export async function writeProjection(
   for (const some of statementsOf(changes)) await writePositions(pipe, some);
 }
 
-const UPSERT_TOKENS = (
+const INSERT_TOKENS = (
   source: string,
   tokenId: string,
 ): string => `INSERT INTO onchain_tokens AS t (contract, token_id, owner,
     owner_since_ms, staker, since_ms, since_block, since_log, tx_owner, last_tx, stake_tx)
-  SELECT c, ${tokenId}, decode(o, 'hex'), os, decode(st, 'hex'), ms, b, l, decode(txo, 'hex'), decode(tx, 'hex'),
-    decode(stx, 'hex')
-  FROM unnest($1::int[], $2::numeric[], $3::int[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[],
-    $9::int[], $10::text[], $11::text[], $12::text[]) AS row (c, id, n, o, os, st, ms, b, l, txo, tx, stx)${source}
-  ON CONFLICT (contract, token_id) DO UPDATE SET owner = excluded.owner, owner_since_ms = excluded.owner_since_ms,
-    staker = excluded.staker, since_ms = excluded.since_ms, since_block = excluded.since_block,
-    since_log = excluded.since_log, tx_owner = excluded.tx_owner, last_tx = excluded.last_tx, stake_tx = excluded.stake_tx`;
+  SELECT c, ${tokenId}, o, os, st, ms, b, l, txo, tx, stx
+  FROM unnest($1::int[], $2::numeric[], $3::int[], $4::bytea[], $5::bigint[], $6::bytea[], $7::bigint[], $8::bigint[],
+    $9::int[], $10::bytea[], $11::bytea[], $12::bytea[]) AS row (c, id, n, o, os, st, ms, b, l, txo, tx, stx)${source}`;
 
 const INSERT_INTERVALS = (
   source: string,
   tokenId: string,
 ): string => `INSERT INTO onchain_intervals (stream, contract, token_id,
     account, staked, quantity, from_ms, from_block, from_log, to_ms, to_block, to_log)
-  SELECT $1, c, ${tokenId}, decode(a, 'hex'), s, q, fms, fb, fl, tms, tb, tl
-  FROM unnest($2::int[], $3::numeric[], $4::int[], $5::text[], $6::boolean[], $7::numeric[], $8::bigint[], $9::bigint[],
+  SELECT $1, c, ${tokenId}, a, s, q, fms, fb, fl, tms, tb, tl
+  FROM unnest($2::int[], $3::numeric[], $4::int[], $5::bytea[], $6::boolean[], $7::numeric[], $8::bigint[], $9::bigint[],
     $10::int[], $11::bigint[], $12::bigint[], $13::int[]) AS row (c, id, n, a, s, q, fms, fb, fl, tms, tb, tl)${source}`;
+
+/** Tokens that are stored; those that are new are inserted without a look at the ones there. */
+const OR_UPDATE = `
+  ON CONFLICT (contract, token_id) DO UPDATE SET owner = excluded.owner, owner_since_ms = excluded.owner_since_ms,
+    staker = excluded.staker, since_ms = excluded.since_ms, since_block = excluded.since_block,
+    since_log = excluded.since_log, tx_owner = excluded.tx_owner, last_tx = excluded.last_tx, stake_tx = excluded.stake_tx`;
 
 /** Rows of tokens with ids in a row that are otherwise equal, as batch events make them, are sent as one. */
 const IN_A_ROW = ', generate_series(0, n - 1) AS g';
 const STATEMENTS = {
-  tokens: { name: 'onchain_write_tokens', text: UPSERT_TOKENS('', 'id') },
-  tokenRuns: { name: 'onchain_write_token_runs', text: UPSERT_TOKENS(IN_A_ROW, 'id + g') },
+  newTokens: { name: 'onchain_insert_tokens', text: INSERT_TOKENS('', 'id') },
+  newTokenRuns: { name: 'onchain_insert_token_runs', text: INSERT_TOKENS(IN_A_ROW, 'id + g') },
+  tokens: { name: 'onchain_write_tokens', text: `${INSERT_TOKENS('', 'id')}${OR_UPDATE}` },
+  tokenRuns: { name: 'onchain_write_token_runs', text: `${INSERT_TOKENS(IN_A_ROW, 'id + g')}${OR_UPDATE}` },
   intervals: { name: 'onchain_write_intervals', text: INSERT_INTERVALS('', 'id') },
   intervalRuns: { name: 'onchain_write_interval_runs', text: INSERT_INTERVALS(IN_A_ROW, 'id + g') },
   balances: {
     name: 'onchain_write_balances',
     text: `INSERT INTO onchain_balances AS t (contract, account, token_id, quantity, since_ms, since_block, since_log)
-      SELECT c, decode(a, 'hex'), id, q, ms, b, l
-      FROM unnest($1::int[], $2::text[], $3::numeric[], $4::numeric[], $5::bigint[], $6::bigint[], $7::int[])
+      SELECT c, a, id, q, ms, b, l
+      FROM unnest($1::int[], $2::bytea[], $3::numeric[], $4::numeric[], $5::bigint[], $6::bigint[], $7::int[])
         AS row (c, a, id, q, ms, b, l)
       ON CONFLICT (contract, account, token_id) DO UPDATE SET quantity = excluded.quantity, since_ms = excluded.since_ms,
         since_block = excluded.since_block, since_log = excluded.since_log`,
@@ -152,7 +168,7 @@ const STATEMENTS = {
   positions: {
     name: 'onchain_write_positions',
     text: `INSERT INTO onchain_positions AS t (account, contract, base, staked, held)
-      SELECT decode(a, 'hex'), c, b, s, h FROM unnest($1::text[], $2::int[], $3::numeric[], $4::numeric[], $5::numeric[])
+      SELECT a, c, b, s, h FROM unnest($1::bytea[], $2::int[], $3::numeric[], $4::numeric[], $5::numeric[])
         AS row (a, c, b, s, h)
       ON CONFLICT (account, contract) DO UPDATE SET base = t.base + excluded.base, staked = t.staked + excluded.staked,
         held = t.held + excluded.held`,
@@ -184,7 +200,13 @@ function eachRun<T extends { readonly tokenId: bigint }>(
   return hasRuns;
 }
 
-async function writeTokens(pipe: Pipe, slots: readonly TokenSlot[], lastTx: Hash | null): Promise<void> {
+async function writeTokens(
+  pipe: Pipe,
+  slots: readonly TokenSlot[],
+  lastTx: Hash | null,
+  ofSingles: { name: string; text: string },
+  ofRuns: { name: string; text: string },
+): Promise<void> {
   const columns = new Columns(12);
   const hasRuns = eachRun(slots, isSameToken, ({ contract, tokenId, row }, count) => {
     if (row === null) return;
@@ -193,18 +215,18 @@ async function writeTokens(pipe: Pipe, slots: readonly TokenSlot[], lastTx: Hash
       contract,
       tokenId,
       count,
-      digits(row.owner),
+      byteCell(row.owner),
       row.ownerSince,
-      digits(row.staker),
+      byteCell(row.staker),
       row.since,
       row.sinceBlock,
       row.sinceLog,
-      isOpen ? digits(row.txOwner) : null,
-      isOpen ? digits(row.lastTx) : null,
-      isOpen ? digits(row.stakeTx) : null,
+      isOpen ? byteCell(row.txOwner) : null,
+      isOpen ? byteCell(row.lastTx) : null,
+      isOpen ? byteCell(row.stakeTx) : null,
     );
   });
-  await pipe.send({ ...(hasRuns ? STATEMENTS.tokenRuns : STATEMENTS.tokens), values: columns.literals() });
+  await pipe.send({ ...(hasRuns ? ofRuns : ofSingles), values: columns.literals() });
 }
 
 function isSameToken({ contract, row: a }: TokenSlot, { contract: other, row: b }: TokenSlot): boolean {
@@ -231,7 +253,7 @@ async function writeIntervals(pipe: Pipe, stream: number, intervals: readonly In
       one.contract,
       one.tokenId,
       count,
-      digits(one.account),
+      byteCell(one.account),
       one.staked,
       one.quantity,
       one.from,
@@ -265,7 +287,7 @@ async function writeBalances(pipe: Pipe, slots: readonly BalanceSlot[]): Promise
   const columns = new Columns(7);
   for (const { contract, account, tokenId, row } of slots) {
     if (row === null) continue;
-    columns.add(contract, digits(account), tokenId, row.quantity, row.since, row.sinceBlock, row.sinceLog);
+    columns.add(contract, byteCell(account), tokenId, row.quantity, row.since, row.sinceBlock, row.sinceLog);
   }
   await pipe.send({ ...STATEMENTS.balances, values: columns.literals() });
 }
@@ -273,7 +295,7 @@ async function writeBalances(pipe: Pipe, slots: readonly BalanceSlot[]): Promise
 async function writePositions(pipe: Pipe, changes: readonly PositionChange[]): Promise<void> {
   const columns = new Columns(5);
   for (const { account, contract, base, staked, held } of changes) {
-    columns.add(digits(account), contract, base, staked, held);
+    columns.add(byteCell(account), contract, base, staked, held);
   }
   await pipe.send({ ...STATEMENTS.positions, values: columns.literals() });
 }

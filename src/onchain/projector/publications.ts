@@ -9,7 +9,7 @@ import {
   type PointRates,
 } from '../core/index.js';
 import { pointsOf } from './account-points.js';
-import { Columns, digits, statementsOf } from './columns.js';
+import { Columns, byteCell, statementsOf } from './columns.js';
 
 /** State of an event in the log; `retracted` ones are named by `chain_reorg`. */
 type EventStatus = 'pending' | 'final';
@@ -112,13 +112,13 @@ async function publishPart(
     rates,
   );
   const columns = new Columns(2);
-  touched.forEach(({ account }, position) => columns.add(digits(account), points[position]?.points ?? 0n));
+  touched.forEach(({ account }, position) => columns.add(byteCell(account), points[position]?.points ?? 0n));
   const { rows } = await tx.query<{ previous: string | null }>({
     name: 'onchain_points_announced',
     text: `WITH announced AS MATERIALIZED (
-        SELECT decode(r.account, 'hex') AS account, r.points, r.n, (SELECT p.points FROM onchain_points_published p
-          WHERE p.account = decode(r.account, 'hex')) AS previous
-        FROM unnest($1::text[], $2::numeric[]) WITH ORDINALITY AS r (account, points, n)
+        SELECT r.account AS account, r.points, r.n, (SELECT p.points FROM onchain_points_published p
+          WHERE p.account = r.account) AS previous
+        FROM unnest($1::bytea[], $2::numeric[]) WITH ORDINALITY AS r (account, points, n)
       ), kept AS (
         INSERT INTO onchain_points_published (account, points, at_ms) SELECT account, points, $3 FROM announced ORDER BY account
         ON CONFLICT (account) DO UPDATE SET points = excluded.points, at_ms = excluded.at_ms)

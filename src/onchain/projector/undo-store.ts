@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { Projection } from '../core/index.js';
-import { Columns, digits, statementsOf } from './columns.js';
+import { Columns, byteCell, statementsOf } from './columns.js';
 import type { Pipe } from './pipe.js';
 
 /** Tables with before-images: their keys and the columns that a rollback restores. */
@@ -50,9 +50,9 @@ export async function writeImages(pipe: Pipe, stream: number, projection: Projec
         row !== null,
         contract,
         tokenId,
-        digits(row?.owner ?? null),
+        byteCell(row?.owner ?? null),
         row?.ownerSince ?? 0,
-        digits(row?.staker ?? null),
+        byteCell(row?.staker ?? null),
         row?.since ?? 0,
         row?.sinceBlock ?? 0,
         row?.sinceLog ?? 0,
@@ -64,14 +64,14 @@ export async function writeImages(pipe: Pipe, stream: number, projection: Projec
     const columns = new Columns(9);
     for (const { block, contract, account, tokenId, row } of images) {
       const { quantity = 0n, since = 0, sinceBlock = 0, sinceLog = 0 } = row ?? {};
-      columns.add(block, row !== null, contract, digits(account), tokenId, quantity, since, sinceBlock, sinceLog);
+      columns.add(block, row !== null, contract, byteCell(account), tokenId, quantity, since, sinceBlock, sinceLog);
     }
     await pipe.send({ name: 'onchain_undo_balances', text: BALANCE_IMAGES, values: [stream, ...columns.literals()] });
   }
   for (const images of statementsOf(projection.positions.images)) {
     const columns = new Columns(7);
     for (const { block, isPreceded, account, contract, base, staked, held } of images) {
-      columns.add(block, isPreceded, digits(account), contract, base, staked, held);
+      columns.add(block, isPreceded, byteCell(account), contract, base, staked, held);
     }
     await pipe.send({ name: 'onchain_undo_positions', text: POSITION_IMAGES, values: [stream, ...columns.literals()] });
   }
@@ -80,24 +80,24 @@ export async function writeImages(pipe: Pipe, stream: number, projection: Projec
 /** Transactions are not restored: none of a block that is undone has begun in a block before it. */
 const TOKEN_IMAGES = `INSERT INTO onchain_token_undo (stream, block, existed, contract, token_id, owner, owner_since_ms, staker,
     since_ms, since_block, since_log)
-  SELECT $1, b, e, c, id, decode(o, 'hex'), os, decode(st, 'hex'), ms, sb, sl
-  FROM unnest($2::bigint[], $3::boolean[], $4::int[], $5::numeric[], $6::text[], $7::bigint[], $8::text[], $9::bigint[],
+  SELECT $1, b, e, c, id, o, os, st, ms, sb, sl
+  FROM unnest($2::bigint[], $3::boolean[], $4::int[], $5::numeric[], $6::bytea[], $7::bigint[], $8::bytea[], $9::bigint[],
     $10::bigint[], $11::int[]) AS row (b, e, c, id, o, os, st, ms, sb, sl)
   ON CONFLICT DO NOTHING`;
 
 const BALANCE_IMAGES = `INSERT INTO onchain_balance_undo (stream, block, existed, contract, account, token_id, quantity, since_ms,
     since_block, since_log)
-  SELECT $1, b, e, c, decode(a, 'hex'), id, q, ms, sb, sl
-  FROM unnest($2::bigint[], $3::boolean[], $4::int[], $5::text[], $6::numeric[], $7::numeric[], $8::bigint[], $9::bigint[],
+  SELECT $1, b, e, c, a, id, q, ms, sb, sl
+  FROM unnest($2::bigint[], $3::boolean[], $4::int[], $5::bytea[], $6::numeric[], $7::numeric[], $8::bigint[], $9::bigint[],
     $10::int[]) AS row (b, e, c, a, id, q, ms, sb, sl)
   ON CONFLICT DO NOTHING`;
 
 const POSITION_IMAGES = `INSERT INTO onchain_position_undo (stream, block, existed, account, contract, base, staked, held)
-  SELECT $1, r.b, r.e OR p.base IS NOT NULL, decode(r.a, 'hex'), r.c, coalesce(p.base, 0) + r.base,
+  SELECT $1, r.b, r.e OR p.base IS NOT NULL, r.a, r.c, coalesce(p.base, 0) + r.base,
     coalesce(p.staked, 0) + r.staked, coalesce(p.held, 0) + r.held
-  FROM unnest($2::bigint[], $3::boolean[], $4::text[], $5::int[], $6::numeric[], $7::numeric[], $8::numeric[])
+  FROM unnest($2::bigint[], $3::boolean[], $4::bytea[], $5::int[], $6::numeric[], $7::numeric[], $8::numeric[])
       AS r (b, e, a, c, base, staked, held)
-    LEFT JOIN LATERAL (SELECT * FROM onchain_positions p WHERE p.account = decode(r.a, 'hex') AND p.contract = r.c LIMIT 1) AS p
+    LEFT JOIN LATERAL (SELECT * FROM onchain_positions p WHERE p.account = r.a AND p.contract = r.c LIMIT 1) AS p
       ON true
   ON CONFLICT DO NOTHING`;
 

@@ -60,6 +60,8 @@ export interface BalanceImage {
 /** Place of a token in memory; `row` is null if no event has named the token yet. Rows are replaced, never changed. */
 export class TokenSlot {
   row: TokenRow | null = null;
+  /** Whether the table has the row. */
+  isStored = false;
   /** Projection that changed the row last, and block whose before-image is taken. */
   changedIn = 0;
   imagedFor = -1;
