@@ -1,7 +1,12 @@
 import { Module } from '@nestjs/common';
+import { EventsModule } from '../events/index.js';
 import { NotificationsModule } from '../notifications/index.js';
 import { ChainRegistry } from './config/chain-registry.js';
 import { OnchainStart } from './config/onchain-start.js';
+import { ConnectionOpener } from './follower/chain-connections.js';
+import { Followers } from './follower/followers.js';
+import { ChainStarter } from './follower/led-chain.js';
+import { ProjectionListener } from './follower/projection-listener.js';
 import { OnchainLookupsModule } from './lookups/lookups.module.js';
 import { LogRetention } from './repair/log-retention.js';
 import { ChainAlarms } from './store/chain-alarms.js';
@@ -10,8 +15,19 @@ import { ChainStore } from './store/chain-store.js';
 
 /** Chains that the server follows, and the points that tokens earn. */
 @Module({
-  imports: [NotificationsModule, OnchainLookupsModule],
-  providers: [ChainRegistry, OnchainStart, ChainStore, ChainAlarms, Projector, LogRetention],
+  imports: [EventsModule, NotificationsModule, OnchainLookupsModule],
+  providers: [
+    ChainRegistry,
+    OnchainStart,
+    ChainStore,
+    ChainAlarms,
+    Projector,
+    LogRetention,
+    ConnectionOpener,
+    ProjectionListener,
+    ChainStarter,
+    Followers,
+  ],
   exports: [ChainRegistry],
 })
 export class OnchainModule {}

@@ -12,7 +12,7 @@ export interface Reorganisation {
 }
 
 /** Alarms of a follower. */
-export type FollowerAlarm = Extract<AlarmCode, 'deep_reorg' | 'omitted_logs' | 'suspicious_branch'>;
+export type FollowerAlarm = Extract<AlarmCode, 'deep_reorg' | 'omitted_logs' | 'suspicious_branch' | 'endpoints'>;
 
 /** What happens beside the storage of blocks: the projection, announcements and alarms. */
 export interface FollowerListener {

@@ -267,6 +267,10 @@ export const SETTINGS = {
     unit: 'file',
     doc: 'YAML file with the chains, endpoints, contracts and points rules to follow. Unset: those added over the API.',
   }),
+  MAX_BATCH_QUANTITY: required(number(1, 1_000_000), 100_000, {
+    unit: 'tokens',
+    doc: 'Largest number of tokens in one on-chain event; a log with more becomes a dead letter.',
+  }),
   LOG_LEVEL: required(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
     unit: 'fatal | error | warn | info | debug | trace | silent',
     doc: 'Least severe level that is logged.',

@@ -1,0 +1,50 @@
+import { Injectable } from '@nestjs/common';
+import { Counter } from 'prom-client';
+import type { Dispatcher } from 'undici';
+import { GuardedClient } from '../../notifications/index.js';
+import { Metrics } from '../../platform/metrics/metrics.js';
+import type { WatchedChain } from '../config/chain-registry.js';
+import { EndpointPool } from '../rpc/endpoint-pool.js';
+import { HeadWatch } from '../rpc/head-watch.js';
+
+/** Open connections to the endpoints of one chain. */
+export interface ChainConnections {
+  readonly pool: EndpointPool;
+  readonly watches: readonly HeadWatch[];
+  close(): Promise<void>;
+}
+
+/** Opens connections to endpoints. Those of chains that were added over the API are checked like those to webhooks. */
+@Injectable()
+export class ConnectionOpener {
+  private readonly calls: Counter<'chain' | 'kind'>;
+
+  constructor(
+    private readonly guard: GuardedClient,
+    metrics: Metrics,
+  ) {
+    this.calls = new Counter({
+      name: 'onchain_rpc_calls_total',
+      help: 'Calls of endpoints by chain and kind, without looks for a new block that found none.',
+      labelNames: ['chain', 'kind'],
+      registers: [metrics.registry],
+    });
+  }
+
+  /** Opens the connections of a chain; `ring` is called when an endpoint announces a new block. */
+  open(chain: WatchedChain, ring: () => void): ChainConnections {
+    const dispatcher = (): Dispatcher | undefined => (chain.origin === 'rest' ? this.guard.checkedAgent() : undefined);
+    const endpoints = chain.endpoints.map(({ url }) => ({ url, dispatcher: dispatcher() }));
+    const pool = new EndpointPool({ chainId: chain.chainId, forkDepth: chain.forkDepth, endpoints }, {}, (kind) =>
+      this.calls.inc({ chain: chain.name, kind }),
+    );
+    const watches = chain.endpoints.flatMap(({ ws }) =>
+      ws === undefined ? [] : [new HeadWatch(ws, ring, { dispatcher: dispatcher() })],
+    );
+    for (const watch of watches) watch.start();
+    const close = async (): Promise<void> => {
+      await Promise.all([pool.close(), ...watches.map((watch) => watch.stop())]);
+    };
+    return { pool, watches, close };
+  }
+}
