@@ -78,12 +78,13 @@ describe('a followed chain', () => {
   });
 
   it('retracts the events of replaced blocks by their ids, and takes the state back', async () => {
+    const key = await app.key();
     const before = await waitFor(
       async () => {
-        const { rows } = await app.db.pool.query<{ id: string }>(
-          `SELECT event_id AS id FROM event_log WHERE type = 'onchain_event' AND (data ->> 'blockNumber')::int > 19 ORDER BY seq DESC`,
-        );
-        return rows.length === 2 ? rows.map(({ id }) => id) : undefined;
+        const address = `${app.url}/v1/onchain/events?fromBlock=20`;
+        const answer = await fetch(address, { headers: { authorization: `Bearer ${key}` } });
+        const { data } = (await answer.json()) as { data: { eventId: string | null }[] };
+        return data.length === 2 && data.every(({ eventId }) => eventId !== null) ? data : undefined;
       },
       { what: 'the events of the last blocks' },
     );
@@ -99,6 +100,12 @@ describe('a followed chain', () => {
       },
       { what: 'the announcement' },
     );
-    expect(reorg).toMatchObject({ chain: 'mock', depth: 2, retracted: before, part: 1, parts: 1 });
+    expect(reorg).toMatchObject({
+      chain: 'mock',
+      depth: 2,
+      retracted: before.map(({ eventId }) => eventId).reverse(),
+      part: 1,
+      parts: 1,
+    });
   });
 });

@@ -31,7 +31,7 @@ export async function readOnchainFile(path: string): Promise<OnchainSetup> {
 
 async function checkedSetup(content: unknown): Promise<OnchainSetup> {
   const checked: unknown = await new RequestValidationPipe().transform(content, {
-    type: 'custom',
+    type: 'body',
     metatype: OnchainSetup,
   });
   if (!(checked instanceof OnchainSetup)) throw new DomainError('invalid_request', 'must be a mapping');

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase } from 'pg';
-import { appendEvents } from '../../events/index.js';
+import { appendEvents, eventId } from '../../events/index.js';
 import type { Database } from '../../platform/database/database.js';
 import type { WatchedChain } from '../config/chain-registry.js';
 import type { Reorganisation } from './listener.js';
@@ -29,16 +29,16 @@ export async function eventsNumbered(database: Database, chain: string): Promise
  * published last. To be called before the logs are replaced.
  */
 export async function retractedIds(tx: ClientBase, { id, name }: WatchedChain, above: number): Promise<string[]> {
-  const { rows } = await tx.query<{ event_id: string }>(
-    `SELECT e.event_id FROM (
+  const { rows } = await tx.query<{ seq: number; epoch: string; at: number }>(
+    `SELECT e.seq::float8 AS seq, e.epoch, e.at FROM (
        SELECT DISTINCT block_number, log_index, $2 || ':0x' || encode(block_hash, 'hex') || ':' || log_index AS onchain_id
        FROM onchain_logs WHERE chain = $1 AND block_number > $3 AND canonical) l
-     CROSS JOIN LATERAL (SELECT event_id, seq FROM event_log WHERE type = 'onchain_event' AND data ->> 'onchainId' = l.onchain_id
-       ORDER BY seq DESC LIMIT 1) e
+     CROSS JOIN LATERAL (SELECT seq, epoch, floor(extract(epoch FROM logged_at) * 1000)::float8 AS at FROM event_log
+       WHERE type = 'onchain_event' AND data ->> 'onchainId' = l.onchain_id ORDER BY seq DESC LIMIT 1) e
      ORDER BY l.block_number DESC, l.log_index DESC`,
     [id, name, above],
   );
-  return rows.map(({ event_id }) => event_id);
+  return rows.map(({ seq, epoch, at }) => eventId({ seq, epoch, loggedAt: at }));
 }
 
 /** Appends the `chain_reorg` of a fork, in parts. */
