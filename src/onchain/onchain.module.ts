@@ -10,12 +10,15 @@ import { ProjectionListener } from './follower/projection-listener.js';
 import { OnchainLookupsModule } from './lookups/lookups.module.js';
 import { LogRetention } from './repair/log-retention.js';
 import { ChainAlarms } from './store/chain-alarms.js';
+import { PointsController } from './points/points.controller.js';
+import { POINTS_PROVIDERS } from './points/providers.js';
 import { Projector } from './projector/projector.js';
 import { ChainStore } from './store/chain-store.js';
 
 /** Chains that the server follows, and the points that tokens earn. */
 @Module({
   imports: [EventsModule, NotificationsModule, OnchainLookupsModule],
+  controllers: [PointsController],
   providers: [
     ChainRegistry,
     OnchainStart,
@@ -27,6 +30,7 @@ import { ChainStore } from './store/chain-store.js';
     ProjectionListener,
     ChainStarter,
     Followers,
+    ...POINTS_PROVIDERS,
   ],
   exports: [ChainRegistry],
 })

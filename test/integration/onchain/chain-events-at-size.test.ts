@@ -102,19 +102,19 @@ describe(`on-chain events among ${ROWS.toLocaleString('en')} stored ones`, () =>
   }
 
   it.each(Object.keys(queries))('are found without reading all of them %s', async (name) => {
-    const found = await explained({ limit: 100, ...queries[name]?.(7) } as ChainEventsQuery);
+    const found = await explained({ limit: 100, ...queries[name]?.(7) });
     if (IS_LONG) {
       const [ms, planningMs] = [found.ms.toFixed(1), found.planningMs.toFixed(1)];
       process.stdout.write(`events ${name}: ${found.blocks} blocks, ${ms} ms, planning ${planningMs} ms\n`);
     }
-    expect(found.blocks, found.plan).toBeLessThan(MAX_BLOCKS);
+    expect(found.blocks < MAX_BLOCKS || found.plan).toBe(true);
   });
 
   it.skipIf(!IS_LONG).each(Object.keys(queries))('are found within 20 ms by 95 of 100 requests %s', async (name) => {
     const times: number[] = [];
     for (let at = 0; at < SAMPLES; at++) {
       const begun = performance.now();
-      await events.list({ limit: 100, ...queries[name]?.(at) } as ChainEventsQuery);
+      await events.list({ limit: 100, ...queries[name]?.(at) });
       times.push(performance.now() - begun);
     }
     times.sort((a, b) => a - b);
