@@ -6,14 +6,12 @@ import { compatMarket, DAY, today, type CompatMarket } from '../support/data/com
 
 let app: TestApp;
 
-let key: string;
-
 let market: MarketWriter;
 
 let get: CompatMarket['get'];
 
 beforeAll(async () => {
-  ({ app, key, market, get } = await compatMarket());
+  ({ app, market, get } = await compatMarket());
 });
 
 afterAll(() => app?.close());
