@@ -1,4 +1,3 @@
-import { request as httpRequest } from 'node:http';
 import { connect as connectTcp } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ConnectionAdmission } from '../../src/realtime/transports/admission/connection-admission.js';
@@ -7,6 +6,8 @@ import { createTestApp, type TestApp } from '../support/servers/create-test-app.
 import { StreamClient } from '../support/clients/event-stream.js';
 import { MarketWriter } from '../support/data/market-writer.js';
 import { waitFor } from '../support/wait-for.js';
+import { rawStream } from '../support/clients/raw-stream.js';
+import { OpenedClients } from '../support/clients/opened-clients.js';
 
 let app: TestApp;
 
@@ -14,7 +15,7 @@ let key: string;
 
 let market: MarketWriter;
 
-const clients: StreamClient[] = [];
+const clients = new OpenedClients<StreamClient>((client) => client.close());
 
 beforeAll(async () => {
   app = await createTestApp();
@@ -24,31 +25,10 @@ beforeAll(async () => {
 
 afterAll(() => app.close());
 
-afterEach(() => {
-  const faults = clients.flatMap((client) => client.faults);
-  for (const client of clients.splice(0)) client.close();
-  if (faults.length > 0) throw new Error(faults.join('\n'));
-});
+afterEach(() => clients.close());
 
-/** Returns the raw response, as curl -N shows it, when `enough` accepts its text. */
-function raw(query: string, headers: Record<string, string>, enough: (text: string) => boolean) {
-  return new Promise<{ status: number; headers: Record<string, unknown>; text: string }>((resolve, reject) => {
-    const request = httpRequest(`${app.url}/v1/stream?${query}`, { headers }, (answer) => {
-      let text = '';
-      const done = () => {
-        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text });
-        request.destroy();
-      };
-      answer.on('data', (chunk: Buffer) => {
-        text += chunk.toString('utf8');
-        if (enough(text)) done();
-      });
-      answer.on('end', done);
-    });
-    request.on('error', reject);
-    request.end();
-  });
-}
+const raw = (query: string, headers: Record<string, string>, enough: (text: string) => boolean) =>
+  rawStream(app.url, query, headers, enough);
 
 /** Returns three lists of 4,000 names, for each of three channels. */
 function longLists(): string {

@@ -1,4 +1,3 @@
-import { request as httpRequest } from 'node:http';
 import { EventSource } from 'eventsource';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DomainError, type ErrorCode } from '../../src/platform/errors/domain-error.js';
@@ -9,6 +8,8 @@ import { createTestApp, type TestApp } from '../support/servers/create-test-app.
 import { StreamClient } from '../support/clients/event-stream.js';
 import { MarketWriter } from '../support/data/market-writer.js';
 import { waitFor } from '../support/wait-for.js';
+import { rawStream } from '../support/clients/raw-stream.js';
+import { OpenedClients } from '../support/clients/opened-clients.js';
 
 let app: TestApp;
 
@@ -16,7 +17,7 @@ let key: string;
 
 let market: MarketWriter;
 
-const clients: StreamClient[] = [];
+const clients = new OpenedClients<StreamClient>((client) => client.close());
 
 beforeAll(async () => {
   app = await createTestApp();
@@ -26,37 +27,15 @@ beforeAll(async () => {
 
 afterAll(() => app.close());
 
-afterEach(() => {
-  const faults = clients.flatMap((client) => client.faults);
-  for (const client of clients.splice(0)) client.close();
-  if (faults.length > 0) throw new Error(faults.join('\n'));
-});
+afterEach(() => clients.close());
 
 async function open(query: string): Promise<StreamClient> {
   const client = await StreamClient.ready(app.url, `${query}&apiKey=${key}`);
-  clients.push(client);
-  return client;
+  return clients.add(client);
 }
 
-/** Returns the raw response, as curl -N shows it, when `enough` accepts its text. */
-function raw(query: string, headers: Record<string, string>, enough: (text: string) => boolean) {
-  return new Promise<{ status: number; headers: Record<string, unknown>; text: string }>((resolve, reject) => {
-    const request = httpRequest(`${app.url}/v1/stream?${query}`, { headers }, (answer) => {
-      let text = '';
-      const done = () => {
-        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text });
-        request.destroy();
-      };
-      answer.on('data', (chunk: Buffer) => {
-        text += chunk.toString('utf8');
-        if (enough(text)) done();
-      });
-      answer.on('end', done);
-    });
-    request.on('error', reject);
-    request.end();
-  });
-}
+const raw = (query: string, headers: Record<string, string>, enough: (text: string) => boolean) =>
+  rawStream(app.url, query, headers, enough);
 
 describe('an event stream', () => {
   it('starts with `retry`, `connected` and `ready`, and forbids buffering', async () => {
@@ -228,14 +207,14 @@ describe('requests to open an event stream', () => {
   it('above the connection limit of the key are refused until a stream is closed', async () => {
     const narrow = await app.key({ tier: 'free', userId: 'crowd' });
     const opened = await Promise.all(Array.from({ length: 5 }, () => StreamClient.ready(app.url, `apiKey=${narrow}`)));
-    clients.push(...opened);
+    for (const client of opened) clients.add(client);
     const answer = await fetch(`${app.url}/v1/stream?apiKey=${narrow}`);
     expect([answer.status, await answer.json()]).toMatchObject([429, { code: 'connection_limit' }]);
     expect(answer.headers.get('retry-after')).toBeTruthy();
     opened[0]?.close();
     await waitFor(async () => {
       const next = new StreamClient(app.url, `apiKey=${narrow}`);
-      clients.push(next);
+      clients.add(next);
       await waitFor(() => next.named('ready').length > 0 || next.refused !== undefined);
       return next.refused === undefined;
     });
@@ -303,7 +282,7 @@ describe('the end of an event stream', () => {
     const fields = { userId: 'short', role: 'reader', tier: 'pro' };
     const made = await admin<{ id: string; key: string }>(app, 'POST', '/v1/admin/api-keys', fields);
     const client = await StreamClient.ready(app.url, `apiKey=${made.key}`);
-    clients.push(client);
+    clients.add(client);
     await admin(app, 'DELETE', `/v1/admin/api-keys/${made.id}`);
     expect((await client.next('error')).body).toMatchObject({ code: 'invalid_api_key' });
   });
@@ -311,7 +290,7 @@ describe('the end of an event stream', () => {
   it('is announced by `server_draining` when the server stops, without delaying the stop', async () => {
     const other = await createTestApp();
     const client = new StreamClient(other.url, `apiKey=${await other.key()}`);
-    clients.push(client);
+    clients.add(client);
     await client.next('ready');
     await other.close();
     expect(client.named('server_draining')).toHaveLength(1);

@@ -12,12 +12,13 @@ import { createTestApp, type TestApp } from '../support/servers/create-test-app.
 import { admin } from '../support/clients/admin-call.js';
 import { PlainClient } from '../support/clients/plain-client.js';
 import { waitFor } from '../support/wait-for.js';
+import { OpenedClients } from '../support/clients/opened-clients.js';
 
 let app: TestApp;
 
 let key: string;
 
-const clients: PlainClient[] = [];
+const clients = new OpenedClients<PlainClient>((client) => client.socket.terminate());
 
 beforeAll(async () => {
   app = await createTestApp({ settings: { CORS_ORIGINS: 'https://good.example' } });
@@ -26,16 +27,9 @@ beforeAll(async () => {
 
 afterAll(() => app.close());
 
-afterEach(async () => {
-  const faults = clients.flatMap((client) => client.faults);
-  for (const client of clients.splice(0)) client.socket.terminate();
-  if (faults.length > 0) throw new Error(faults.join('\n'));
-});
+afterEach(() => clients.close());
 
-function use(client: PlainClient): PlainClient {
-  clients.push(client);
-  return client;
-}
+const use = (client: PlainClient): PlainClient => clients.add(client);
 
 const connect = async (apiKey = key): Promise<PlainClient> => use(await PlainClient.connect(app.url, apiKey));
 
