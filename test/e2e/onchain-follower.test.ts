@@ -75,6 +75,7 @@ describe('a followed chain', () => {
     await waitFor(() => rpc.watchers > 0, { what: 'the subscription' });
     chain.mine([mint(21)]);
     await owned(21);
+    expect(await tokens()).toContain(21);
   });
 
   it('retracts the events of replaced blocks by their ids, and takes the state back', async () => {
