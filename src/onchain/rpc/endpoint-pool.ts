@@ -31,7 +31,7 @@ const DEFAULTS: PoolOptions = {
 const MAX_FAILURES_OF_ONE = 2;
 const MAX_PAUSE_MS = 60_000;
 
-export interface PooledAddress {
+interface PooledAddress {
   readonly url: string;
   /** Maker of connections; addresses given over the API have one that checks where they lead. */
   readonly dispatcher?: EndpointOptions['dispatcher'];
