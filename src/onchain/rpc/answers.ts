@@ -128,13 +128,15 @@ class LogCheck {
 
   private read(log: Readonly<Record<string, unknown>>, block: number): RawLog {
     if (log['removed'] === true) throw bad('a log is marked as removed');
-    const address = parseAddress(log['address']);
+    const address = this.known(this.addresses, log['address']) ?? parseAddress(log['address']);
     if (address === undefined || !this.addresses.has(address))
       throw bad('a log is of a contract that was not asked for');
-    const blockHash = parseHash(log['blockHash']);
-    const transactionHash = parseHash(log['transactionHash']);
-    if (blockHash === undefined || transactionHash === undefined) throw bad('a log has no valid hashes');
     const known = this.hashes.get(block);
+    const blockHash = log['blockHash'] === known ? known : parseHash(log['blockHash']);
+    // Most logs share their transaction with the log before.
+    const before = this.checked.at(-1)?.log.transactionHash;
+    const transactionHash = log['transactionHash'] === before ? before : parseHash(log['transactionHash']);
+    if (blockHash === undefined || transactionHash === undefined) throw bad('a log has no valid hashes');
     if (known === undefined) this.hashes.set(block, blockHash);
     else if (known !== blockHash) throw bad('a log is of another block of this height');
     const { data, blockNumber, logIndex, transactionIndex, blockTimestamp } = log;
@@ -151,16 +153,21 @@ class LogCheck {
     return { ...raw, blockTimestamp: folded(blockTimestamp) };
   }
 
-  private topicsOf({ topics }: Readonly<Record<string, unknown>>): Hash[] {
+  private topicsOf({ topics }: Readonly<Record<string, unknown>>): string[] {
     if (!Array.isArray(topics) || topics.length > MAX_TOPICS) throw bad('a log has no valid topics');
-    const read: Hash[] = [];
+    const read: string[] = [];
     for (const each of topics) {
-      const topic = parseHash(each);
+      const topic = this.known(this.topics, each) ?? parseHash(each);
       if (topic === undefined) throw bad('a log has no valid topics');
       read.push(topic);
     }
     if (!this.topics.has(read[0] ?? '')) throw bad('a log has a topic that was not asked for');
     return read;
+  }
+
+  /** Returns a value of the question as it stands, which needs no further check. */
+  private known(asked: ReadonlySet<string>, value: unknown): string | undefined {
+    return typeof value === 'string' && asked.has(value) ? value : undefined;
   }
 }
 

@@ -248,6 +248,7 @@ class LogsJson {
   }
 }
 
+const MAX_PIECES = 256;
 const OPEN = Buffer.from('[');
 const COMMA = Buffer.from(',');
 const CLOSE = Buffer.from(']');
@@ -255,8 +256,14 @@ const CLOSE = Buffer.from(']');
 function sendResult(response: ServerResponse, id: unknown, result: unknown): void {
   if (!(result instanceof LogsJson)) return send(response, { jsonrpc: '2.0', id, result });
   const head = Buffer.from(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":`);
-  const body = Buffer.concat([head, ...result.pieces(), Buffer.from('}')]);
-  response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body);
+  const given = [head, ...result.pieces(), Buffer.from('}')];
+  // Few large pieces are written as they are; copying them would be most of the work.
+  const pieces = given.length > MAX_PIECES ? [Buffer.concat(given)] : given;
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': length });
+  response.cork();
+  for (const piece of pieces) response.write(piece);
+  response.end();
 }
 
 function send(response: ServerResponse, answer: object, status = 200): void {
