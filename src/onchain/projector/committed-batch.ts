@@ -2,14 +2,16 @@ import type { ClientBase } from 'pg';
 import type { PointRates, Projection } from '../core/index.js';
 import type { Batch } from './batch.js';
 import { Pipe } from './pipe.js';
-import { writeProjection } from './projection-store.js';
+import { sealedRows, writeProjection, type SealedRows } from './projection-store.js';
 import { publishEvents, publishPoints, reasonOf, type TouchedAccount } from './publications.js';
 import type { StreamState } from './stream-reader.js';
 import { isUnpublished, movePosition, writeErrors, type LockedStream } from './stream-writer.js';
 import { writeImages } from './undo-store.js';
 
-/** Everything that the transaction of a batch writes. */
+/** Everything that the transaction of a batch writes; to be made right after its projection. */
 export class CommittedBatch {
+  private readonly rows: SealedRows;
+
   constructor(
     private readonly stream: number,
     private readonly state: StreamState,
@@ -17,7 +19,9 @@ export class CommittedBatch {
     private readonly projection: Projection,
     private readonly rates: PointRates,
     private readonly staleAfterMs: number,
-  ) {}
+  ) {
+    this.rows = sealedRows(projection);
+  }
 
   /** Writes rows, images, errors, the position, and what is published. `stop`: why the stream stays after this batch. */
   async write(tx: ClientBase, locked: LockedStream, stop: string | null): Promise<void> {
@@ -25,7 +29,7 @@ export class CommittedBatch {
     const last = batch.events.at(-1);
     const pipe = new Pipe(tx);
     await writeImages(pipe, stream, projection);
-    await writeProjection(pipe, stream, projection, last?.transactionHash ?? null);
+    await writeProjection(pipe, stream, projection, this.rows, last?.transactionHash ?? null);
     await pipe.done();
     if (projection.errors.length > 0) {
       const storedFrom = batch.storedAt.reduce((a, b) => Math.min(a, b));

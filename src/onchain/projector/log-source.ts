@@ -1,6 +1,6 @@
 import { SlicedWork } from '../../platform/loop/slices.js';
 import { type Address, type ChainEvent, type EventKind, type Hash, EVENT_KINDS } from '../core/index.js';
-import type { Queries } from './projection-store.js';
+import type { Queries } from './row-loader.js';
 import type { Position } from './stream-reader.js';
 
 /** Events with the times at which their logs were stored, Unix milliseconds. */

@@ -1,5 +1,5 @@
 import { PointRates, type Address } from '../core/index.js';
-import type { Queries } from './projection-store.js';
+import type { Queries } from './row-loader.js';
 
 interface RuleRow {
   version: number;

@@ -1,99 +1,20 @@
-import type { ClientBase } from 'pg';
-import { eachInSlices } from '../../platform/loop/slices.js';
-import {
-  type Address,
-  type BalanceSlot,
-  type Hash,
-  type HotRows,
-  type Interval,
-  type MissingRows,
-  type PositionChange,
-  type Projection,
-  type TokenRange,
-  type TokenSlot,
-} from '../core/index.js';
-import { Columns, byteCell, statementsOf } from './columns.js';
+import type { BalanceSlot, Hash, Interval, PositionChange, Projection, TokenSlot } from '../core/index.js';
+import { byteCell, Columns, statementsOf } from './columns.js';
 import type { Pipe } from './pipe.js';
 
-/** Connection or pool: what loads need. */
-export interface Queries {
-  query: ClientBase['query'];
+/** Rows of a batch as it leaves them: while they are written, the next batch already changes the slots. */
+export interface SealedRows {
+  readonly tokens: readonly (Pick<TokenSlot, 'contract' | 'tokenId' | 'row'> & { readonly slot: TokenSlot })[];
+  readonly balances: readonly Pick<BalanceSlot, 'contract' | 'account' | 'tokenId' | 'row'>[];
 }
 
-type LoadedToken = [
-  contract: number,
-  tokenId: string,
-  owner: Address | null,
-  ownerSince: number,
-  staker: Address | null,
-  since: number,
-  sinceBlock: number,
-  sinceLog: number,
-  txOwner: Address | null,
-  lastTx: Hash | null,
-  stakeTx: Hash | null,
-];
+type SealedToken = SealedRows['tokens'][number];
 
-const hex = (column: string): string => `'0x' || encode(t.${column}, 'hex')`;
-
-/** Reads ranges by the primary key; a sub-select with a limit is never turned into a join that reads the whole table. */
-const LOAD_TOKENS = `SELECT t.contract, t.token_id, ${hex('owner')}, t.owner_since_ms, ${hex('staker')}, t.since_ms,
-    t.since_block, t.since_log, ${hex('tx_owner')}, ${hex('last_tx')}, ${hex('stake_tx')}
-  FROM unnest($1::int[], $2::numeric[], $3::int[]) AS r (contract, first, n)
-    CROSS JOIN LATERAL (SELECT * FROM onchain_tokens t WHERE t.contract = r.contract AND t.token_id >= r.first
-      AND t.token_id < r.first + r.n LIMIT r.n) AS t`;
-
-const LOAD_BALANCES = `SELECT r.n, t.quantity, t.since_ms, t.since_block, t.since_log
-  FROM unnest($1::int[], $2::bytea[], $3::numeric[]) WITH ORDINALITY AS r (contract, account, token_id, n)
-    CROSS JOIN LATERAL (SELECT * FROM onchain_balances t WHERE t.contract = r.contract
-      AND t.account = r.account AND t.token_id = r.token_id LIMIT 1) AS t`;
-
-/** Fills the rows that are missing in memory. */
-export async function loadRows(db: Queries, missing: MissingRows, hot: HotRows): Promise<void> {
-  for (const ranges of statementsOf(missing.tokens)) await loadTokens(db, ranges, hot);
-  for (const slots of statementsOf(missing.balances)) await loadBalances(db, slots);
-}
-
-async function loadTokens(db: Queries, ranges: readonly TokenRange[], hot: HotRows): Promise<void> {
-  const columns = new Columns(3);
-  for (const { contract, first, count } of ranges) columns.add(contract, first, count);
-  const { rows } = await db.query<LoadedToken>({
-    name: 'onchain_load_tokens',
-    text: LOAD_TOKENS,
-    values: columns.literals(),
-    rowMode: 'array',
-  });
-  await eachInSlices(rows, (row) => {
-    const slot = hot.token(row[0], BigInt(row[1]));
-    if (slot === undefined) return;
-    slot.isStored = true;
-    slot.row = {
-      owner: row[2],
-      ownerSince: row[3],
-      staker: row[4],
-      since: row[5],
-      sinceBlock: row[6],
-      sinceLog: row[7],
-      txOwner: row[8],
-      lastTx: row[9],
-      stakeTx: row[10],
-    };
-  });
-}
-
-async function loadBalances(db: Queries, slots: readonly BalanceSlot[]): Promise<void> {
-  const columns = new Columns(3);
-  for (const { contract, account, tokenId } of slots) columns.add(contract, byteCell(account), tokenId);
-  const { rows } = await db.query<[n: number, quantity: string, since: number, block: number, log: number]>({
-    name: 'onchain_load_balances',
-    text: LOAD_BALANCES,
-    values: columns.literals(),
-    rowMode: 'array',
-  });
-  await eachInSlices(rows, ([n, quantity, since, sinceBlock, sinceLog]) => {
-    const slot = slots[n - 1];
-    if (slot !== undefined) slot.row = { quantity: BigInt(quantity), since, sinceBlock, sinceLog };
-  });
+export function sealedRows({ tokens, balances }: Projection): SealedRows {
+  return {
+    tokens: tokens.map((slot) => ({ slot, contract: slot.contract, tokenId: slot.tokenId, row: slot.row })),
+    balances: balances.map(({ contract, account, tokenId, row }) => ({ contract, account, tokenId, row })),
+  };
 }
 
 /** Writes what a projection has changed. `lastTx`: the batch's last transaction, the only one that may go on in the next batch. */
@@ -101,11 +22,12 @@ export async function writeProjection(
   pipe: Pipe,
   stream: number,
   projection: Projection,
+  rows: SealedRows,
   lastTx: Hash | null,
 ): Promise<void> {
   const [added, known] = [
-    projection.tokens.filter(({ isStored }) => !isStored),
-    projection.tokens.filter(({ isStored }) => isStored),
+    rows.tokens.filter(({ slot }) => !slot.isStored),
+    rows.tokens.filter(({ slot }) => slot.isStored),
   ];
   for (const slots of statementsOf(added)) {
     await writeTokens(pipe, slots, lastTx, STATEMENTS.newTokens, STATEMENTS.newTokenRuns);
@@ -114,8 +36,8 @@ export async function writeProjection(
     await writeTokens(pipe, slots, lastTx, STATEMENTS.tokens, STATEMENTS.tokenRuns);
   }
   // A batch that fails takes the rows in memory with it.
-  for (const slot of added) slot.isStored = true;
-  for (const slots of statementsOf(projection.balances)) await writeBalances(pipe, slots);
+  for (const { slot } of added) slot.isStored = true;
+  for (const slots of statementsOf(rows.balances)) await writeBalances(pipe, slots);
   for (const intervals of statementsOf(projection.intervals)) await writeIntervals(pipe, stream, intervals);
   const changes = [...projection.positions].filter(
     ({ base, staked, held }) => base !== 0n || staked !== 0n || held !== 0n,
@@ -202,7 +124,7 @@ function eachRun<T extends { readonly tokenId: bigint }>(
 
 async function writeTokens(
   pipe: Pipe,
-  slots: readonly TokenSlot[],
+  slots: readonly SealedToken[],
   lastTx: Hash | null,
   ofSingles: { name: string; text: string },
   ofRuns: { name: string; text: string },
@@ -229,7 +151,7 @@ async function writeTokens(
   await pipe.send({ ...(hasRuns ? ofRuns : ofSingles), values: columns.literals() });
 }
 
-function isSameToken({ contract, row: a }: TokenSlot, { contract: other, row: b }: TokenSlot): boolean {
+function isSameToken({ contract, row: a }: SealedToken, { contract: other, row: b }: SealedToken): boolean {
   return (
     contract === other &&
     a !== null &&
@@ -283,7 +205,7 @@ function isSameInterval(a: Interval, b: Interval): boolean {
   );
 }
 
-async function writeBalances(pipe: Pipe, slots: readonly BalanceSlot[]): Promise<void> {
+async function writeBalances(pipe: Pipe, slots: SealedRows['balances']): Promise<void> {
   const columns = new Columns(7);
   for (const { contract, account, tokenId, row } of slots) {
     if (row === null) continue;

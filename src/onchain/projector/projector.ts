@@ -3,24 +3,21 @@ import type { ClientBase } from 'pg';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { errorCode } from '../../platform/errors/error-code.js';
-import { eachInSlices } from '../../platform/loop/slices.js';
 import { Settings } from '../../platform/settings/settings.js';
-import { HotRows, keysOf, Projection, StreamModel, type ChainEvent, type PointRates } from '../core/index.js';
+import { StreamModel, type PointRates } from '../core/index.js';
 import { fence, stamp, type ChainLease } from '../store/chain-lease.js';
 import { goalOf, nextBatch, waitingOf, type Batch, type HandedEvents, type Waiting } from './batch.js';
+import { compute, EventFailure } from './computing.js';
 import { CommittedBatch } from './committed-batch.js';
 import { readEvents } from './log-source.js';
+import { Memories, type Memory } from './memories.js';
 import { loadRates } from './point-rules.js';
-import { loadRows } from './projection-store.js';
 import { isAfter, readStream, type Position, type StreamState } from './stream-reader.js';
 import { buryEvent, movePosition, readLocked } from './stream-writer.js';
 import { Undoing } from './undoing.js';
 
 /** Events of one transaction, at most. */
 const MAX_EVENTS = 20_000;
-/** Chains whose rows are kept in memory, beside those that are being projected. */
-const MAX_HOT_CHAINS = 4;
-
 /** How far a stream has come. */
 export interface Projected extends Position {
   /** Number of events that this call has projected. */
@@ -29,28 +26,23 @@ export interface Projected extends Position {
   readonly halted: string | null;
 }
 
-/** Rows of a chain in memory, and the positions at which its streams left them. */
-interface Memory {
-  readonly hot: HotRows;
-  readonly seats: Map<number, Position & { readonly epoch: number }>;
-  /** Work in progress: the streams of a chain take turns. */
-  busy: Promise<unknown>;
-}
+/** What became of a batch: written, to be projected again on what has changed meanwhile, or an event that failed. */
+type Outcome = 'done' | 'again' | EventFailure;
 
-/** Failure of one event. */
-class EventFailure extends Error {
-  constructor(
-    readonly at: number,
-    cause: unknown,
-  ) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
+/** Events of a stream that wait in memory, and where they lead. */
+interface Stretch {
+  readonly lease: ChainLease;
+  readonly stream: number;
+  readonly state: StreamState;
+  readonly goal: ReturnType<typeof goalOf>;
+  readonly waiting: Waiting;
+  readonly maxEvents: number;
 }
 
 /** Projects the logs of a stream into tokens, balances and points: each batch in one transaction, and none of them twice. */
 @Injectable()
 export class Projector {
-  private readonly memories = new Map<number, Memory>();
+  private readonly memories = new Memories();
   private rates: { readonly version: string; readonly rates: PointRates } | undefined;
   private readonly undoing: Undoing;
   private readonly staleAfterMs: number;
@@ -72,7 +64,7 @@ export class Projector {
    * @throws LeaseLost if another process leads the chain; an Error if the position was moved meanwhile: call again
    */
   async project(lease: ChainLease, stream: number, upTo: number, handed?: HandedEvents): Promise<Projected> {
-    const memory = this.memoryOf(lease.chain);
+    const memory = this.memories.of(lease.chain);
     const turn = memory.busy.then(() => this.run(memory, lease, stream, upTo, handed));
     memory.busy = turn.catch(() => undefined);
     return turn;
@@ -100,7 +92,7 @@ export class Projector {
 
   /** Forgets the rows of a stream in memory; for changes of its state that are not made here. */
   forget(chain: number, stream: number): void {
-    this.memories.get(chain)?.seats.delete(stream);
+    this.memories.forget(chain, stream);
   }
 
   private async run(
@@ -111,7 +103,6 @@ export class Projector {
     handed: HandedEvents | undefined,
   ): Promise<Projected> {
     let [events, maxEvents] = [0, this.maxEvents];
-    let waiting: Waiting | undefined;
     for (;;) {
       const state = await readStream(this.database.pool, stream);
       if (state === undefined) throw new Error(`stream ${stream} not found`);
@@ -121,57 +112,91 @@ export class Projector {
         if (goal.stop === null) await this.announce(lease, stream, state);
         return { block: state.block, log: state.log, events, halted: goal.stop };
       }
-      waiting ??= waitingOf(state, goal, handed) ?? (await this.read(stream, state, goal));
-      const batch = nextBatch(waiting, state.final, maxEvents);
-      const done = await this.attempt(memory, lease, stream, state, batch, isAfter(goal, batch.to) ? null : goal.stop);
-      if (done === 'again') {
-        waiting = undefined;
-      } else if (done instanceof EventFailure) {
-        maxEvents = Math.max(1, done.at);
-      } else {
-        events += batch.events.length;
-        waiting.next += batch.events.length;
-        maxEvents = Math.min(this.maxEvents, maxEvents * 2);
-        if (waiting.next >= waiting.events.length) waiting = undefined;
+      const waiting = waitingOf(state, goal, handed) ?? (await this.read(stream, state, goal));
+      const seat = memory.seats.get(stream);
+      if (seat?.epoch !== lease.epoch || seat.block !== state.block || seat.log !== state.log) {
+        memory.hot.forget(state.contracts.map(({ id }) => id));
       }
+      // While rows in memory are ahead of the database, nobody may rely on them.
+      memory.seats.delete(stream);
+      const stretch = { lease, stream, state, goal, waiting, maxEvents };
+      const { projected, outcome } = await this.projectWaiting(memory, stretch);
+      events += projected;
+      maxEvents = outcome instanceof EventFailure ? Math.max(1, outcome.at) : Math.min(this.maxEvents, maxEvents * 2);
     }
   }
 
-  /** Projects a batch. Returns a failure if a batch with fewer events may succeed, `again` if something changed meanwhile. */
-  private async attempt(
+  /**
+   * Projects events that wait in memory, batch by batch: the next one is computed while the database writes the last one. Ends
+   * at the first batch that does not succeed.
+   */
+  private async projectWaiting(
     memory: Memory,
+    { lease, stream, state, goal, waiting, maxEvents }: Stretch,
+  ): Promise<{ projected: number; outcome: Outcome }> {
+    const rates = await this.ratesOf(this.database.pool, state.rules);
+    const model = new StreamModel(state.chainName, state.contracts, rates);
+    let projected = 0;
+    let last: { batch: Batch; outcome: Promise<Outcome> } | undefined;
+    /** Waits for the batch that is being written. */
+    const settled = async (): Promise<Outcome> => {
+      const outcome = (await last?.outcome) ?? 'done';
+      if (last !== undefined && outcome === 'done') {
+        projected += last.batch.events.length;
+        memory.seats.set(stream, { ...last.batch.to, epoch: lease.epoch });
+      }
+      return outcome;
+    };
+    let at: StreamState = state;
+    do {
+      const batch = nextBatch(waiting, state.final, maxEvents);
+      let committed: CommittedBatch | undefined;
+      let failure: unknown;
+      try {
+        const projection = await compute(this.database.pool, memory.hot, model, batch);
+        committed = new CommittedBatch(stream, at, batch, projection, rates, this.staleAfterMs);
+      } catch (error) {
+        failure = error;
+      }
+      const outcome = await settled();
+      memory.seats.delete(stream);
+      if (outcome !== 'done') return { projected, outcome };
+      if (committed === undefined) return { projected, outcome: await this.judge(lease, stream, at, batch, failure) };
+      last = {
+        batch,
+        outcome: this.commit(lease, stream, at, batch, committed, isAfter(goal, batch.to) ? null : goal.stop),
+      };
+      // The failure is thrown where the outcome is awaited.
+      last.outcome.catch(() => undefined);
+      memory.hot.age();
+      at = { ...at, ...batch.to };
+      waiting.next += batch.events.length;
+    } while (waiting.next < waiting.events.length);
+    return { outcome: await settled(), projected };
+  }
+
+  /** Commits a batch. Returns a failure if a batch with fewer events may succeed, `again` if something changed meanwhile. */
+  private async commit(
     lease: ChainLease,
     stream: number,
-    state: StreamState,
+    at: StreamState,
     batch: Batch,
+    committed: CommittedBatch,
     stop: string | null,
-  ): Promise<EventFailure | 'again' | 'done'> {
-    const seat = memory.seats.get(stream);
-    if (seat?.epoch !== lease.epoch || seat.block !== state.block || seat.log !== state.log) {
-      memory.hot.forget(state.contracts.map(({ id }) => id));
-    }
-    memory.seats.delete(stream);
+  ): Promise<Outcome> {
     try {
-      const rates = await this.ratesOf(this.database.pool, state.rules);
-      const model = new StreamModel(state.chainName, state.contracts, rates);
-      const projection = await this.compute(memory.hot, model, batch);
-      const committed = new CommittedBatch(stream, state, batch, projection, rates, this.staleAfterMs);
-      const isDone = await this.database.transaction(async (tx) => {
+      return await this.database.transaction(async (tx) => {
         await fence(tx, lease);
         const locked = await readLocked(tx, stream);
-        if (locked?.block !== state.block || locked.log !== state.log) throw new Error(`stream ${stream} was moved`);
-        if (locked.rules !== state.rules) return false;
+        if (locked?.block !== at.block || locked.log !== at.log) throw new Error(`stream ${stream} was moved`);
+        if (locked.rules !== at.rules || locked.contractIds !== at.contractIds) return 'again';
         if (locked.finalPublished < locked.final) await this.undoing.advanceFinal(tx, lease.chain, locked.final);
         await committed.write(tx, locked, stop);
         await stamp(tx, lease);
-        return true;
+        return 'done';
       });
-      if (!isDone) return 'again';
-      memory.seats.set(stream, { ...batch.to, epoch: lease.epoch });
-      memory.hot.age();
-      return 'done';
     } catch (error) {
-      return this.judge(lease, stream, state, batch, error);
+      return this.judge(lease, stream, at, batch, error);
     }
   }
 
@@ -182,7 +207,7 @@ export class Projector {
     state: StreamState,
     batch: Batch,
     error: unknown,
-  ): Promise<EventFailure | 'again'> {
+  ): Promise<Outcome> {
     const failure = error instanceof EventFailure ? error : undefined;
     // Values that the database refuses: data exceptions and violated constraints. Anything else is no event's fault.
     if (failure === undefined && !/^2[23]/.test(errorCode(error))) throw error;
@@ -195,21 +220,6 @@ export class Projector {
     const detail = error instanceof Error ? error.message : String(error);
     await this.fenced(lease, stream, state, (tx) => buryEvent(tx, stream, contract, event, detail, this.clock.now()));
     return 'again';
-  }
-
-  private async compute(hot: HotRows, model: StreamModel, { events, isFinal }: Batch): Promise<Projection> {
-    const plan = keysOf(model, events, hot);
-    let missing;
-    await eachInSlices(
-      (function* planned() {
-        missing = yield* plan;
-      })(),
-      () => undefined,
-    );
-    if (missing !== undefined) await loadRows(this.database.pool, missing, hot);
-    const projection = new Projection(model, hot, !isFinal);
-    await eachInSlices(applied(projection, events), () => undefined);
-    return projection;
   }
 
   private async read(stream: number, state: StreamState, goal: Position): Promise<Waiting> {
@@ -253,28 +263,5 @@ export class Projector {
     const rates = await loadRates(db);
     if (version !== undefined) this.rates = { version, rates };
     return rates;
-  }
-
-  private memoryOf(chain: number): Memory {
-    const memory = this.memories.get(chain) ?? { hot: new HotRows(), seats: new Map(), busy: Promise.resolve() };
-    // The chains used last stay; one that is being projected keeps its rows until it ends.
-    this.memories.delete(chain);
-    this.memories.set(chain, memory);
-    const [oldest] = this.memories.keys();
-    if (this.memories.size > MAX_HOT_CHAINS && oldest !== undefined) this.memories.delete(oldest);
-    return memory;
-  }
-}
-
-function* applied(projection: Projection, events: readonly ChainEvent[]): Generator<void> {
-  for (let at = 0; at < events.length; at++) {
-    const event = events[at];
-    if (event === undefined) continue;
-    try {
-      yield* projection.apply(event);
-    } catch (error) {
-      throw new EventFailure(at, error);
-    }
-    yield;
   }
 }

@@ -1,6 +1,6 @@
 import type { StreamContract } from '../core/index.js';
 import { RULES_VERSION } from './point-rules.js';
-import type { Queries } from './projection-store.js';
+import type { Queries } from './row-loader.js';
 
 /** Log index of a position that has the whole block behind it. */
 export const WHOLE_BLOCK = 2_147_483_647;
@@ -30,7 +30,12 @@ export interface StreamState extends Position {
   /** Whether logs above the position are to be left out. */
   readonly hasSkips: boolean;
   readonly rules: string;
+  readonly contractIds: string;
 }
+
+/** Statement part that changes when a contract joins or leaves the stream `s`, or is swapped. */
+export const CONTRACT_IDS = `(SELECT coalesce(string_agg(c.id || coalesce('/' || c.shadow_of, ''), ',' ORDER BY c.id), '')
+  FROM onchain_contracts c WHERE c.stream = s.id)`;
 
 /**
  * `covered`: the end of the range that contains the next block; blocks before a contract's first count as covered. The next
@@ -38,6 +43,7 @@ export interface StreamState extends Position {
  */
 const READ = `SELECT h.name AS "chainName", h.final_number AS final, s.block, s.log, s.caught_up AS "caughtUp",
     s.halted_reason AS "haltedReason", ${RULES_VERSION} AS rules,
+    ${CONTRACT_IDS} AS "contractIds",
     (SELECT jsonb_agg(jsonb_build_object('id', c.id, 'address', '0x' || encode(c.address, 'hex'), 'standard', c.standard,
       'token', '0x' || encode(c.token, 'hex')) ORDER BY c.id) FROM onchain_contracts c WHERE c.stream = s.id) AS contracts,
     EXISTS (SELECT FROM onchain_contracts c WHERE c.stream = s.id AND c.shadow_of IS NOT NULL) AS "isShadow",

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { ChainEvent } from '../core/index.js';
 import { RULES_VERSION } from './point-rules.js';
-import { isAfter, type Position } from './stream-reader.js';
+import { CONTRACT_IDS, isAfter, type Position } from './stream-reader.js';
 
 /** What a batch finds when it has locked the chain. */
 export interface LockedStream extends Position {
@@ -10,6 +10,7 @@ export interface LockedStream extends Position {
   readonly final: number;
   readonly finalPublished: number;
   readonly rules: string;
+  readonly contractIds: string;
 }
 
 /** Reads the position under the chain's lock. */
@@ -17,7 +18,7 @@ export async function readLocked(tx: ClientBase, stream: number): Promise<Locked
   const { rows } = await tx.query<LockedStream>({
     name: 'onchain_locked_stream',
     text: `SELECT s.block, s.log, s.published_block AS "publishedBlock", s.published_log AS "publishedLog",
-        h.final_number AS final, h.final_published AS "finalPublished", ${RULES_VERSION} AS rules
+        h.final_number AS final, h.final_published AS "finalPublished", ${RULES_VERSION} AS rules, ${CONTRACT_IDS} AS "contractIds"
       FROM onchain_streams s JOIN onchain_chains h ON h.id = s.chain WHERE s.id = $1`,
     values: [stream],
   });
