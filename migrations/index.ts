@@ -35,6 +35,7 @@ import { Onchain1790000030000 } from './1790000030000-onchain.js';
 import { OnchainLookups1790000031000 } from './1790000031000-onchain-lookups.js';
 import { RuleFinality1790000032000 } from './1790000032000-rule-finality.js';
 import { OperatorNotices1790000033000 } from './1790000033000-operator-notices.js';
+import { OnchainUnplaced1790000031100 } from './1790000031100-onchain-unplaced.js';
 import { RestoredLogs1790000027000 } from './1790000027000-restored-logs.js';
 
 /** All migrations in ascending order. Listed explicitly, so that tests and builds run the same ones. */
@@ -74,6 +75,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   RestoredLogs1790000027000,
   Onchain1790000030000,
   OnchainLookups1790000031000,
+  OnchainUnplaced1790000031100,
   RuleFinality1790000032000,
   OperatorNotices1790000033000,
 ];

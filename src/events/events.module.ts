@@ -42,6 +42,6 @@ function broker(
     LeaderAudit,
     DeadBands,
   ],
-  exports: [Broker, EventLog, EventFeed, Sequencer, DeadBands, DeadLettersModule],
+  exports: [Broker, EventLog, EventFeed, Sequencer, DeadBands, DeadLettersModule, IngestModule],
 })
 export class EventsModule {}

@@ -7,6 +7,8 @@ import { ConnectionOpener } from './follower/chain-connections.js';
 import { Followers } from './follower/followers.js';
 import { ChainStarter } from './follower/led-chain.js';
 import { ProjectionListener } from './follower/projection-listener.js';
+import { PostedChainEventsController } from './ingest/posted-events.controller.js';
+import { INGEST_PROVIDERS } from './ingest/providers.js';
 import { OnchainLookupsModule } from './lookups/lookups.module.js';
 import { LogRetention } from './repair/log-retention.js';
 import { ChainAlarms } from './store/chain-alarms.js';
@@ -18,7 +20,7 @@ import { ChainStore } from './store/chain-store.js';
 /** Chains that the server follows, and the points that tokens earn. */
 @Module({
   imports: [EventsModule, NotificationsModule, OnchainLookupsModule],
-  controllers: [PointsController],
+  controllers: [PointsController, PostedChainEventsController],
   providers: [
     ChainRegistry,
     OnchainStart,
@@ -31,6 +33,7 @@ import { ChainStore } from './store/chain-store.js';
     ChainStarter,
     Followers,
     ...POINTS_PROVIDERS,
+    ...INGEST_PROVIDERS,
   ],
   exports: [ChainRegistry],
 })

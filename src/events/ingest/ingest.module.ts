@@ -10,5 +10,6 @@ import { PublicationWait } from './publication-wait.js';
 @Module({
   controllers: [IngestController, PostedEventsController],
   providers: [IngestGate, IngestService, PostedEvents, PublicationWait],
+  exports: [IngestGate, PublicationWait],
 })
 export class IngestModule {}

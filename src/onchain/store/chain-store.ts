@@ -27,7 +27,7 @@ export interface BlockBatch {
   /** Events in the order of the chain. */
   readonly events: readonly ChainEvent[];
   readonly dead: readonly DeadLog[];
-  /** Blocks, both included, whose logs are complete in this batch for the contracts `keys`. */
+  /** Blocks, both included, whose logs are complete in this batch for the contracts `keys`; none if `to` is below `from`. */
   readonly covered: { readonly from: number; readonly to: number };
   /** Contracts that were read, by address; two for an address whose state is projected anew. */
   readonly keys: ReadonlyMap<Address, readonly ContractKey[]>;
@@ -51,10 +51,11 @@ export interface ReorgWork {
 export class ChainStore {
   constructor(private readonly database: Database) {}
 
-  /** Stores a batch: blocks, logs, coverage and the chain's newest blocks. */
-  async flush(lease: ChainLease, batch: BlockBatch): Promise<void> {
+  /** Stores a batch: blocks, logs, coverage and the chain's newest blocks. `before` is done first, in the same transaction. */
+  async flush(lease: ChainLease, batch: BlockBatch, before?: (tx: ClientBase) => Promise<void>): Promise<void> {
     await this.database.transaction(async (tx) => {
       await fence(tx, lease);
+      await before?.(tx);
       await storeBatch(tx, lease.chain, batch);
       await stamp(tx, lease);
     });
@@ -104,7 +105,7 @@ async function storeBatch(tx: ClientBase, chain: number, batch: BlockBatch): Pro
   await tx.query({
     name: 'onchain_cover',
     text: `UPDATE onchain_contracts SET covered = covered + int8multirange(int8range(greatest($2::bigint, from_block), $3, '[]'))
-      WHERE id = ANY ($1::int[]) AND from_block <= $3`,
+      WHERE id = ANY ($1::int[]) AND greatest($2::bigint, from_block) <= $3`,
     values: [ids, batch.covered.from, batch.covered.to],
   });
   await moveHeads(tx, chain, batch);
