@@ -1,17 +1,20 @@
 /** Process that only follows chains: the built followers, without the rest of the product. Prints its id once it is ready. */
-import { ChainRegistry } from '../../dist/src/onchain/config/chain-registry.js';
-import { ConnectionOpener } from '../../dist/src/onchain/follower/chain-connections.js';
-import { Followers } from '../../dist/src/onchain/follower/followers.js';
-import { ChainStarter } from '../../dist/src/onchain/follower/led-chain.js';
-import { ProjectionListener } from '../../dist/src/onchain/follower/projection-listener.js';
-import { Projector } from '../../dist/src/onchain/projector/projector.js';
-import { ChainStore } from '../../dist/src/onchain/store/chain-store.js';
-import { Clock } from '../../dist/src/platform/clock/clock.js';
-import { Database } from '../../dist/src/platform/database/database.js';
-import { Metrics } from '../../dist/src/platform/metrics/metrics.js';
-import { BackgroundLoops } from '../../dist/src/platform/process/background-loops.js';
-import { SecretBox } from '../../dist/src/platform/secrets/secret-box.js';
-import { parseSettings } from '../../dist/src/platform/settings/settings.js';
+/** Loads a module of the build, which other checks of this repository need not have. */
+const built = async (file) => import(new URL(`../../dist/src/${file}.js`, import.meta.url).href);
+
+const { ChainRegistry } = await built('onchain/config/chain-registry');
+const { ConnectionOpener } = await built('onchain/follower/chain-connections');
+const { Followers } = await built('onchain/follower/followers');
+const { ChainStarter } = await built('onchain/follower/led-chain');
+const { ProjectionListener } = await built('onchain/follower/projection-listener');
+const { Projector } = await built('onchain/projector/projector');
+const { ChainStore } = await built('onchain/store/chain-store');
+const { Clock } = await built('platform/clock/clock');
+const { Database } = await built('platform/database/database');
+const { Metrics } = await built('platform/metrics/metrics');
+const { BackgroundLoops } = await built('platform/process/background-loops');
+const { SecretBox } = await built('platform/secrets/secret-box');
+const { parseSettings } = await built('platform/settings/settings');
 
 const { url, key } = JSON.parse(process.argv[2] ?? '{}');
 const settings = parseSettings({});

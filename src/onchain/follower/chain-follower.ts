@@ -10,7 +10,7 @@ import { Backfill } from './backfill.js';
 import type { Checks } from './block-logs.js';
 import { hasLogsAbove, putState, readPosition, type ChainPosition } from './chain-position.js';
 import type { FollowerListener } from './listener.js';
-import { liveStep, windowOf, type LiveFinding, type LiveWindow } from './live-step.js';
+import { liveStep, MAX_BLOCKS_OF_STEP, windowOf, type LiveFinding, type LiveWindow } from './live-step.js';
 import { Watch } from './watch.js';
 
 /** What a follower needs of the process. */
@@ -82,9 +82,8 @@ export class ChainFollower {
     if (finding.kind === 'again') return true;
     if (finding.kind === 'blocks' && !(await this.storeLive(finding, window, this.watchOf(contracts), final)))
       return false;
-    const isComplete = !isPart && (finding.kind === 'none' || finding.isComplete);
-    if (isComplete) this.done = head.hash;
-    return !isComplete;
+    if (!isPart) this.done = head.hash;
+    return isPart;
   }
 
   /** Reads what is new, all from one endpoint, and what is missing. */
@@ -107,11 +106,21 @@ export class ChainFollower {
       base,
       above.filter(({ number }) => number > base.number),
     );
+    const goal = other ?? (await this.goalOf(endpoint, head, window));
     const { forkDepth } = this.chain;
-    const finding = await liveStep(endpoint, other ?? head, window, forkDepth, this.watchOf(contracts), this.checks);
+    const finding = await liveStep(endpoint, goal, window, forkDepth, this.watchOf(contracts), this.checks);
     if (finding.kind === 'too_deep') await this.doubt(endpoint, window, finding.reason);
-    if (other !== undefined && finding.kind === 'none') return { kind: 'again' };
-    return { kind: 'live', head: other ?? head, final, window, finding, isPart: other !== undefined };
+    if (goal !== head && finding.kind === 'none') return { kind: 'again' };
+    return { kind: 'live', head: goal, final, window, finding, isPart: goal !== head };
+  }
+
+  /** Returns the block up to which a step reads: the head, or one on the way to it. */
+  private async goalOf(endpoint: StepEndpoint, head: BlockHeader, window: LiveWindow): Promise<BlockHeader> {
+    const number = window.head.number + MAX_BLOCKS_OF_STEP;
+    if (head.number <= number) return head;
+    const block = await endpoint.blockByNumber(number);
+    if (block === undefined) throw endpoint.out(`it does not have block ${number}, below its newest one`);
+    return block;
   }
 
   private async finalOf(

@@ -10,8 +10,8 @@ import type { StepEndpoint } from '../rpc/step-endpoint.js';
 import { inParallel, readBlocks, type BlockLogs, type Checks } from './block-logs.js';
 import type { Watch } from './watch.js';
 
-/** Blocks of a new branch that are stored together; the rest follows in the next step. */
-const MAX_BLOCKS_OF_STEP = 64;
+/** Blocks that one step adds, at most; the rest follows in the next one. */
+export const MAX_BLOCKS_OF_STEP = 64;
 /** Distance to the head from which headers are read by height at the same time, before the walk from parent to parent. */
 const MIN_READ_AHEAD = 3;
 
@@ -34,8 +34,6 @@ export type LiveFinding =
       readonly logs: BlockLogs;
       /** Set if stored blocks are replaced. */
       readonly reorg: { readonly ancestor: BlockRef; readonly depth: number } | undefined;
-      /** Whether these blocks end at the head. */
-      readonly isComplete: boolean;
     };
 
 /** Window of stored blocks: the final one and, ascending, those above it. */
@@ -50,7 +48,10 @@ export function windowOf(final: BlockRef, above: readonly BlockRef[]): LiveWindo
   return { final, head, hashAt: (number) => hashes.get(number) };
 }
 
-/** Reads what the branch of a head adds to the stored blocks, completely, from one endpoint. Nothing is stored. */
+/**
+ * Reads what the branch of a block adds to the stored ones, completely, from one endpoint. Nothing is stored. The block is at most
+ * `MAX_BLOCKS_OF_STEP` ahead of them.
+ */
 export async function liveStep(
   endpoint: StepEndpoint,
   head: BlockHeader,
@@ -75,10 +76,8 @@ export async function liveStep(
     case 'extend':
     case 'reorg': {
       const reorg = result.kind === 'reorg' ? result : undefined;
-      // A new branch is stored in one transaction, whatever its length; blocks that only extend the chain are not.
-      const blocks = reorg === undefined ? result.newBlocks.slice(0, MAX_BLOCKS_OF_STEP) : result.newBlocks;
-      const logs = await readBlocks(endpoint, blocks, watch, checks);
-      return { kind: 'blocks', blocks, logs, reorg, isComplete: blocks.length === result.newBlocks.length };
+      const blocks = result.newBlocks;
+      return { kind: 'blocks', blocks, logs: await readBlocks(endpoint, blocks, watch, checks), reorg };
     }
   }
 }
@@ -91,7 +90,7 @@ async function forkOf(
 ): Promise<ForkResult> {
   const ahead = await readAhead(endpoint, window.head.number + 1, head.number - 1);
   const parent = async (hash: Hash): Promise<BlockHeader | undefined> => ahead.get(hash) ?? endpoint.blockByHash(hash);
-  return findFork(window, head, parent, { forkDepth, maxNewBlocks: Infinity });
+  return findFork(window, head, parent, { forkDepth, maxNewBlocks: MAX_BLOCKS_OF_STEP });
 }
 
 /** Reads the blocks of these heights, as they probably are the parents of the head. */

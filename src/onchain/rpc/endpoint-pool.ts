@@ -78,7 +78,7 @@ export class EndpointPool {
     this.rules = {
       forkDepth: chain.forkDepth,
       count,
-      height: () => Math.max(-1, ...this.states.map(({ height }) => height ?? -1)),
+      height: () => this.height(),
       final: () => this.final,
     };
   }
@@ -120,6 +120,12 @@ export class EndpointPool {
 
   async close(): Promise<void> {
     await Promise.all(this.states.map(({ endpoint }) => endpoint.close()));
+  }
+
+  /** Newest block of the endpoints that are not out: one that is out may have lied. */
+  private height(): number {
+    const now = Date.now();
+    return Math.max(-1, ...this.states.map((state) => (state.isOut(now) ? -1 : (state.height ?? -1))));
   }
 
   private async use<T>(

@@ -183,6 +183,18 @@ describe('a follower', () => {
     expect(await row()).toMatchObject({ state: 'following', final: 48, covered: '{[1,57)}' });
   });
 
+  it('reaches a head that is far above the final block in steps, reading each header once', async () => {
+    chain = new MockChain({ finalityDepth: 200 });
+    for (let block = 1; block <= 240; block += 1) chain.mine(block % 50 === 0 ? [transfer(block)] : []);
+    await first.close();
+    first = await MockRpc.start(chain);
+    await open();
+    await settle();
+    expect(await stored()).toEqual(truth());
+    const headers = (first.calls['eth_getBlockByNumber'] ?? 0) + (first.calls['eth_getBlockByHash'] ?? 0);
+    expect(headers).toBeLessThan(230);
+  });
+
   it('stops at a fork below the final block and says why, and goes no further', async () => {
     chain.mineEmpty(30);
     await open();
