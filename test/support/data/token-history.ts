@@ -30,8 +30,8 @@ export const RULES: readonly PointRule[] = [
 /** Accounts of the histories; staking contracts are among them, as they take tokens into custody. */
 export const ACCOUNTS: readonly Address[] = ['a', 'b', 'c', 'd'].map(address).concat([address('3'), address('1')]);
 
-/** Ids whose lowest 64 bits are equal are among them. */
-const IDS = [0n, 1n, 2n, 3n, 4n, 2n ** 64n + 1n, 2n ** 200n + 1n];
+/** Ids whose lowest 64 bits are equal are among them, and ids around the largest exact number. */
+const IDS = [0n, 1n, 2n, 3n, 4n, 2n ** 53n - 2n, 2n ** 53n, 2n ** 64n + 1n, 2n ** 200n + 1n];
 
 type Action = Pick<ChainEvent, 'contract' | 'kind' | 'from' | 'to' | 'staker' | 'startTokenId' | 'quantity'> &
   Pick<ChainEvent, 'tokenIds' | 'quantities'>;
@@ -96,6 +96,31 @@ const ACTIONS: readonly fc.Arbitrary<Action>[] = [
   ),
 ];
 
+const CUSTODY = address('3');
+
+/** Transaction around the stake of one token: into custody before or after it, or somewhere else, and back. */
+const staking: fc.Arbitrary<Action[]> = fc
+  .record({
+    owner: account,
+    other: account,
+    tokenId: fc.constantFrom(0n, 1n),
+    order: fc.array(fc.nat(5), { minLength: 2, maxLength: 4 }),
+  })
+  .map(({ owner, other, tokenId, order }) => {
+    const members = { contract: address('2'), startTokenId: tokenId, quantity: 1n, ...NO_LISTS };
+    const move = (from: Address | null, to: Address): Action => ({ ...members, kind: 'Transfer', from, to });
+    const stake = { ...members, contract: CUSTODY, from: owner, to: null, staker: owner };
+    const steps: Action[] = [
+      move(owner, CUSTODY),
+      { ...stake, kind: 'Stake' },
+      move(owner, other),
+      move(CUSTODY, owner),
+      { ...stake, kind: 'Unstake' },
+      move(other, CUSTODY),
+    ];
+    return order.flatMap((step) => steps[step] ?? []);
+  });
+
 /** Block of a history: time after the block before it, and the actions of each of its transactions. */
 export interface BlockPlan {
   readonly after: number;
@@ -109,7 +134,13 @@ export const blockPlans: fc.Arbitrary<BlockPlan[]> = fc.array(
       { weight: 9, arbitrary: fc.integer({ min: 0, max: 120 }) },
       { weight: 1, arbitrary: fc.constant(-50) },
     ),
-    transactions: fc.array(fc.array(fc.oneof(...ACTIONS), { minLength: 1, maxLength: 4 }), { maxLength: 3 }),
+    transactions: fc.array(
+      fc.oneof(
+        { weight: 3, arbitrary: fc.array(fc.oneof(...ACTIONS), { minLength: 1, maxLength: 4 }) },
+        { weight: 1, arbitrary: staking },
+      ),
+      { maxLength: 3 },
+    ),
   }),
   { minLength: 1, maxLength: 14 },
 );

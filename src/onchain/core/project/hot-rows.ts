@@ -9,10 +9,11 @@ const MAX_PLAIN_ID = BigInt(Number.MAX_SAFE_INTEGER);
 
 /**
  * Key of a token id in a map. Large ids become text: a map finds bigints by their lowest 64 bits, which are the same in many
- * ids of contracts that put the creator's address into the upper ones.
+ * ids of contracts that put the creator's address into the upper ones. Small ones are computed without making a bigint.
  */
-function tokenKey(tokenId: bigint): number | string {
-  return tokenId <= MAX_PLAIN_ID ? Number(tokenId) : tokenId.toString(36);
+function tokenKey(first: bigint, after = 0): number | string {
+  const plain = first <= MAX_PLAIN_ID ? Number(first) + after : Infinity;
+  return plain <= Number.MAX_SAFE_INTEGER ? plain : (first + BigInt(after)).toString(36);
 }
 
 function balanceKey(account: Address, tokenId: bigint): string {
@@ -62,8 +63,9 @@ export class HotRows {
   private readonly tokens = new Generations<number | string, TokenSlot>();
   private readonly balances = new Generations<string, BalanceSlot>();
 
-  token(contract: number, tokenId: bigint): TokenSlot | undefined {
-    return this.tokens.get(contract, tokenKey(tokenId));
+  /** Returns the place of a token: of `first`, or of the one that many ids after it. */
+  token(contract: number, first: bigint, after = 0): TokenSlot | undefined {
+    return this.tokens.get(contract, tokenKey(first, after));
   }
 
   balance(contract: number, account: Address, tokenId: bigint): BalanceSlot | undefined {

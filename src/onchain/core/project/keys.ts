@@ -46,15 +46,16 @@ export function* keysOf(model: StreamModel, events: readonly ChainEvent[], hot: 
     const count = event.tokenIds?.length ?? (contract.isFungible ? 1 : tokensIn(event));
     for (let at = 0; at < count; at++) {
       if (contract.isFungible) addBalances(missing, contract, event, at, hot);
-      else addToken(missing, contract, (event.startTokenId ?? 0n) + BigInt(at), hot);
+      else addToken(missing, contract, event.startTokenId ?? 0n, at, hot);
       if (++work % TOKENS_PER_STEP === 0) yield;
     }
   }
   return missing;
 }
 
-function addToken({ tokens }: MissingRows, { id }: TokenContract, tokenId: bigint, hot: HotRows): void {
-  if (hot.token(id, tokenId) !== undefined) return;
+function addToken({ tokens }: MissingRows, { id }: TokenContract, first: bigint, after: number, hot: HotRows): void {
+  if (hot.token(id, first, after) !== undefined) return;
+  const tokenId = first + BigInt(after);
   hot.addToken(id, tokenId);
   const last = tokens.at(-1);
   if (last !== undefined && last.contract === id && last.first + BigInt(last.count) === tokenId) last.count += 1;

@@ -54,7 +54,7 @@ export class Projection {
     const slots: TokenSlot[] = [];
     const count = Number(event.quantity ?? 0n);
     for (let at = 0; at < count; at++) {
-      const slot = this.tokenOf(contract, (event.startTokenId ?? 0n) + BigInt(at));
+      const slot = this.tokenOf(contract, event.startTokenId ?? 0n, at);
       const error = faultOf(contract, event, slot.row);
       if (error !== undefined) return error;
       slots.push(slot);
@@ -103,9 +103,9 @@ export class Projection {
     return undefined;
   }
 
-  private tokenOf({ id }: TokenContract, tokenId: bigint): TokenSlot {
-    const slot = this.hot.token(id, tokenId);
-    if (slot === undefined) throw new Error(`token ${tokenId} was not loaded`);
+  private tokenOf({ id }: TokenContract, first: bigint, after = 0): TokenSlot {
+    const slot = this.hot.token(id, first, after);
+    if (slot === undefined) throw new Error(`token ${first + BigInt(after)} was not loaded`);
     return slot;
   }
 
