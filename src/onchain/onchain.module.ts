@@ -10,6 +10,9 @@ import { ProjectionListener } from './follower/projection-listener.js';
 import { PostedChainEventsController } from './ingest/posted-events.controller.js';
 import { INGEST_PROVIDERS } from './ingest/providers.js';
 import { OnchainLookupsModule } from './lookups/lookups.module.js';
+import { ChainAdminController } from './repair/chain-admin.controller.js';
+import { ChainAdmin } from './repair/chain-admin.js';
+import { DeadLogs } from './repair/dead-logs.js';
 import { LogRetention } from './repair/log-retention.js';
 import { ChainAlarms } from './store/chain-alarms.js';
 import { PointsController } from './points/points.controller.js';
@@ -20,7 +23,7 @@ import { ChainStore } from './store/chain-store.js';
 /** Chains that the server follows, and the points that tokens earn. */
 @Module({
   imports: [EventsModule, NotificationsModule, OnchainLookupsModule],
-  controllers: [PointsController, PostedChainEventsController],
+  controllers: [PointsController, PostedChainEventsController, ChainAdminController],
   providers: [
     ChainRegistry,
     OnchainStart,
@@ -34,6 +37,8 @@ import { ChainStore } from './store/chain-store.js';
     Followers,
     ...POINTS_PROVIDERS,
     ...INGEST_PROVIDERS,
+    ChainAdmin,
+    DeadLogs,
   ],
   exports: [ChainRegistry],
 })
