@@ -149,6 +149,22 @@ describe('a follower', () => {
     expect(rows).toEqual([{ n: depth * 2 }]);
   });
 
+  it('replaces 64 blocks at once', async () => {
+    chain = new MockChain({ finalityDepth: 100 });
+    for (let block = 1; block <= 120; block += 1) chain.mine([transfer(block)]);
+    await first.close();
+    first = await MockRpc.start(chain);
+    await open({ forkDepth: 64 });
+    await settle();
+    chain.reorg(
+      64,
+      Array.from({ length: 65 }, (_, block) => [transfer(1_000 + block)]),
+    );
+    await settle();
+    expect(await stored()).toEqual(truth());
+    expect(reorgs.map((reorg) => reorg.depth)).toEqual([64]);
+  });
+
   it('follows a reorganisation inside another one, and one back to the first branch', async () => {
     chain.mineEmpty(20);
     for (let block = 0; block < 6; block += 1) chain.mine([transfer(block)]);
