@@ -28,7 +28,7 @@ function open(origin: WatchedChain['origin'], allowed: readonly string[], ring =
     startBlock: 0,
     pollMs: 1_000,
     forkDepth: 8,
-    finality: { tag: 'finalized', depth: 8 },
+    finality: { tag: 'finalized' as const, depth: 8 },
   };
   const watched = { id: 1, name: 'mock', ...settings, endpoints, origin, contracts: [] } as const;
   const opened = new ConnectionOpener(guard, new Metrics()).open(watched, ring);

@@ -21,7 +21,7 @@ import { FAULTS, type MockFault } from '../../support/chain/mock-rpc-faults.js';
 import { MockRpc } from '../../support/chain/mock-rpc.js';
 import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 
-const RUNS = process.env['TEST_LONG'] === '1' ? 1_000 : 40;
+const RUNS = process.env['TEST_LONG'] === '1' ? 10_000 : 300;
 const FINALITY_DEPTH = 8;
 const NFT: Address = `0x${'a1'.repeat(20)}`;
 const [TRANSFER] = topic0sOf(['erc721']);
