@@ -16,6 +16,7 @@ import { DeadLogs } from './repair/dead-logs.js';
 import { LogRetention } from './repair/log-retention.js';
 import { ChainAlarms } from './store/chain-alarms.js';
 import { PointsController } from './points/points.controller.js';
+import { PointRulesController } from './points/rules.controller.js';
 import { POINTS_PROVIDERS } from './points/providers.js';
 import { Projector } from './projector/projector.js';
 import { ChainStore } from './store/chain-store.js';
@@ -23,7 +24,7 @@ import { ChainStore } from './store/chain-store.js';
 /** Chains that the server follows, and the points that tokens earn. */
 @Module({
   imports: [EventsModule, NotificationsModule, OnchainLookupsModule],
-  controllers: [PointsController, PostedChainEventsController, ChainAdminController],
+  controllers: [PointsController, PostedChainEventsController, ChainAdminController, PointRulesController],
   providers: [
     ChainRegistry,
     OnchainStart,

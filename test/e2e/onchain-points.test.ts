@@ -166,4 +166,42 @@ describe('points over HTTP', () => {
     expect(Number(after.as_of.cursor)).toBeGreaterThan(Number(before.as_of.cursor));
     expect((await get(`/v1/points/${BOB}/explain`)).body.balance).toBe('1.6');
   });
+
+  test('follow a rule of the past at once, also in blocks that are not final, and a dry run says so before', async () => {
+    const add = async (body: object, as = app.adminKey): Promise<{ status: number; body: Body }> => {
+      const answer = await fetch(`${app.url}/v1/points/rules`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${as}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      return { status: answer.status, body: await answer.json() };
+    };
+    const rule = {
+      validFrom: new Date(timeOf(150)).toISOString(),
+      stakedPerTokenPerDay: '0',
+      heldPerTokenPerDay: '864',
+      chains: ['base'],
+    };
+    const before = (await points(ALICE)).points;
+    const dry = await add({ ...rule, dryRun: true });
+    expect(dry).toMatchObject({
+      status: 200,
+      body: { total: 2, accounts: [{ account: ALICE, before }, { account: BOB }] },
+    });
+    expect((await points(ALICE)).points).toBe(before);
+    expect(await add(rule)).toMatchObject({
+      status: 201,
+      body: { version: 5, heldPerTokenPerDay: '864', origin: 'rest' },
+    });
+    const after = await points(ALICE);
+    expect(after.points).toBe(dry.body.accounts[0].after);
+    expect((await get(`/v1/points/${ALICE}/explain`)).body.balance).toBe(after.points);
+    expect((await points(BOB)).points).toBe(dry.body.accounts[1].after);
+    expect((await get(`/v1/points/${BOB}/explain`)).body.balance).toBe(dry.body.accounts[1].after);
+    expect(Number(after.as_of.cursor)).toBeGreaterThan(0);
+    expect((await add({ ...rule, validFrom: '2999-01-01T00:00:00Z' })).status).toBe(201);
+    expect((await points(ALICE)).points).toBe(after.points);
+    expect((await add(rule, key)).status).toBe(403);
+    expect((await add({ ...rule, heldPerTokenPerDay: '-1' })).status).toBe(400);
+  });
 });

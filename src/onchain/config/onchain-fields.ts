@@ -3,6 +3,8 @@ import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsInt, Matches, Max, Min, ValidateBy } from 'class-validator';
 
+import { nameFault, normaliseName } from '../../events/index.js';
+
 export const ADDRESS = /^0x[0-9a-f]{40}$/;
 /** Highest block number: the largest whole number that JSON carries exactly. */
 export const MAX_BLOCK = Number.MAX_SAFE_INTEGER;
@@ -47,3 +49,23 @@ export const IsTokenId = (): PropertyDecorator =>
       defaultMessage: () => '$property must be a whole number below 2^256 in decimal digits',
     },
   });
+
+/** Validates a list of names of chains and converts them to their canonical spelling. */
+export const IsChainNames = (): PropertyDecorator =>
+  applyDecorators(
+    ApiProperty({ type: [String], required: false }),
+    Transform(({ value }: { value: unknown }) =>
+      Array.isArray(value)
+        ? value.map((each: unknown) => (typeof each === 'string' ? normaliseName('chain', each) : each))
+        : value,
+    ),
+    ValidateBy({
+      name: 'isName',
+      validator: {
+        validate: (value) =>
+          Array.isArray(value) &&
+          value.every((each) => typeof each === 'string' && nameFault('chain', each) === undefined),
+        defaultMessage: () => '$property must be names of chains',
+      },
+    }),
+  );

@@ -16,7 +16,7 @@ import {
 } from 'class-validator';
 import { IsName } from '../../events/index.js';
 import { IfGiven, IsTime } from '../../platform/http/fields.js';
-import { ADDRESS, Folded, IsAddress, MAX_BLOCK } from './onchain-fields.js';
+import { ADDRESS, Folded, IsAddress, IsChainNames, MAX_BLOCK } from './onchain-fields.js';
 import { STANDARDS, type Address, type Standard } from '../core/index.js';
 
 const POINTS = /^\d{1,18}(?:\.\d{1,6})?$/;
@@ -150,7 +150,7 @@ export class RuleSetup {
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(100)
-  @IsName('chain')
+  @IsChainNames()
   chains?: string[];
 
   /** Contracts to which the version applies; none: all, except those of the standard erc20. */

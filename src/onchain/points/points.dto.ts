@@ -1,9 +1,10 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsOptional } from 'class-validator';
+import { IsBoolean, IsOptional } from 'class-validator';
 import { IsName } from '../../events/index.js';
-import { IsMoment } from '../../platform/http/fields.js';
+import { IfGiven, IsMoment } from '../../platform/http/fields.js';
 import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
 import { Folded, IsAddress } from '../config/onchain-fields.js';
+import { RuleSetup } from '../config/setup.dto.js';
 import type { Address } from '../core/index.js';
 
 const NULLABLE_TEXT = { type: String, nullable: true } as const;
@@ -189,6 +190,28 @@ export class RuleView {
 export class RulesAnswer {
   data!: RuleView[];
   as_of!: AsOfView;
+}
+
+export class RuleBody extends RuleSetup {
+  /** Whether only to return what the rule would change. */
+  @IfGiven()
+  @IsBoolean()
+  dryRun?: boolean;
+}
+
+class ChangedAccount {
+  account!: string;
+  before!: string;
+  after!: string;
+}
+
+/** What a rule would change as of the newest projected blocks. */
+export class DryRunAnswer {
+  /** The first 1,000 accounts whose points would change, by account. */
+  accounts!: ChangedAccount[];
+
+  /** Number of accounts whose points would change. */
+  total!: number;
 }
 
 class FeastShare {

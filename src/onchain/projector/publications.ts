@@ -27,7 +27,8 @@ function onchainId(chain: string, blockHash: Hash, logIndex: number): string {
 }
 
 /** Reason of a `points_change`: what last happened to the account's tokens, or what was recalculated. */
-export type PointsReason = 'mint' | 'burn' | 'transfer' | 'stake' | 'unstake' | 'reorg' | 'backfill';
+export type PointsReason =
+  'mint' | 'burn' | 'transfer' | 'stake' | 'unstake' | 'reorg' | 'backfill' | 'rule' | 'accrual' | 'daily';
 
 const REASONS = {
   BatchMint: 'mint',

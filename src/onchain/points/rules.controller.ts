@@ -1,0 +1,30 @@
+import { Body, Controller, Post, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
+import { Audited, Roles } from '../../access/index.js';
+import { Costly } from '../../platform/http/costly.js';
+import { DryRunAnswer, RuleBody, RuleView } from './points.dto.js';
+import { RuleChanges } from './rule-changes.js';
+
+@ApiTags('points')
+@ApiBearerAuth()
+@Roles('admin')
+@Controller('v1/points/rules')
+export class PointRulesController {
+  constructor(private readonly changes: RuleChanges) {}
+
+  /**
+   * Adds a version of the rates. One that is valid from a time in the past recalculates all points and publishes the changes.
+   * @remarks With `dryRun` nothing is added: the answer, 200, lists whose points would change.
+   */
+  @Post()
+  @Costly()
+  @Audited('point_rule.create')
+  @ApiOkResponse({ type: DryRunAnswer, description: 'Result of a dry run.' })
+  @ApiCreatedResponse({ type: RuleView })
+  async add(@Body() body: RuleBody, @Res({ passthrough: true }) response: Response): Promise<RuleView | DryRunAnswer> {
+    if (body.dryRun !== true) return this.changes.add(body, 'rest');
+    response.status(200);
+    return this.changes.tryOut(body);
+  }
+}
