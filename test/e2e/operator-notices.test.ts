@@ -69,5 +69,6 @@ describe('alarms for operators', () => {
   it('end with their condition', async () => {
     await app.nest.get(ChainAlarms).clear('base', 'deep_reorg');
     await waitFor(async () => !(await health()).includes('deep_reorg'));
+    expect(await health()).not.toContain('onchain_base_deep_reorg');
   });
 });

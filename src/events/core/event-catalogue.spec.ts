@@ -7,7 +7,6 @@ import {
   EVENT_TYPES,
   EVENT_TYPE_NAMES,
   EVENTS,
-  eventDoc,
   POSTED_TYPES,
   RULE_EVENT_TYPES,
   updateName,

@@ -223,8 +223,6 @@ export const EVENTS = {
       to: null,
       startTokenId: '17',
       quantity: '1',
-      tokenIds: null,
-      quantities: null,
       staker: '0x00000000000000000000000000000000000000aa',
       status: 'pending',
     },

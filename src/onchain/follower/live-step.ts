@@ -73,8 +73,7 @@ export async function liveStep(
       throw endpoint.out(result.reason);
     case 'too_far':
       throw endpoint.out(`its newest block is ${result.blocks} blocks ahead`);
-    case 'extend':
-    case 'reorg': {
+    default: {
       const reorg = result.kind === 'reorg' ? result : undefined;
       const blocks = result.newBlocks;
       return { kind: 'blocks', blocks, logs: await readBlocks(endpoint, blocks, watch, checks), reorg };

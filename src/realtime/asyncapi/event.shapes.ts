@@ -125,11 +125,12 @@ const OWN_SHAPES: Readonly<Record<Exclude<EventType, PostedType>, EventShape>> =
       to: nullable(text('receiver; null for a burn')),
       startTokenId: nullable(bigNumber),
       quantity: nullable(bigNumber),
-      tokenIds: nullable(list(bigNumber, { description: 'ids of TransferBatch' })),
-      quantities: nullable(list(bigNumber, { description: 'amounts of TransferBatch, one for each id' })),
-      staker: nullable(text('account of Stake and Unstake')),
+      tokenIds: list(bigNumber, { description: 'ids of TransferBatch' }),
+      quantities: list(bigNumber, { description: 'amounts of TransferBatch, one for each id' }),
+      staker: text('account of Stake and Unstake'),
       status: choice(['pending', 'final']),
     },
+    optional: ['tokenIds', 'quantities', 'staker'],
   },
 };
 

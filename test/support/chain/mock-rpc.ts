@@ -156,6 +156,8 @@ export class MockRpc {
     eth_getLogs: ([filter]) => this.logs(filter as Filter),
     /** Lets another process mine; not a method of nodes. */
     mock_mine: ([blocks]) => (blocks as LogSpec[][]).map((logs) => this.chain.mine(logs).hash),
+    /** Calls so far, by method. */
+    mock_calls: () => ({ ...this.calls }),
     mock_reorg: ([depth, blocks]) => {
       this.chain.reorg(Number(depth), blocks as LogSpec[][]);
       return hex(this.chain.head);
