@@ -24,6 +24,8 @@ const points = async (account: string): Promise<Body> => (await get(`/v1/points/
 beforeAll(async () => {
   app = await createTestApp();
   key = await app.key();
+  // The job of the daily calculation finds nothing to do.
+  await app.db.pool.query('INSERT INTO onchain_days (day, accounts, drift) VALUES (current_date, 0, 0)');
   await app.db.pool.query(
     `INSERT INTO onchain_point_rules (valid_from_ms, staked_per_day, held_per_day, chains, origin)
      VALUES (0, $1, $2, '{base}', 'config'), ($3, $1::numeric * 2, $2, '{base}', 'config')`,

@@ -1,12 +1,26 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsBoolean, IsOptional } from 'class-validator';
+import { IsBoolean, IsOptional, ValidateBy } from 'class-validator';
 import { IsName } from '../../events/index.js';
 import { IfGiven, IsMoment } from '../../platform/http/fields.js';
+import { readTime } from '../../platform/input/time.js';
 import { PageInfo, PageQuery } from '../../platform/http/paging/page.dto.js';
 import { Folded, IsAddress } from '../config/onchain-fields.js';
 import { RuleSetup } from '../config/setup.dto.js';
 import type { Address } from '../core/index.js';
 
+const IsEndedDay = (): PropertyDecorator =>
+  ValidateBy({
+    name: 'isEndedDay',
+    validator: {
+      validate: (value) => {
+        const reading = readTime(value, 0, { days: true });
+        return (
+          typeof value === 'string' && value.length === 10 && 'at' in reading && reading.at + 86_400_000 <= Date.now()
+        );
+      },
+      defaultMessage: () => '$property must be a day of the calendar that has ended in UTC, such as 2026-01-31',
+    },
+  });
 const NULLABLE_TEXT = { type: String, nullable: true } as const;
 const NULLABLE_NUMBER = { type: Number, nullable: true } as const;
 
@@ -212,6 +226,20 @@ export class DryRunAnswer {
 
   /** Number of accounts whose points would change. */
   total!: number;
+}
+
+export class RecalculateBody {
+  /** Day in UTC that has ended. @example 2026-01-31 */
+  @IsEndedDay()
+  day!: string;
+}
+
+export class RecalculateAnswer {
+  /** Accounts that had tokens on the day or before. */
+  accounts!: number;
+
+  /** Difference between balances and their intervals, in points: 0, or an alarm is raised. */
+  drift!: string;
 }
 
 class FeastShare {
