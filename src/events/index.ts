@@ -11,7 +11,7 @@ export { PublishedState } from './hot-cache/published-state.js';
 export { undescribed, type ProtocolMeta, type PublishedValue } from './hot-cache/published-value.js';
 export { itemBatches, STREAM_TYPES } from './ingest/ingest-body.js';
 export { IngestGate } from './ingest/ingest-gate.js';
-export { BadItem, badField, itemOf, requiredName, type Item, type ItemFault } from './ingest/item-fields.js';
+export { BadItem, badField, itemOf, requiredName, type Item } from './ingest/item-fields.js';
 export { PublicationWait } from './ingest/publication-wait.js';
 export { IsName } from './lookups/query-values.js';
 export { sourceFaults } from './sources/chosen-sources.js';

@@ -9,7 +9,7 @@ import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { isoTime } from '../../platform/input/time.js';
 
 /** Conditions that operators must know, by their stable code, with their meaning. */
-export const ALARM_CODES = {
+const ALARM_CODES = {
   deep_reorg: 'A reorganisation is deeper than the chain allows, or reaches a final block; the chain is stopped.',
   omitted_logs: 'An endpoint left out logs of blocks; they were read again.',
   suspicious_branch: 'A new branch has fewer logs than its blooms allow; nothing was retracted for it.',

@@ -24,7 +24,7 @@ export interface ContractKey {
 
 /** Returns hexadecimal text as PostgreSQL reads bytes. */
 export const bytes = (hex: string): string => `\\x${hex.slice(2)}`;
-export const bytesOrNull = (hex: string | null): string | null => (hex === null ? null : bytes(hex));
+const bytesOrNull = (hex: string | null): string | null => (hex === null ? null : bytes(hex));
 /** Returns bytes of the database as hexadecimal text. */
 export const hexOf = (value: Buffer): `0x${string}` => `0x${value.toString('hex')}`;
 
