@@ -1,0 +1,27 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+it('every invariant of the projection names a test that exists', () => {
+  const tests = globSync(
+    [
+      'src/onchain/**/*.spec.ts',
+      'src/events/core/*.spec.ts',
+      'test/*/onchain*.test.ts',
+      'test/integration/onchain/*.ts',
+    ],
+    {
+      cwd: ROOT,
+    },
+  )
+    .map((file) => readFileSync(join(ROOT, file), 'utf8'))
+    .join('\n');
+  const rows = readFileSync(join(ROOT, 'src/onchain/INVARIANTS.md'), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| statement'))
+    .map((line) => line.split('|').map((cell) => cell.trim()));
+  expect(rows.length).toBeGreaterThan(10);
+  expect(rows.map((cells) => cells[3]).filter((name) => !tests.includes(`'${name}`))).toEqual([]);
+});
