@@ -14,6 +14,7 @@ import { ChainAdminController } from './repair/chain-admin.controller.js';
 import { ChainAdmin } from './repair/chain-admin.js';
 import { DeadLogs } from './repair/dead-logs.js';
 import { LogRetention } from './repair/log-retention.js';
+import { Rebuilds } from './repair/rebuilds.js';
 import { ChainAlarms } from './store/chain-alarms.js';
 import { PointsController } from './points/points.controller.js';
 import { PointRulesController } from './points/rules.controller.js';
@@ -40,6 +41,7 @@ import { ChainStore } from './store/chain-store.js';
     ...INGEST_PROVIDERS,
     ChainAdmin,
     DeadLogs,
+    Rebuilds,
   ],
   exports: [ChainRegistry],
 })

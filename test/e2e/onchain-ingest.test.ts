@@ -245,4 +245,31 @@ describe('events that writers post', () => {
     expect(answers.map(({ body }) => body.rejectedCount)).toEqual([0, 0, 0, 0, 0]);
     expect(await owners(chain)).toHaveLength(10);
   });
+
+  test('posted again after the order to rebuild make the state anew, which then replaces the old one', async () => {
+    const chain = await addChain();
+    const items = [mint(chain, 10, 1), stake(chain, 12, 1), mint(chain, 20, 7, { to: BOB })];
+    await post(items);
+    const contract = async (): Promise<Body> => {
+      const answer = await fetch(`${app.url}/v1/admin/onchain/contracts`, {
+        headers: { authorization: `Bearer ${app.adminKey}` },
+      });
+      return ((await answer.json()) as Body).data.find((row: Body) => row.chain === chain);
+    };
+    const before = await contract();
+    await fetch(`${app.url}/v1/admin/onchain/contracts/${before.id}/reread`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ fromBlock: 1, rebuild: true }),
+    });
+    expect(await contract()).toMatchObject({ id: before.id, rebuilding: true });
+    // The state is wrong, which only a projection from the beginning puts right.
+    await app.db.pool.query('UPDATE onchain_tokens SET staker = NULL WHERE contract = $1', [before.id]);
+    expect(await owners(chain)).toEqual(['1 1', '2 1', '7 2', '8 2']);
+    await post(items);
+    await waitFor(async () => (await contract()).id !== before.id);
+    expect(await contract()).toMatchObject({ rebuilding: false });
+    expect(await owners(chain)).toEqual(['1 1 staked', '2 1', '7 2', '8 2']);
+    expect(await kinds(chain)).toHaveLength(3);
+  });
 });

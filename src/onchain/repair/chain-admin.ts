@@ -56,7 +56,7 @@ export class ChainAdmin {
   async contracts({ limit, cursor }: PageQuery): Promise<ContractPage> {
     const scope = 'onchain-contracts';
     const rows = await this.database.query<ContractRow & Record<string, unknown>>(
-      `${SELECT} AND c.id > coalesce($1::int, 0) ORDER BY c.id LIMIT $2`,
+      `${SELECT} AND c.id > coalesce($1::bigint, 0) ORDER BY c.id LIMIT $2`,
       [decodeNumber(scope, cursor), limit + 1],
     );
     return pageOf(rows, { scope, limit, position: ({ number }) => number }, viewOf);
