@@ -63,6 +63,8 @@ export class CatchUp {
   private readonly registeredAt: number;
   private readonly epoch: string;
   private readonly deadline: number;
+  /** Time from which the catch-up waits for no share of the loop any more, so that it ends before its deadline. */
+  private readonly hurryAt: number;
   private position: number;
   private sentCount = 0;
   private readonly slices = new SlicedWork();
@@ -79,6 +81,7 @@ export class CatchUp {
     this.position = host.position;
     this.epoch = host.epoch;
     this.deadline = host.elapsed() + host.limits.replayMs;
+    this.hurryAt = host.elapsed() + host.limits.replayMs / 2;
     const { since } = work;
     const given = parseCursor(since);
     this.cursor = given?.epoch === host.epoch && since ? since : formatCursor(host.epoch, host.position);
@@ -213,7 +216,8 @@ export class CatchUp {
 
   private nextSlice(): Promise<void> {
     this.sliceCount += 1;
-    return this.slices.nextSlice(this.sliceCount > MAX_SHORT_SLICES ? 'catchUps' : 'work');
+    const isLong = this.sliceCount > MAX_SHORT_SLICES && this.host.elapsed() < this.hurryAt;
+    return this.slices.nextSlice(isLong ? 'catchUps' : 'work');
   }
 
   private async next(): Promise<readonly LogEvent[]> {
