@@ -1,5 +1,4 @@
-import { Injectable } from '@nestjs/common';
-import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable, Logger } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import { eachInSlices } from '../../platform/loop/slices.js';
 import type { Address } from '../core/index.js';
@@ -23,8 +22,8 @@ interface Kept {
 
 /** Accounts up to which an answer always waits for the newest state: their standings take some ten milliseconds. */
 const MAX_AWAITED_ACCOUNTS = 10_000;
-/** Time for which an answer with more accounts waits for the newest state before it shows the one before it, ms. */
-const MAX_WAIT_MS = 10;
+/** Age from which the standings of more accounts are computed again, ms: 100,000 accounts take a second of the database's time. */
+const MIN_AGE_MS = 1_000;
 /** Age up to which the state before the newest one is shown, ms; an answer waits rather than show an older one. */
 const MAX_AGE_MS = 5_000;
 /** States of each chain that are kept, so that the pages of a list show one. */
@@ -41,6 +40,7 @@ const ALL = '';
  */
 @Injectable()
 export class StandingsKeeper {
+  private readonly logger = new Logger(StandingsKeeper.name);
   /** Kept states by scope, the newest last. */
   private readonly kept = new Map<string, Kept[]>();
   private readonly running = new Map<string, Promise<Standings>>();
@@ -52,11 +52,12 @@ export class StandingsKeeper {
     const cursor = await presentCursor(this.database);
     const last = this.kept.get(chain)?.at(-1);
     if (last?.standings.asOf.cursor === cursor) return last.standings;
-    const next = this.computed(chain);
     const isSmall = last === undefined || last.standings.rows.length <= MAX_AWAITED_ACCOUNTS;
-    if (isSmall || performance.now() - last.madeAt > MAX_AGE_MS) return next;
-    const late = delay(MAX_WAIT_MS, last.standings, { ref: false });
-    return Promise.race([next, late]);
+    const age = last === undefined ? Infinity : performance.now() - last.madeAt;
+    if (isSmall || age > MAX_AGE_MS) return this.computed(chain);
+    if (age > MIN_AGE_MS)
+      void this.computed(chain).catch((err: unknown) => this.logger.warn({ err }, 'standings failed; retrying'));
+    return last.standings;
   }
 
   /** Returns the standings of a state if they are kept, so that a page follows the one before it. */
