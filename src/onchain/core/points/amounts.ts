@@ -10,8 +10,9 @@ const POINTS = /^(\d{1,60})(?:\.(\d{1,6}))?$/;
 export function formatPoints(micro: bigint): string {
   const sign = micro < 0n ? '-' : '';
   const size = micro < 0n ? -micro : micro;
-  const decimals = (size % MICRO).toString().padStart(DECIMALS, '0').replace(/0+$/, '');
-  return `${sign}${size / MICRO}${decimals === '' ? '' : `.${decimals}`}`;
+  // A number of millionths is written with the digits that it needs: `0`, `0.1`, `0.000001`.
+  const fraction = String(Number(size % MICRO) / Number(MICRO));
+  return `${sign}${size / MICRO}${fraction.slice(1)}`;
 }
 
 /** Reads points of at most six decimals, 0 or more, as micro-points. Anything else is `undefined`. */
