@@ -161,6 +161,7 @@ describe('every list route', () => {
     chain: 'ethereum',
     token: 'bitcoin',
     tokens: 'bitcoin',
+    account: '0x00000000000000000000000000000000000000aa',
   };
   /**
    * Parameters with which a list that would have rows is empty. Other lists have no rows in this database, or a constant
@@ -184,6 +185,8 @@ describe('every list route', () => {
     '/v1/alerts/rules/{ruleId}/versions',
     '/v1/chains',
     '/v1/notifications/templates',
+    '/v1/points/rules',
+    '/v1/points/{account}/history',
     '/v1/prices/{tokens}',
   ];
   let socket: WebSocket;

@@ -15,6 +15,7 @@ import {
   FeastPoolAnswer,
   HistoryAnswer,
   HistoryQuery,
+  type HistoryRow,
   LeaderboardAnswer,
   LeaderboardQuery,
   type LeaderboardRow,
@@ -77,6 +78,7 @@ export class PointsController {
 
   /** Returns the points of an account at the end of each day; the last row is now. */
   @Get(':account/history')
+  @CsvList<HistoryRow>('points-history', ['at', 'points', 'earned', 'rank'])
   history(@Param() { account }: AccountParams, @Query() query: HistoryQuery): Promise<HistoryAnswer> {
     return this.reads.history(account, query);
   }

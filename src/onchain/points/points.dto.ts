@@ -82,7 +82,7 @@ export class HistoryQuery {
   to?: string;
 }
 
-class HistoryRow {
+export class HistoryRow {
   /** End of the day, 00:00 UTC of the next; of the last row the present time of `as_of`. ISO 8601. */
   at!: string;
 
