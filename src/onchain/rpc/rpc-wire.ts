@@ -1,11 +1,13 @@
 import { Agent, request, type Dispatcher } from 'undici';
-import { http, TimeoutError } from 'viem';
 import type { BlockRange } from '../core/index.js';
 import { errorCode } from '../../platform/errors/error-code.js';
 import { SlicedWork } from '../../platform/loop/slices.js';
 import { AnswerSplitter, type RawAnswer } from './answer-splitter.js';
 import { refusalFault, statusFault, type RpcRefusal } from './refusals.js';
 import { faultIn, RpcFault } from './rpc-fault.js';
+
+/** Loaded by the first call: its thousand files would delay the start of every process, also of one that follows no chain. */
+let viem: Promise<typeof import('viem')> | undefined;
 
 const CONNECT_TIMEOUT_MS = 3_000;
 /** Longest time for a whole answer, ms; ends bodies that arrive very slowly. */
@@ -59,6 +61,7 @@ export class RpcWire {
 
   async call(call: WireCall): Promise<WireAnswer> {
     let answer: WireAnswer | undefined;
+    const { http } = await (viem ??= import('viem'));
     const transport = http(this.address, {
       retryCount: 0,
       timeout: this.timeoutMs,
@@ -172,7 +175,7 @@ function headerOf(value: string | string[] | undefined): string | undefined {
 function asFault(error: unknown): RpcFault {
   const known = faultIn(error);
   if (known !== undefined) return known;
-  if (error instanceof TimeoutError) return new RpcFault('timeout', 'the endpoint gave no whole answer in time');
+  if (error instanceof Error && error.name === 'TimeoutError') return new RpcFault('timeout', 'the endpoint gave no whole answer in time');
   let code = '';
   for (let each = error; each instanceof Error; each = each.cause) code = errorCode(each) || code;
   return new RpcFault('unreachable', `the endpoint is not reachable${code === '' ? '' : ` (${code})`}`);

@@ -1,4 +1,4 @@
-import { keccak256 } from 'viem';
+import { keccak256 } from 'viem/utils';
 import type { BlockHeader } from '../model/block.js';
 import type { Hash } from '../model/hex.js';
 

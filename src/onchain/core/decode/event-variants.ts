@@ -1,4 +1,5 @@
-import { toEventSelector, type AbiEvent } from 'viem';
+import type { AbiEvent } from 'viem';
+import { toEventSelector } from 'viem/utils';
 import { EVENT_FORMS, STANDARDS, type EventForm, type EventKind, type Standard } from '../model/event-forms.js';
 import { parseHash, type Hash } from '../model/hex.js';
 
