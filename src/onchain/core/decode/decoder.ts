@@ -4,7 +4,7 @@ import type { EventKind, Standard } from '../model/event-forms.js';
 import { parseAddress, parseHash, parseQuantity, type Address, type Hash } from '../model/hex.js';
 import { argumentReader, type ArgumentReader } from './argument-readers.js';
 import { decodeFailure, type DecodeFailure } from './decode-failure.js';
-import { EVENT_VARIANTS } from './event-variants.js';
+import { eventVariants } from './event-variants.js';
 import { isTopicLong } from './hex-words.js';
 
 /** Highest transaction and log index: both are stored as `integer`. */
@@ -111,7 +111,7 @@ type EventsByTopic0 = ReadonlyMap<string, EventReaders>;
 
 function readersByStandard(maxBatchQuantity: number): ReadonlyMap<Standard, EventsByTopic0> {
   return new Map(
-    [...EVENT_VARIANTS].map(([standard, events]) => {
+    [...eventVariants()].map(([standard, events]) => {
       const readers = [...events].map(([topic0, { kind, byIndexed }]): [string, EventReaders] => [
         topic0,
         { kind, byIndexed: byIndexed.map((variant) => argumentReader(variant, maxBatchQuantity)) },

@@ -1,7 +1,7 @@
 import type { AbiEvent } from 'viem';
-import { toEventSelector } from 'viem/utils';
 import { EVENT_FORMS, STANDARDS, type EventForm, type EventKind, type Standard } from '../model/event-forms.js';
 import { parseHash, type Hash } from '../model/hex.js';
+import { viemUtils } from '../model/viem-utils.js';
 
 /** Topics of a log after the first. */
 const MAX_INDEXED = 3;
@@ -17,7 +17,7 @@ export interface EventVariant {
 
 /** Hash of the event's signature, which `indexed` does not change. */
 function topic0Of(form: EventForm): Hash {
-  const hash = parseHash(toEventSelector(`${form.kind}(${form.args.map(({ type }) => type).join(',')})`));
+  const hash = parseHash(viemUtils().toEventSelector(`${form.kind}(${form.args.map(({ type }) => type).join(',')})`));
   if (!hash) throw new Error(`no selector of ${form.kind}`);
   return hash;
 }
@@ -38,16 +38,24 @@ export interface EventVariants {
   readonly byIndexed: readonly EventVariant[];
 }
 
-/** Events of each standard by topic0, which is computed here and written nowhere. */
-export const EVENT_VARIANTS: ReadonlyMap<Standard, ReadonlyMap<Hash, EventVariants>> = new Map(
-  STANDARDS.map((standard) => {
-    const forms = EVENT_FORMS.filter((form) => form.standard === standard);
-    return [standard, new Map(forms.map((form) => [topic0Of(form), { kind: form.kind, byIndexed: variantsOf(form) }]))];
-  }),
-);
+let variants: ReadonlyMap<Standard, ReadonlyMap<Hash, EventVariants>> | undefined;
+
+/** Returns the events of each standard by topic0, which is computed by the first call and written nowhere. */
+export function eventVariants(): ReadonlyMap<Standard, ReadonlyMap<Hash, EventVariants>> {
+  return (variants ??= new Map(
+    STANDARDS.map((standard) => {
+      const forms = EVENT_FORMS.filter((form) => form.standard === standard);
+      const byTopic = forms.map((form): [Hash, EventVariants] => [
+        topic0Of(form),
+        { kind: form.kind, byIndexed: variantsOf(form) },
+      ]);
+      return [standard, new Map(byTopic)];
+    }),
+  ));
+}
 
 /** First topics of all events of these standards, each once: the filter of `eth_getLogs`. */
 export function topic0sOf(standards: Iterable<Standard>): Hash[] {
-  const topics = [...standards].flatMap((standard) => [...(EVENT_VARIANTS.get(standard)?.keys() ?? [])]);
+  const topics = [...standards].flatMap((standard) => [...(eventVariants().get(standard)?.keys() ?? [])]);
   return [...new Set(topics)];
 }
