@@ -175,7 +175,8 @@ function headerOf(value: string | string[] | undefined): string | undefined {
 function asFault(error: unknown): RpcFault {
   const known = faultIn(error);
   if (known !== undefined) return known;
-  if (error instanceof Error && error.name === 'TimeoutError') return new RpcFault('timeout', 'the endpoint gave no whole answer in time');
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return new RpcFault('timeout', 'the endpoint gave no whole answer in time');
   let code = '';
   for (let each = error; each instanceof Error; each = each.cause) code = errorCode(each) || code;
   return new RpcFault('unreachable', `the endpoint is not reachable${code === '' ? '' : ` (${code})`}`);
