@@ -85,7 +85,7 @@ export class PostedChainItems {
   items!: PostedChainItem[];
 }
 
-class RejectedItem {
+class OnchainRejectedItem {
   /** Place of the item in the request, from 0; in a stream that of its line. */
   index!: number;
 
@@ -100,7 +100,7 @@ export class PostedEventsAnswer {
   accepted!: number;
 
   /** The first 10,000 rejections in the order of the items. */
-  rejected!: RejectedItem[];
+  rejected!: OnchainRejectedItem[];
 
   rejectedCount!: number;
 

@@ -99,7 +99,7 @@ export class GapsAnswer {
   data!: GapView[];
 }
 
-export class TokensQuery extends PageQuery {
+export class ChainTokensQuery extends PageQuery {
   /** Account that owns or stakes the tokens. */
   @IsOptional()
   @Folded()
@@ -138,7 +138,7 @@ export class TokenView {
   since!: string;
 }
 
-export class TokensAnswer {
+export class ChainTokensAnswer {
   data!: TokenView[];
   page!: PageInfo;
 }

@@ -10,8 +10,8 @@ import {
   ChainStatusAnswer,
   GapsAnswer,
   GapsQuery,
-  TokensAnswer,
-  TokensQuery,
+  ChainTokensAnswer,
+  ChainTokensQuery,
   type ChainStatusView,
   type GapView,
   type TokenView,
@@ -66,7 +66,7 @@ export class OnchainController {
   /** Lists tokens with their owners and stakers: first the unique ones, then balances. */
   @Get('tokens')
   @CsvList<TokenView>('onchain-tokens', ['chain', 'contract', 'tokenId', 'owner', 'staker', 'quantity', 'since'])
-  tokens(@Query() query: TokensQuery): Promise<TokensAnswer> {
+  tokens(@Query() query: ChainTokensQuery): Promise<ChainTokensAnswer> {
     return this.tokenLookups.list(query);
   }
 

@@ -4,7 +4,7 @@ import { decodeCursor, encodeCursor } from '../../platform/http/paging/list-curs
 import { pageInfo } from '../../platform/http/paging/page.js';
 import { isoTime } from '../../platform/input/time.js';
 import { isUint256 } from '../config/onchain-fields.js';
-import type { TokensAnswer, TokensQuery, TokenView } from './chain-status.dto.js';
+import type { ChainTokensAnswer, ChainTokensQuery, TokenView } from './chain-status.dto.js';
 
 interface TokenRow {
   contract: number;
@@ -34,7 +34,7 @@ interface Names {
 export class TokenLookups {
   constructor(private readonly database: Database) {}
 
-  async list(query: TokensQuery): Promise<TokensAnswer> {
+  async list(query: ChainTokensQuery): Promise<ChainTokensAnswer> {
     const { limit, cursor, ...filter } = query;
     const scope = ['onchain-tokens', filter];
     const after = placeOf(decodeCursor(scope, cursor, ['string', 'number', 'string', 'string']));
@@ -52,7 +52,7 @@ export class TokenLookups {
     return { data: shown.map(({ row }) => viewOf(row, names)), page: pageInfo(next) };
   }
 
-  private async contracts({ chain, contract }: TokensQuery | Omit<TokensQuery, 'limit'>): Promise<Names> {
+  private async contracts({ chain, contract }: ChainTokensQuery | Omit<ChainTokensQuery, 'limit'>): Promise<Names> {
     const rows = await this.database.query<{ id: number; chain: string; address: string }>(
       `SELECT c.id, h.name AS chain, '0x' || encode(c.address, 'hex') AS address
        FROM onchain_contracts c JOIN onchain_chains h ON h.id = c.chain WHERE c.shadow_of IS NULL

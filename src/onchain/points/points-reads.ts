@@ -10,8 +10,8 @@ import type { AccountRow } from './account-rows.js';
 import { inSnapshot } from './points-snapshot.js';
 import type {
   AccountPointsView,
-  HistoryAnswer,
-  HistoryQuery,
+  PointsHistoryAnswer,
+  PointsHistoryQuery,
   LeaderboardAnswer,
   LeaderboardQuery,
   LeaderboardRow,
@@ -47,7 +47,7 @@ export class PointsReads {
   }
 
   /** Returns the ends of the days that were calculated, and the present. */
-  async history(account: Address, { from, to }: HistoryQuery): Promise<HistoryAnswer> {
+  async history(account: Address, { from, to }: PointsHistoryQuery): Promise<PointsHistoryAnswer> {
     const now = this.clock.now();
     const [first, last] = [from, to].map((time) => (time === undefined ? undefined : parseTime(time, now)));
     const standings = await this.standings.newest();
@@ -56,7 +56,7 @@ export class PointsReads {
        WHERE account = $1 AND extract(epoch FROM day + 1) * 1000 BETWEEN $2 AND $3 ORDER BY day DESC LIMIT ${MAX_DAYS}`,
       [bytea(account), first ?? 0, last ?? now],
     );
-    const data: HistoryAnswer['data'] = days.reverse().map(({ at, points, earned, rank }) => ({
+    const data: PointsHistoryAnswer['data'] = days.reverse().map(({ at, points, earned, rank }) => ({
       at: isoTime(at),
       points: formatPoints(BigInt(points)),
       earned: formatPoints(BigInt(earned)),

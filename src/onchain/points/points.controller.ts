@@ -11,16 +11,16 @@ import {
   AccountParams,
   AccountPointsView,
   ExplainAnswer,
-  ExplainQuery,
+  PointsExplainQuery,
   FeastPoolAnswer,
-  HistoryAnswer,
-  HistoryQuery,
-  type HistoryRow,
+  PointsHistoryAnswer,
+  PointsHistoryQuery,
+  type PointsHistoryRow,
   LeaderboardAnswer,
   LeaderboardQuery,
   type LeaderboardRow,
   RulesAnswer,
-  type RuleView,
+  type PointsRuleView,
 } from './points.dto.js';
 
 @ApiTags('points')
@@ -47,7 +47,7 @@ export class PointsController {
 
   /** Lists the versions of the rates in the order in which they were added. */
   @Get('rules')
-  @CsvList<RuleView>('point-rules', [
+  @CsvList<PointsRuleView>('point-rules', [
     'version',
     'validFrom',
     'stakedPerTokenPerDay',
@@ -78,15 +78,15 @@ export class PointsController {
 
   /** Returns the points of an account at the end of each day; the last row is now. */
   @Get(':account/history')
-  @CsvList<HistoryRow>('points-history', ['at', 'points', 'earned', 'rank'])
-  history(@Param() { account }: AccountParams, @Query() query: HistoryQuery): Promise<HistoryAnswer> {
+  @CsvList<PointsHistoryRow>('points-history', ['at', 'points', 'earned', 'rank'])
+  history(@Param() { account }: AccountParams, @Query() query: PointsHistoryQuery): Promise<PointsHistoryAnswer> {
     return this.reads.history(account, query);
   }
 
   /** Explains a balance by the intervals in which the account staked and held tokens, and the rates that applied. */
   @Get(':account/explain')
   @Costly()
-  explain(@Param() { account }: AccountParams, @Query() { at }: ExplainQuery): Promise<ExplainAnswer> {
+  explain(@Param() { account }: AccountParams, @Query() { at }: PointsExplainQuery): Promise<ExplainAnswer> {
     return this.explained.explain(account, at);
   }
 }

@@ -70,7 +70,7 @@ export class AccountPointsView {
   as_of!: AsOfView;
 }
 
-export class HistoryQuery {
+export class PointsHistoryQuery {
   /** Start: ISO 8601 with zone, a day, Unix milliseconds, or `now-30d`; default: the first day. */
   @IsOptional()
   @IsMoment()
@@ -82,7 +82,7 @@ export class HistoryQuery {
   to?: string;
 }
 
-export class HistoryRow {
+export class PointsHistoryRow {
   /** End of the day, 00:00 UTC of the next; of the last row the present time of `as_of`. ISO 8601. */
   at!: string;
 
@@ -95,12 +95,12 @@ export class HistoryRow {
   rank!: number | null;
 }
 
-export class HistoryAnswer {
-  data!: HistoryRow[];
+export class PointsHistoryAnswer {
+  data!: PointsHistoryRow[];
   as_of!: AsOfView;
 }
 
-export class ExplainQuery {
+export class PointsExplainQuery {
   /** Time to which the balance refers, in the forms of `from`; default: the newest projected block of each chain. */
   @IsOptional()
   @IsMoment()
@@ -182,7 +182,7 @@ export class LeaderboardAnswer {
   as_of!: AsOfView;
 }
 
-export class RuleView {
+export class PointsRuleView {
   version!: number;
 
   /** Time from which the rates apply, ISO 8601. */
@@ -202,11 +202,11 @@ export class RuleView {
 }
 
 export class RulesAnswer {
-  data!: RuleView[];
+  data!: PointsRuleView[];
   as_of!: AsOfView;
 }
 
-export class RuleBody extends RuleSetup {
+export class PointsRuleBody extends RuleSetup {
   /** Whether only to return what the rule would change. */
   @IfGiven()
   @IsBoolean()

@@ -19,7 +19,7 @@ import { publishPoints } from '../projector/publications.js';
 import { acquireLease, releaseLease, type ChainLease } from '../store/chain-lease.js';
 import { eachIntervalOfAll, Sums } from './all-intervals.js';
 import { inSnapshot, type EarningContract } from './points-snapshot.js';
-import type { DryRunAnswer, RuleView } from './points.dto.js';
+import type { DryRunAnswer, PointsRuleView } from './points.dto.js';
 
 /** Accounts that a dry run lists. */
 const MAX_LISTED = 1_000;
@@ -82,7 +82,7 @@ export class RuleChanges {
   }
 
   /** Adds a rule. Blocks that are not final are projected again if it begins before them. */
-  async add(setup: RuleSetup, origin: 'config' | 'rest'): Promise<RuleView> {
+  async add(setup: RuleSetup, origin: 'config' | 'rest'): Promise<PointsRuleView> {
     const { version, chains } = await this.database.transaction(async (tx) => {
       const { rows: locked } = await tx.query<{ id: number }>('SELECT id FROM onchain_chains ORDER BY id FOR UPDATE');
       const contracts = await contractsOf(tx);
@@ -212,7 +212,7 @@ async function insertRule(tx: ClientBase, rule: PointRule, origin: string): Prom
   return rows[0]?.version ?? 0;
 }
 
-function viewOf(rule: PointRule): Omit<RuleView, 'origin'> {
+function viewOf(rule: PointRule): Omit<PointsRuleView, 'origin'> {
   return {
     version: rule.version,
     validFrom: new Date(rule.validFrom).toISOString(),

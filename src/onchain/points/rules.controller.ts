@@ -3,7 +3,7 @@ import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nest
 import type { Response } from 'express';
 import { Audited, Roles } from '../../access/index.js';
 import { Costly } from '../../platform/http/costly.js';
-import { DryRunAnswer, RecalculateAnswer, RecalculateBody, RuleBody, RuleView } from './points.dto.js';
+import { DryRunAnswer, RecalculateAnswer, RecalculateBody, PointsRuleBody, PointsRuleView } from './points.dto.js';
 import { DailyPoints } from './daily-points.js';
 import { RuleChanges } from './rule-changes.js';
 
@@ -25,8 +25,11 @@ export class PointRulesController {
   @Costly()
   @Audited('point_rule.create')
   @ApiOkResponse({ type: DryRunAnswer, description: 'Result of a dry run.' })
-  @ApiCreatedResponse({ type: RuleView })
-  async add(@Body() body: RuleBody, @Res({ passthrough: true }) response: Response): Promise<RuleView | DryRunAnswer> {
+  @ApiCreatedResponse({ type: PointsRuleView })
+  async add(
+    @Body() body: PointsRuleBody,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<PointsRuleView | DryRunAnswer> {
     if (body.dryRun !== true) return this.changes.add(body, 'rest');
     response.status(200);
     return this.changes.tryOut(body);
