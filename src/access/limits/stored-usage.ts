@@ -1,4 +1,4 @@
-/** What the server stores for a user. */
+/** Amounts that the server stores for a user. */
 export interface Stored {
   alertRules: number;
   /** Bytes of messages, their attempts and the history of alerts. */

@@ -13,7 +13,7 @@ import type { FollowerListener } from './listener.js';
 import { liveStep, MAX_BLOCKS_OF_STEP, windowOf, type LiveFinding, type LiveWindow } from './live-step.js';
 import { Watch } from './watch.js';
 
-/** What a follower needs of the process. */
+/** Parts of the process that a follower uses. */
 export interface FollowerParts {
   readonly database: Database;
   readonly store: ChainStore;
@@ -27,7 +27,7 @@ const BEFORE_BLOCK_0: BlockRef = { number: -1, hash: `0x${'0'.repeat(64)}`, at: 
 /** Headers below the final block that are kept, for endpoints that lag. */
 const KEPT_FINAL_HEADERS = 256;
 
-/** What a step found. `head` and `final` are those of its endpoint. */
+/** Finding of a step. `head` and `final` are those of its endpoint. */
 type Found =
   | { readonly kind: 'none' }
   | { readonly kind: 'again' }

@@ -10,7 +10,7 @@ export interface CoveredContract extends Coverage {
   readonly id: number;
 }
 
-/** What is stored of a chain. */
+/** Stored position of a chain. */
 export interface ChainPosition {
   readonly state: ChainState;
   /** Newest final block; undefined: none is final yet. */

@@ -14,7 +14,7 @@ export interface Reorganisation {
 /** Alarms of a follower. */
 export type FollowerAlarm = Extract<AlarmCode, 'deep_reorg' | 'omitted_logs' | 'suspicious_branch' | 'endpoints'>;
 
-/** What happens beside the storage of blocks: the projection, announcements and alarms. */
+/** Work beside the storage of blocks: the projection, announcements and alarms. */
 export interface FollowerListener {
   /** Called after a batch is stored; the follower waits, so that the buffer in memory stays bounded. */
   stored(chain: WatchedChain, lease: ChainLease, batch: BlockBatch): Promise<void>;

@@ -21,7 +21,7 @@ export interface LiveWindow extends StoredChain {
   readonly head: BlockRef;
 }
 
-/** What a step of the live part found. */
+/** Finding of a step that reads new blocks. */
 export type LiveFinding =
   /** Nothing to store. */
   | { readonly kind: 'none' }

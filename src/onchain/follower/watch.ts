@@ -18,7 +18,7 @@ export interface DecodedLogs {
   readonly dead: readonly DeadLog[];
 }
 
-/** What is read for a set of contracts: the filter of the questions, and the decoder of the answers. */
+/** Reading of a set of contracts: the filter of the questions, and the decoder of the answers. */
 export class Watch {
   readonly filter: LogFilter;
   readonly keys: ReadonlyMap<Address, readonly ContractKey[]>;

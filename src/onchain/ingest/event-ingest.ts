@@ -48,7 +48,7 @@ export class FedChains {
   ) {}
 }
 
-/** What all routes of writers share: when they are refused, and the position behind what they published. */
+/** Parts that all routes of writers share: when they are refused, and the position behind what they published. */
 @Injectable()
 export class PublishedPosts {
   constructor(

@@ -4,7 +4,7 @@ import type { ChainEvent, Hash } from '../core/index.js';
 import type { BlockRef } from '../store/chain-store.js';
 import { hexOf } from '../store/log-rows.js';
 
-/** What is stored of a chain that writers feed. */
+/** Stored state of a chain that writers feed. */
 export interface StoredBlocks {
   /** Newest block that is known by its hash, or stated to be covered. */
   readonly newest: number;

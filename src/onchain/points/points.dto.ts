@@ -219,7 +219,7 @@ class ChangedAccount {
   after!: string;
 }
 
-/** What a rule would change as of the newest projected blocks. */
+/** Changes that a rule would make as of the newest projected blocks. */
 export class DryRunAnswer {
   /** The first 1,000 accounts whose points would change, by account. */
   accounts!: ChangedAccount[];

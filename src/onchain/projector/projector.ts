@@ -26,7 +26,7 @@ export interface Projected extends Position {
   readonly halted: string | null;
 }
 
-/** What became of a batch: written, to be projected again on what has changed meanwhile, or an event that failed. */
+/** Outcome of a batch: written, to be projected again on what has changed meanwhile, or an event that failed. */
 type Outcome = 'done' | 'again' | EventFailure;
 
 /** Events of a stream that wait in memory, and where they lead. */

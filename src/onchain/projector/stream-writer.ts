@@ -3,7 +3,7 @@ import type { ChainEvent } from '../core/index.js';
 import { RULES_VERSION } from './point-rules.js';
 import { CONTRACT_IDS, isAfter, type Position } from './stream-reader.js';
 
-/** What a batch finds when it has locked the chain. */
+/** State that a batch finds when it has locked the chain. */
 export interface LockedStream extends Position {
   readonly publishedBlock: number;
   readonly publishedLog: number;
@@ -73,7 +73,7 @@ export async function takeBack(tx: ClientBase, stream: number, to: Position, kee
      WHERE id = $1`,
     [stream, to.block, to.log, keepsPublished],
   );
-  // What comes before the events may be another history then, in which they are valid.
+  // Another history may precede the events then, in which they are valid.
   await tx.query(
     `UPDATE onchain_logs SET error = NULL WHERE error IS NOT NULL AND block_number > $2
        AND contract = ANY (ARRAY(SELECT id FROM onchain_contracts WHERE stream = $1))`,

@@ -19,7 +19,7 @@ interface Place {
   caught_up: boolean;
 }
 
-/** What happens to a stream beside the projection of its logs: back to an earlier block, blocks that become final, the end of the backfill. */
+/** Changes of a stream beside the projection of its logs: back to an earlier block, blocks that become final, the end of the backfill. */
 export class Undoing {
   constructor(
     private readonly staleAfterMs: number,

@@ -26,7 +26,7 @@ const ILL: ReadonlySet<RpcFaultKind> = new Set(['unreachable', 'timeout', 'bad_a
 /** Pause after a 429 without Retry-After, ms. */
 const RATE_PAUSE_MS = 1_000;
 
-/** What is known of one endpoint of a pool. */
+/** State of one endpoint of a pool. */
 export class EndpointState {
   height: number | undefined;
   final: BlockRef | undefined;

@@ -4,7 +4,7 @@ import type { CallKind, LogsAnswer } from './endpoint.js';
 import type { EndpointState } from './endpoint-state.js';
 import { RpcFault } from './rpc-fault.js';
 
-/** What a pool knows over all its endpoints. */
+/** Knowledge of a pool over all its endpoints. */
 export interface StepRules {
   readonly forkDepth: number;
   readonly count: (kind: CallKind) => void;

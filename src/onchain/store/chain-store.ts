@@ -38,7 +38,7 @@ export interface BlockBatch {
   readonly source: LogSource;
 }
 
-/** What a reorganisation does to the rest of the state, within its transaction. */
+/** Effects of a reorganisation on the rest of the state, within its transaction. */
 export interface ReorgWork {
   /** Takes the state of all streams back to the block; called before the new branch is stored. */
   rollBack(tx: ClientBase, toBlock: number): Promise<void>;

@@ -10,7 +10,7 @@ export interface EndpointState {
   readonly reason?: string;
 }
 
-/** What the process that follows a chain reports, so that every process can answer for it. */
+/** Report of the process that follows a chain, so that every process can answer for it. */
 export interface FollowerReport {
   readonly endpoints: readonly EndpointState[];
   /** Events and blocks stored per second, averaged over the last seconds. */

@@ -13,7 +13,7 @@ import { recordedLogs } from '../../support/chain/recorded-logs.js';
 
 const FIXTURES = new URL('../../fixtures/nft-logs', import.meta.url).pathname;
 
-/** What a log is, judged by its signature, as block explorers write it, and by its shape only. */
+/** Type of a log, judged by its signature, as block explorers write it, and by its shape only. */
 function standardOf({ topics, data }: RawLog): Standard | undefined {
   const [signature = ''] = topics;
   if (signature.startsWith('0xddf252ad')) return topics.length === 4 && data === '0x' ? 'erc721' : 'erc20';

@@ -98,7 +98,7 @@ async function stored(): Promise<string[]> {
   );
   return rows.map(({ log }) => log);
 }
-/** What a clean reading of the chain would store. */
+/** Logs that a clean reading of the chain would store. */
 function truth(): string[] {
   const logs: string[] = [];
   for (let number = 1; number <= chain.head; number += 1)

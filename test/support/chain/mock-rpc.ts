@@ -46,7 +46,7 @@ class Refusal extends Error {
 export class MockRpc {
   /** Calls by method since the start. */
   readonly calls: Record<string, number> = {};
-  /** What the endpoint reports of its chain. */
+  /** View of its chain that the endpoint reports. */
   view: MockView = {};
   limits: RangeLimits | undefined;
   private readonly faults: PlannedFault[] = [];

@@ -6,7 +6,7 @@ export interface BlockRef {
   readonly hash: Hash;
 }
 
-/** What is stored of a chain: its head and the canonical blocks above `final`. */
+/** Stored part of a chain: its head and the canonical blocks above `final`. */
 export interface StoredChain {
   /** Newest stored block; undefined before the first. */
   readonly head: BlockRef | undefined;
@@ -23,7 +23,7 @@ export interface ForkLimits {
   readonly maxNewBlocks: number;
 }
 
-/** What a new head means for the stored chain. `newBlocks` ascend to the new head. */
+/** Meaning of a new head for the stored chain. `newBlocks` ascend to the new head. */
 export type ForkResult =
   | { readonly kind: 'same' }
   /** The head is an ancestor of the stored head: the endpoint lags. */

@@ -5,7 +5,7 @@ import { decodeFailure, type DecodeFailure } from './decode-failure.js';
 import type { EventVariant } from './event-variants.js';
 import { WORD_DIGITS, isHexBytes, numberAt } from './hex-words.js';
 
-/** What the arguments of a log say of its event. */
+/** Members of an event that the arguments of its log give. */
 type EventArguments = Pick<
   ChainEvent,
   'from' | 'to' | 'staker' | 'startTokenId' | 'quantity' | 'tokenIds' | 'quantities'

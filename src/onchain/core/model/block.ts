@@ -1,6 +1,6 @@
 import type { Hash } from './hex.js';
 
-/** What is kept of a block. */
+/** Members of a block that are read. */
 export interface BlockHeader {
   number: number;
   hash: Hash;

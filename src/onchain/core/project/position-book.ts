@@ -3,7 +3,7 @@ import type { EventKind } from '../model/event-forms.js';
 import type { Address } from '../model/hex.js';
 import type { TokenContract } from './stream-model.js';
 
-/** What a batch adds to the points of an account in a contract: base + staked * Rs(t) + held * Rh(t). */
+/** Amounts that a batch adds to the points of an account in a contract: base + staked * Rs(t) + held * Rh(t). */
 export interface PositionChange {
   readonly contract: number;
   readonly account: Address;
