@@ -4,7 +4,7 @@ export { isDecodeFailure, type DecodeFailure, type DecodeFault } from './decode/
 export { decoderFor, type DecodedContract, type DecoderLimits, type LogDecoder } from './decode/decoder.js';
 export { topic0sOf } from './decode/event-variants.js';
 export type { BlockHeader, RawLog } from './model/block.js';
-export type { ChainEvent } from './model/chain-event.js';
+export { onchainId, type ChainEvent } from './model/chain-event.js';
 export { EVENT_KINDS, STANDARDS, type EventKind, type Standard } from './model/event-forms.js';
 export { parseAddress, parseHash, parseQuantity, ZERO_ADDRESS, type Address, type Hash } from './model/hex.js';
 export { DAY_MS, formatPoints, microPoints, parsePoints } from './points/amounts.js';

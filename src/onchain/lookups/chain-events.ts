@@ -4,6 +4,7 @@ import { Database } from '../../platform/database/database.js';
 import { decodeCursor, encodeCursor } from '../../platform/http/paging/list-cursor.js';
 import { pageInfo } from '../../platform/http/paging/page.js';
 import { isoTime } from '../../platform/input/time.js';
+import { onchainId } from '../core/index.js';
 import { eventsStatement, type RowPosition } from './chain-events-statement.js';
 import type { ChainEventsAnswer, ChainEventsQuery, ChainEventView } from './chain-events.dto.js';
 import { chainScopes, type ChainScope, type ScopeContract } from './watched-scopes.js';
@@ -124,7 +125,7 @@ function positionOf(
   return { chain, position: { block: Number(block), log: Number(log), hash: isHash ? hash : '' } };
 }
 
-const onchainIdOf = ({ row, scope }: FoundRow): string => `${scope.name}:0x${row.hash}:${row.log}`;
+const onchainIdOf = ({ row, scope }: FoundRow): string => onchainId(scope.name, `0x${row.hash}`, row.log);
 
 function viewOf(found: FoundRow, eventId: string | null, processedAt: Date | null): ChainEventView {
   const { row, scope, contract } = found;

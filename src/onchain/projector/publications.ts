@@ -2,10 +2,10 @@ import type { ClientBase } from 'pg';
 import { appendEvents } from '../../events/index.js';
 import {
   formatPoints,
+  onchainId,
   type Address,
   type ChainEvent,
   type EventKind,
-  type Hash,
   type PointRates,
 } from '../core/index.js';
 import { pointsOf } from './account-points.js';
@@ -19,11 +19,6 @@ interface EventRow {
   readonly event: ChainEvent;
   readonly status: EventStatus;
   readonly isRepeat?: boolean;
-}
-
-/** Name of an event of a chain: the same in its pending and its final row. */
-function onchainId(chain: string, blockHash: Hash, logIndex: number): string {
-  return `${chain}:${blockHash}:${logIndex}`;
 }
 
 /** Reason of a `points_change`: what last happened to the account's tokens, or what was recalculated. */

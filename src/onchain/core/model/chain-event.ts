@@ -1,6 +1,11 @@
 import type { EventKind } from './event-forms.js';
 import type { Address, Hash } from './hex.js';
 
+/** Returns the name of an event of a chain: the same in its pending and its final row. */
+export function onchainId(chain: string, blockHash: Hash, logIndex: number): string {
+  return `${chain}:${blockHash}:${logIndex}`;
+}
+
 /** Decoded log of a watched contract. Its identity is (chain, blockHash, logIndex). */
 export interface ChainEvent {
   contract: Address;
