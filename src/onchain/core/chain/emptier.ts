@@ -31,8 +31,3 @@ export class EmptyAnswers {
     return false;
   }
 }
-
-/** Whether two answers about the same block, which cannot change, have the same logs; both ascending by index. */
-export function sameLogs(one: readonly RawLog[], other: readonly RawLog[]): boolean {
-  return one.length === other.length && one.every(({ logIndex }, at) => logIndex === other[at]?.logIndex);
-}
