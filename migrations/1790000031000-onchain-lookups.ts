@@ -15,6 +15,8 @@ export class OnchainLookups1790000031000 implements MigrationInterface {
 CREATE FUNCTION onchain_span(kind text, quantity numeric) RETURNS smallint LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN kind NOT IN ('BatchMint', 'BatchBurn', 'BatchTransfer', 'ConsecutiveTransfer') OR quantity <= 1 THEN 0
   WHEN quantity <= 32 THEN 1 WHEN quantity <= 1024 THEN 2 WHEN quantity <= 32768 THEN 3 ELSE 4 END;
+REVOKE ALL ON FUNCTION onchain_span(text, numeric) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION onchain_span(text, numeric) TO rta_app;
 
 DROP INDEX onchain_logs_staker;
 CREATE INDEX onchain_logs_staker ON onchain_logs (staker, chain, block_number, log_index) WHERE staker IS NOT NULL;

@@ -36,6 +36,8 @@ export abstract class ResumingClient {
   readonly events: SeenEvent[] = [];
   position: string | undefined;
   reconnects = 0;
+  /** Number of connections on which the client has received everything that it missed. */
+  recoveries = 0;
   /** Values of `reconnectAfterMs` in all `server_draining` messages. */
   readonly farewells: number[] = [];
   /** Answers that report a failure, and frames that violate the AsyncAPI document. */
@@ -94,6 +96,7 @@ export abstract class ResumingClient {
 
   protected answered(cursor: unknown, recovered: unknown, reason?: unknown): void {
     if (this.position !== undefined && recovered !== true) this.refusals.push(String(reason));
+    this.recoveries += 1;
     const pending = this.pending ?? [];
     this.pending = undefined;
     for (const event of pending) this.keep(event);

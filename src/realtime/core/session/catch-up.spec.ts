@@ -240,6 +240,29 @@ describe('resuming a subscription', () => {
     expect(link.seqs.at(-1)).toBe(9);
   });
 
+  it('goes on where it stopped at the replay limit if the client asks again, with no event twice', async () => {
+    const log = new MemoryLog(0);
+    const hub = new RealtimeHub({
+      recent: log,
+      stored: log,
+      published: NOTHING_PUBLISHED,
+      queries: NO_QUERIES,
+      limits: { replayChunk: 2, replayEvents: 3 },
+    });
+    log.subscribe((events) => hub.deliver(events));
+    const link = new RecordingLink();
+    const session = hub.open(link, { caller: caller(), address: '127.0.0.1' });
+    log.append({}, {}, {}, {}, {}, {}, {}, {});
+    const ask = () => session.subscribe([{ type: 'tvl_changes', filter: {} }], { since: formatCursor(EPOCH, 0) });
+    expect(await ask()).toMatchObject({ recovered: false, reason: 'replay_limit', replayed: 3 });
+    log.append({});
+    expect(await ask()).toMatchObject({ recovered: false, reason: 'replay_limit', replayed: 3 });
+    expect(await ask()).toMatchObject({ recovered: true, replayed: 2 });
+    expect(link.seqs).toEqual([1, 2, 3, 9, 4, 5, 6, 7, 8]);
+    log.append({});
+    expect(link.seqs.at(-1)).toBe(10);
+  });
+
   it('removes the subscription if the log cannot be read, without a gap in older subscriptions', async () => {
     const { log, open } = startHub(3, 10);
     log.append({}, {}, {}, {}, {}, {});

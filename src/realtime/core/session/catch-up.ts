@@ -124,6 +124,8 @@ export class CatchUp {
       this.position = from;
       const stopped = await this.read(end, (event) => this.missedNames(event, from), true);
       if (stopped) {
+        // A client that asks again on this connection gets the rest, and nothing twice.
+        for (const one of this.work.asked) one.noteSent(this.startIn(one, from), this.position);
         if (this.host.epoch === this.epoch) this.position = end;
         return { recovered: false, reason: stopped };
       }
@@ -196,11 +198,10 @@ export class CatchUp {
       for (const event of batch) {
         if (this.slices.isSliceOver) await this.nextSlice();
         if (event.seq > end || this.isOver(epoch)) break;
+        const names = isDelivered(event) ? namesOf(event) : [];
+        if (bounded && names.length > 0 && this.sentCount >= limits.replayEvents) return 'replay_limit';
         this.position = event.seq;
-        if (!isDelivered(event)) continue;
-        const names = namesOf(event);
-        if (names.length === 0) continue;
-        if (bounded && this.sentCount >= limits.replayEvents) return 'replay_limit';
+        if (!isDelivered(event) || names.length === 0) continue;
         const encoded = this.host.encode(event);
         if (!encoded) continue;
         this.session.deliver(encoded, names);

@@ -211,7 +211,7 @@ export class Session implements Subscriber {
   namesFor(event: LogEvent, among: Iterable<Subscription> = this.book.byId.values()): readonly string[] {
     const found: Subscription[] = [];
     for (const subscription of among) {
-      if (subscription.coveredFrom < event.seq && this.reaches(subscription, event)) found.push(subscription);
+      if (subscription.covers(event.seq) && this.reaches(subscription, event)) found.push(subscription);
     }
     return found.length === 1 && found[0] ? found[0].names : namesOf(found);
   }

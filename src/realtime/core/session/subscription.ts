@@ -27,6 +27,8 @@ export class Subscription {
   readonly names: readonly string[];
   /** Position after which the subscription needs no replay: its events are sent live or by a replay that has completed. */
   coveredFrom: number;
+  /** Events before `coveredFrom` that a replay has sent before it reached a limit: after the first position, up to the second. */
+  private sent: { readonly after: number; readonly to: number } | undefined;
   /** Position after which the client is still to receive events, on this connection or a later one. */
   from: number;
   /** Replay with which the subscription last began. */
@@ -55,10 +57,24 @@ export class Subscription {
     return (this.madeText ??= JSON.stringify(this.request));
   }
 
+  /** Whether an event at this position needs no replay. */
+  covers(seq: number): boolean {
+    const { coveredFrom, sent } = this;
+    return seq > coveredFrom || (sent !== undefined && seq > sent.after && seq <= sent.to);
+  }
+
+  /** Records that a replay that ended at a limit has sent the events after a position, up to another. */
+  noteSent(after: number, to: number): void {
+    const { sent } = this;
+    const goesOn = sent !== undefined && after >= sent.after && after <= sent.to;
+    this.sent = goesOn ? { after: sent.after, to: Math.max(sent.to, to) } : { after, to };
+  }
+
   /** Sets the start of the subscription: events up to this position are not sent. */
   beginAt(position: number): void {
     this.coveredFrom = position;
     this.from = position;
+    this.sent = undefined;
     this.replay = undefined;
   }
 
