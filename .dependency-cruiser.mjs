@@ -45,6 +45,7 @@ const rooms = {
   onchain: [
     'core',
     'config',
+    'sample',
     'rpc',
     'store',
     'projector',
@@ -53,7 +54,6 @@ const rooms = {
     'ingest',
     'repair',
     'lookups',
-    'sample',
   ],
   'onchain/core': ['model', 'decode', 'chain', 'points', 'project'],
   platform: [

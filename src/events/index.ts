@@ -14,6 +14,6 @@ export { IngestGate } from './ingest/ingest-gate.js';
 export { BadItem, badField, itemOf, requiredName, type Item } from './ingest/item-fields.js';
 export { PublicationWait } from './ingest/publication-wait.js';
 export { IsName } from './lookups/query-values.js';
-export { sourceFaults } from './sources/chosen-sources.js';
+export { chosenSources, sourceFaults } from './sources/chosen-sources.js';
 export { EventsModule } from './events.module.js';
 export { DeadLetters } from './dead-letters/dead-letters.js';

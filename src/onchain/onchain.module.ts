@@ -19,6 +19,8 @@ import { ChainAlarms } from './store/chain-alarms.js';
 import { PointsController } from './points/points.controller.js';
 import { PointRulesController } from './points/rules.controller.js';
 import { POINTS_PROVIDERS } from './points/providers.js';
+import { SampleChain } from './sample/sample-chain.js';
+import { SampleEndpoint } from './sample/sample-endpoint.js';
 import { Projector } from './projector/projector.js';
 import { ChainStore } from './store/chain-store.js';
 
@@ -29,6 +31,8 @@ import { ChainStore } from './store/chain-store.js';
   providers: [
     ChainRegistry,
     OnchainStart,
+    SampleChain,
+    SampleEndpoint,
     ChainStore,
     ChainAlarms,
     Projector,

@@ -2,7 +2,7 @@
 export { bloomBits, mayContain } from './chain/bloom.js';
 export { isDecodeFailure } from './decode/decode-failure.js';
 export { decoderFor, type LogDecoder } from './decode/decoder.js';
-export { topic0sOf } from './decode/event-variants.js';
+export { eventVariants, topic0sOf } from './decode/event-variants.js';
 export type { BlockHeader, RawLog } from './model/block.js';
 export { onchainId, type ChainEvent } from './model/chain-event.js';
 export { EVENT_KINDS, STANDARDS, type EventKind, type Standard } from './model/event-forms.js';

@@ -6,6 +6,7 @@ import { Metrics } from '../../platform/metrics/metrics.js';
 import type { WatchedChain } from '../config/chain-registry.js';
 import { EndpointPool } from '../rpc/endpoint-pool.js';
 import { HeadWatch } from '../rpc/head-watch.js';
+import { SampleEndpoint } from '../sample/sample-endpoint.js';
 
 /** Open connections to the endpoints of one chain. */
 export interface ChainConnections {
@@ -22,6 +23,7 @@ export class ConnectionOpener {
   constructor(
     private readonly guard: GuardedClient,
     metrics: Metrics,
+    private readonly sample: SampleEndpoint,
   ) {
     this.calls = new Counter({
       name: 'onchain_rpc_calls_total',
@@ -34,7 +36,10 @@ export class ConnectionOpener {
   /** Opens the connections of a chain; `ring` is called when an endpoint announces a new block. */
   open(chain: WatchedChain, ring: () => void): ChainConnections {
     const dispatcher = (): Dispatcher | undefined => (chain.origin === 'rest' ? this.guard.checkedAgent() : undefined);
-    const endpoints = chain.endpoints.map(({ url }) => ({ url, dispatcher: dispatcher() }));
+    const endpoints = chain.endpoints.map(({ url }) => ({
+      url: this.sample.addressOf(chain, url),
+      dispatcher: dispatcher(),
+    }));
     const pool = new EndpointPool({ chainId: chain.chainId, forkDepth: chain.forkDepth, endpoints }, {}, (kind) =>
       this.calls.inc({ chain: chain.name, kind }),
     );

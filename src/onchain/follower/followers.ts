@@ -5,6 +5,7 @@ import { Database } from '../../platform/database/database.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { ChainRegistry, type WatchedChain } from '../config/chain-registry.js';
+import { SampleEndpoint } from '../sample/sample-endpoint.js';
 import { acquireLease, releaseLease } from '../store/chain-lease.js';
 import { reportFollower } from '../store/follower-report.js';
 import { ChainStarter, type LedChain } from './led-chain.js';
@@ -30,6 +31,7 @@ export class Followers implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly registry: ChainRegistry,
     private readonly starter: ChainStarter,
     loops: BackgroundLoops,
+    private readonly sample: SampleEndpoint,
   ) {
     this.supervision = loops.loop({
       name: 'onchain_leases',
@@ -51,7 +53,9 @@ export class Followers implements OnApplicationBootstrap, BeforeApplicationShutd
 
   /** Renews the leases of the chains that this process leads, and takes those that nobody leads. */
   private async supervise(): Promise<void> {
-    const chains = (await this.registry.chains()).filter(({ endpoints }) => endpoints.length > 0);
+    const chains = (await this.registry.chains()).filter(
+      (chain) => chain.endpoints.length > 0 && this.sample.isReachable(chain),
+    );
     const known = new Set(chains.map(({ id }) => id));
     for (const id of this.led.keys()) if (!known.has(id)) this.lookAfter(id, () => this.leave(id, true));
     for (const chain of chains) this.lookAfter(chain.id, () => this.renew(chain));

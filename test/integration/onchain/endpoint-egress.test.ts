@@ -4,6 +4,7 @@ import { ConnectionOpener } from '../../../src/onchain/follower/chain-connection
 import { EgressPolicy } from '../../../src/notifications/core/egress-policy.js';
 import { GuardedClient } from '../../../src/notifications/egress/guarded-client.js';
 import { Resolver } from '../../../src/notifications/egress/resolver.js';
+import { SampleEndpoint } from '../../../src/onchain/sample/sample-endpoint.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { MockChain } from '../../support/chain/mock-rpc-chain.js';
 import { MockRpc } from '../../support/chain/mock-rpc.js';
@@ -31,7 +32,7 @@ function open(origin: WatchedChain['origin'], allowed: readonly string[], ring =
     finality: { tag: 'finalized' as const, depth: 8 },
   };
   const watched = { id: 1, name: 'mock', ...settings, endpoints, origin, contracts: [] } as const;
-  const opened = new ConnectionOpener(guard, new Metrics()).open(watched, ring);
+  const opened = new ConnectionOpener(guard, new Metrics(), new SampleEndpoint()).open(watched, ring);
   const close = async (): Promise<void> => {
     await opened.close();
     await guard.onApplicationShutdown();
