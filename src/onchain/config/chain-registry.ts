@@ -81,13 +81,31 @@ export class ChainRegistry {
    * so do position and state.
    */
   async putChain(setup: ChainSetup, origin: Origin): Promise<number> {
+    const id = await this.storeChain(
+      setup,
+      origin,
+      `(name) DO UPDATE SET chain_id = excluded.chain_id, settings = excluded.settings, endpoints = excluded.endpoints,
+         origin = excluded.origin`,
+    );
+    return id ?? 0;
+  }
+
+  /** Adds a chain and its contracts; false if there is a chain of that name. */
+  async addChain(setup: ChainSetup, origin: Origin): Promise<boolean> {
+    return (await this.storeChain(setup, origin, '(name) DO NOTHING')) !== undefined;
+  }
+
+  /** Adds a contract to a chain; false if the chain has it already. */
+  async addContract(chain: number, setup: ContractStart, origin: Origin): Promise<boolean> {
+    return this.database.transaction((tx) => putContract(tx, chain, setup, origin));
+  }
+
+  private storeChain(setup: ChainSetup, origin: Origin, onConflict: string): Promise<number | undefined> {
     const { startBlock, pollMs, forkDepth, finality } = setup;
     return this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ id: number }>(
         `INSERT INTO onchain_chains (name, chain_id, settings, endpoints, origin) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (name) DO UPDATE SET chain_id = excluded.chain_id, settings = excluded.settings,
-           endpoints = excluded.endpoints, origin = excluded.origin
-         RETURNING id`,
+         ON CONFLICT ${onConflict} RETURNING id`,
         [
           setup.id,
           setup.chainId ?? null,
@@ -96,17 +114,13 @@ export class ChainRegistry {
           origin,
         ],
       );
-      const id = rows[0]?.id ?? 0;
+      const id = rows[0]?.id;
+      if (id === undefined) return undefined;
       for (const { address, standard, token, fromBlock = startBlock } of setup.contracts) {
         await putContract(tx, id, { address, standard, token, fromBlock }, origin);
       }
       return id;
     });
-  }
-
-  /** Adds a contract to a chain; false if the chain has it already. */
-  async addContract(chain: number, setup: ContractStart, origin: Origin): Promise<boolean> {
-    return this.database.transaction((tx) => putContract(tx, chain, setup, origin));
   }
 
   private unsealed(chain: string, sealed: string): EndpointSetup[] {

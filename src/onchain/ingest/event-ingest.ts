@@ -2,29 +2,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { BadItem, IngestGate, PublicationWait } from '../../events/index.js';
 import { Database } from '../../platform/database/database.js';
+import { Clock } from '../../platform/clock/clock.js';
 import { inputFault } from '../../platform/input/faults.js';
 import { eachInSlices } from '../../platform/loop/slices.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ChainRegistry, type WatchedChain } from '../config/chain-registry.js';
-import { isPlaced, type PlacedEvent } from './branch-runs.js';
 import { ChainTurns } from './chain-turns.js';
-import { readChainEvent, type PostedChainEvent } from './event-item.js';
+import { readChainEvent } from './event-item.js';
 import { FedChain, type Covers, type StatedRange } from './fed-chain.js';
 import type { PostedEventsAnswer, PostedEventsQuery } from './posted-events.dto.js';
-import { readStored, storedEvents } from './stored-chain.js';
-import { UnplacedEvents } from './unplaced-events.js';
+import { storedEvents } from './stored-chain.js';
+import { UnplacedEvents, type PostedItem } from './unplaced-events.js';
 
 /** Rejections in an answer, at most; a stream may have any number. */
 const MAX_LISTED = 10_000;
 /** Longest wait for the follower to reach the block of a posted event, ms. */
 const FOLLOW_TIMEOUT_MS = 3_000;
 const FOLLOW_POLL_INTERVAL_MS = 100;
-
-/** Item of a request that was read without a fault. */
-interface ReadItem extends PostedChainEvent {
-  readonly index: number;
-  readonly item: unknown;
-}
 
 /** Counts of a request. */
 class Tally {
@@ -39,12 +33,13 @@ class Tally {
   };
 }
 
-/** Chains without endpoints, and the turns in which they are written. */
+/** Chains without endpoints, the turns in which they are written, and events whose blocks are not known yet. */
 @Injectable()
 export class FedChains {
   constructor(
     readonly chain: FedChain,
     readonly turns: ChainTurns,
+    readonly unplaced: UnplacedEvents,
   ) {}
 }
 
@@ -72,8 +67,8 @@ export class EventIngest {
     private readonly settings: Settings,
     private readonly registry: ChainRegistry,
     private readonly posts: PublishedPosts,
-    private readonly unplaced: UnplacedEvents,
     private readonly fed: FedChains,
+    private readonly clock: Clock,
   ) {}
 
   /** Processes batches one after the other; each item is accepted or rejected separately. */
@@ -101,18 +96,19 @@ export class EventIngest {
     items: readonly unknown[],
     range: StatedRange | undefined,
     tally: Tally,
-  ): Promise<Map<string, ReadItem[]>> {
-    const byChain = new Map<string, ReadItem[]>();
+  ): Promise<Map<string, PostedItem[]>> {
+    const byChain = new Map<string, PostedItem[]>();
+    const now = this.clock.now();
     await eachInSlices(items, (item) => {
       const index = tally.items++;
       try {
-        const read = readChainEvent(item, this.settings.maxBatchQuantity);
+        const read = readChainEvent(item, this.settings.maxBatchQuantity, now);
         const { blockNumber } = read.event;
         if (range !== undefined && (blockNumber < range.from || blockNumber > range.to)) {
           throw new BadItem('out_of_range', 'blockNumber must be in the range of fromBlock and toBlock');
         }
         const ofChain = byChain.get(read.chain) ?? [];
-        ofChain.push({ ...read, index, item });
+        ofChain.push({ ...read, index });
         byChain.set(read.chain, ofChain);
       } catch (error) {
         if (!(error instanceof BadItem)) throw error;
@@ -124,7 +120,7 @@ export class EventIngest {
 
   private async takeChain(
     chain: WatchedChain | undefined,
-    items: readonly ReadItem[],
+    items: readonly PostedItem[],
     covers: Covers,
     tally: Tally,
   ): Promise<void> {
@@ -143,7 +139,7 @@ export class EventIngest {
   }
 
   /** Events of a followed chain are those that the follower stored: they are only waited for. */
-  private async compare(chain: WatchedChain, items: readonly ReadItem[], tally: Tally): Promise<void> {
+  private async compare(chain: WatchedChain, items: readonly PostedItem[], tally: Tally): Promise<void> {
     let waiting = items.filter(({ removed }) => !removed);
     for (const until = performance.now() + FOLLOW_TIMEOUT_MS; ;) {
       const found = await storedEvents(
@@ -160,28 +156,11 @@ export class EventIngest {
     }
   }
 
-  private async feed(chain: WatchedChain, items: readonly ReadItem[], covers: Covers, tally: Tally): Promise<void> {
+  private async feed(chain: WatchedChain, items: readonly PostedItem[], covers: Covers, tally: Tally): Promise<void> {
     await this.fed.turns.run(chain.id, async (lease) => {
-      const { headers } = await readStored(this.database, chain);
-      const hashes = new Map(headers.map(({ number, hash }) => [number, hash]));
-      for (const { event, removed } of items) {
-        if (event.blockHash !== null && !removed) hashes.set(event.blockNumber, event.blockHash);
-      }
-      const placed: (PlacedEvent & { removed: boolean })[] = [];
-      const waiting: ReadItem[] = [];
-      for (const item of items) {
-        const event = { ...item.event, blockHash: item.event.blockHash ?? hashes.get(item.event.blockNumber) ?? null };
-        if (isPlaced(event)) placed.push({ index: item.index, event, removed: item.removed });
-        else waiting.push(item);
-      }
-      await this.unplaced.keep(chain.id, waiting);
-      const blocks = [...new Set(placed.filter(({ removed }) => !removed).map(({ event }) => event.blockNumber))];
-      for (const event of await this.unplaced.of(chain.id, blocks, this.settings.maxBatchQuantity)) {
-        const found = { ...event, blockHash: hashes.get(event.blockNumber) ?? null };
-        if (isPlaced(found)) placed.push({ index: -1, event: found, removed: false });
-      }
+      const placed = await this.fed.unplaced.place(chain, items, tally.reject);
       await this.fed.chain.take(chain, lease, placed, covers, tally.reject);
-      await this.unplaced.drop(chain.id, blocks);
+      await this.fed.unplaced.drop(chain.id, placed);
     });
   }
 

@@ -1,5 +1,5 @@
 import { badField, itemOf, requiredName, type Item } from '../../events/index.js';
-import { parseAddress, parseHash, type Address, type ChainEvent, type Hash } from '../core/index.js';
+import { parseAddress, parseHash, ZERO_ADDRESS, type Address, type ChainEvent, type Hash } from '../core/index.js';
 
 /** Posted event; the hash of its block is null if the writer does not know it. */
 export interface PostedChainEvent {
@@ -49,20 +49,32 @@ const MAX_UINT256 = 2n ** 256n - 1n;
 const MAX_INDEX = 0x7fffffff;
 /** Unix seconds of the year 3000. */
 const END_SECONDS = 32_503_680_000;
+/**
+ * Most time by which a block may be ahead of this server's clock, ms: points accrue up to the newest block, so that one wrong
+ * time would add years to everybody. A server whose clock is hours off still takes the events of the present.
+ */
+const MAX_FUTURE_MS = 86_400_000;
 const DIGITS = /^\d{1,78}$/;
 
 /**
  * Reads an item in one of the two shapes of the source document, with `chain` and `contract`.
  * @throws BadItem
  */
-export function readChainEvent(value: unknown, maxQuantity: number): PostedChainEvent {
+export function readChainEvent(value: unknown, maxQuantity: number, now: number): PostedChainEvent {
   const item = itemOf(value, FIELDS);
   const chain = requiredName(item, 'chain', 'chain');
   const kind = kindOf(item['type']);
   const quantity = kind === 'Stake' || kind === 'Unstake' ? 1n : number(item, 'quantity', MAX_UINT256);
   if (quantity > BigInt(maxQuantity)) throw badField('out_of_range', 'quantity', `must be at most ${maxQuantity}`);
+  const startTokenId = number(item, kind === 'Stake' || kind === 'Unstake' ? 'tokenId' : 'startTokenId', MAX_UINT256);
+  if (startTokenId + quantity - 1n > MAX_UINT256) {
+    throw badField('out_of_range', 'quantity', 'must end below the token id 2^256');
+  }
   const accounts: { from?: string; to?: string; staker?: string } = KINDS[kind];
-  const account = (field: string | undefined): Address | null => (field === undefined ? null : address(item, field));
+  const account = (field: string | undefined): Address | null => {
+    const found = field === undefined ? ZERO_ADDRESS : address(item, field);
+    return found === ZERO_ADDRESS ? null : found;
+  };
   return {
     chain,
     removed: flag(item, 'removed'),
@@ -74,11 +86,11 @@ export function readChainEvent(value: unknown, maxQuantity: number): PostedChain
       transactionHash: hash(item, 'transactionHash'),
       transactionIndex: Number(number(item, 'transactionIndex', BigInt(MAX_INDEX), 0n)),
       logIndex: Number(number(item, 'logIndex', BigInt(MAX_INDEX))),
-      at: time(item['timestamp']),
+      at: time(item['timestamp'], now),
       from: account(accounts.from),
       to: account(accounts.to),
       staker: account(accounts.staker),
-      startTokenId: number(item, accounts.staker === undefined ? 'startTokenId' : 'tokenId', MAX_UINT256),
+      startTokenId,
       quantity,
       tokenIds: null,
       quantities: null,
@@ -138,10 +150,13 @@ function flag(item: Item, field: string): boolean {
 }
 
 /** Returns the time of a block, Unix seconds with fractions, as milliseconds. */
-function time(value: unknown): number {
+function time(value: unknown, now: number): number {
   if (value === undefined || value === null) throw badField('required', 'timestamp', 'is required');
   if (typeof value !== 'number' || !(value >= 0 && value < END_SECONDS)) {
     throw badField('invalid_format', 'timestamp', 'must be Unix seconds; fractions are allowed');
   }
-  return Math.round(value * 1_000);
+  const at = Math.round(value * 1_000);
+  if (at > now + MAX_FUTURE_MS)
+    throw badField('in_future', 'timestamp', "must be at most a day ahead of this server's clock");
+  return at;
 }

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
+import { inSteps } from '../../platform/loop/slices.js';
 import type { WatchedChain } from '../config/chain-registry.js';
 import type { BlockHeader } from '../core/index.js';
 import { ProjectionListener } from '../follower/projection-listener.js';
 import { Projector } from '../projector/projector.js';
 import type { ChainLease } from '../store/chain-lease.js';
 import { ChainStore, type BlockBatch, type BlockRef } from '../store/chain-store.js';
-import { branchRuns, type PlacedEvent, type Run } from './branch-runs.js';
-import { NO_HASH, readStored, storedEvents, type StoredBlocks } from './stored-chain.js';
+import { branchRuns, rejectOther, type PlacedEvent, type Run } from './branch-runs.js';
+import { NO_HASH, readStored, storedAs, type StoredBlocks } from './stored-chain.js';
 
 /** Blocks, both included, that a request covers completely. */
 export interface StatedRange {
@@ -41,7 +42,7 @@ export class FedChain {
   ): Promise<void> {
     const stored = await readStored(this.database, chain);
     const hashes = new Map(stored.headers.map(({ number, hash }) => [number, hash]));
-    const runs = branchRuns(items, (block) => hashes.get(block));
+    const runs = await inSteps(branchRuns(items, (block) => hashes.get(block), reject));
     if (runs.length === 0 && typeof covers === 'object') runs.push({ ancestor: undefined, events: [], retracted: [] });
     for (const run of runs) await this.takeRun(chain, lease, run, covers, reject);
     const streams = new Set(chain.contracts.map(({ stream }) => stream));
@@ -63,9 +64,10 @@ export class FedChain {
         reject(index, 'out_of_order', detail);
       return;
     }
-    const late = await this.lateEvents(chain, run, stored, reject);
+    await this.leaveOutKnown(chain, run, stored, reject);
+    const late = this.lateEvents(chain, run, stored, reject);
     const batch = batchOf(chain, run, stored, covers);
-    if (ancestor !== undefined) await this.replace(chain, lease, batch, ancestor, stored);
+    if (ancestor !== undefined) await this.replace(chain, lease, batch, { ancestor, covers }, stored);
     else if (run.events.length > 0 || typeof covers === 'object') await this.add(chain, lease, batch, late);
   }
 
@@ -86,58 +88,66 @@ export class FedChain {
     chain: WatchedChain,
     lease: ChainLease,
     batch: BlockBatch,
-    ancestor: number,
+    { ancestor, covers }: { ancestor: number; covers: Covers },
     { head, headers }: StoredBlocks,
   ): Promise<void> {
-    const kept = headers.findLast(({ number }) => number <= ancestor) ?? { number: ancestor, hash: NO_HASH, at: 0 };
+    const kept = keptBelow(headers, ancestor);
     const oldHead = head ?? kept;
     const newHead = batch.head ?? kept;
     const depth = Math.max(1, oldHead.number - ancestor);
     const work = await this.listener.reorganising(chain, lease, { oldHead, newHead, depth });
-    await this.store.reorg(lease, ancestor, { ...batch, head: newHead }, work);
+    // Blocks below a retracted one were covered because that one was seen.
+    await this.store.reorg(lease, covers === 'seen' ? kept.number : ancestor, { ...batch, head: newHead }, work);
+  }
+
+  /** Leaves out events that are stored and projected already, and rejects those in whose place another one is stored. */
+  private async leaveOutKnown(chain: WatchedChain, run: Run, stored: StoredBlocks, reject: Reject): Promise<void> {
+    const known = await storedAs(
+      this.database,
+      chain.id,
+      run.events.map(({ event }) => event),
+    );
+    const isBelow = belowPosition(chain, stored);
+    run.events = run.events.filter((placed, at) => {
+      if (known[at] === 'other') rejectOther(placed, reject);
+      return known[at] !== 'other' && !(known[at] === 'same' && isBelow(placed));
+    });
   }
 
   /**
-   * Returns the lowest block of each stream that has an event below its position: it is projected again from there. Events that
-   * are stored already are left out of the run; those in final blocks are rejected.
+   * Returns the lowest block of each stream that has an event below its position: it is projected again from there. Events in
+   * final blocks are rejected.
    */
-  private async lateEvents(
-    chain: WatchedChain,
-    run: Run,
-    stored: StoredBlocks,
-    reject: Reject,
-  ): Promise<Map<number, number>> {
+  private lateEvents(chain: WatchedChain, run: Run, stored: StoredBlocks, reject: Reject): ReadonlyMap<number, number> {
     const late = new Map<number, number>();
     if (run.ancestor !== undefined) return late;
+    const isBelow = belowPosition(chain, stored);
     const streams = new Map(chain.contracts.map(({ address, stream }) => [address, stream]));
-    const isBelow = ({ event }: PlacedEvent): boolean => {
-      const position = stored.positions.get(streams.get(event.contract) ?? 0);
-      if (position === undefined) return false;
-      return (
-        event.blockNumber < position.block || (event.blockNumber === position.block && event.logIndex <= position.log)
-      );
-    };
-    const below = run.events.filter(isBelow);
-    const found = await storedEvents(
-      this.database,
-      chain.id,
-      below.map(({ event }) => event),
-    );
-    const gone = new Set(below.filter((_, at) => found[at] === true));
-    for (const placed of below) {
-      if (gone.has(placed)) continue;
+    run.events = run.events.filter((placed) => {
+      if (!isBelow(placed)) return true;
       const { contract, blockNumber } = placed.event;
       if (blockNumber <= stored.final) {
-        gone.add(placed);
         reject(placed.index, 'out_of_order', `block ${blockNumber} is final and projected; the event comes too late`);
-        continue;
+        return false;
       }
       const stream = streams.get(contract) ?? 0;
       late.set(stream, Math.min(late.get(stream) ?? Infinity, blockNumber));
-    }
-    run.events = run.events.filter((placed) => !gone.has(placed));
+      return true;
+    });
     return late;
   }
+}
+
+/** Finds the events that the projection of their stream has passed. */
+function belowPosition(chain: WatchedChain, { positions }: StoredBlocks): (placed: PlacedEvent) => boolean {
+  const streams = new Map(chain.contracts.map(({ address, stream }) => [address, stream]));
+  return ({ event }) => {
+    const position = positions.get(streams.get(event.contract) ?? 0);
+    if (position === undefined) return false;
+    return (
+      event.blockNumber < position.block || (event.blockNumber === position.block && event.logIndex <= position.log)
+    );
+  };
 }
 
 /** Blocks and events of a run, and what they cover. */
@@ -150,7 +160,8 @@ function batchOf(chain: WatchedChain, run: Run, stored: StoredBlocks, covers: Co
   const kept = stored.headers.filter(({ number }) => run.ancestor === undefined || number <= run.ancestor);
   const known = new Map([...kept.map((ref) => [ref.number, ref] as const), ...refs]);
   const highest = Math.max(-1, ...refs.keys());
-  const covered = coveredBy(covers, Math.max(highest, run.ancestor ?? -1));
+  const base = run.ancestor === undefined ? -1 : keptBelow(stored.headers, run.ancestor).number;
+  const covered = coveredBy(covers, Math.max(highest, base));
   const newest = Math.max(covered.to, highest, run.ancestor === undefined ? stored.newest : -1);
   const finalAt = newest - chain.finality.depth;
   const final = [...known.values()]
@@ -177,6 +188,10 @@ function batchOf(chain: WatchedChain, run: Run, stored: StoredBlocks, covers: Co
     source: 'ingest',
   };
 }
+
+/** Newest known block that stays when the blocks above the ancestor are replaced. */
+const keptBelow = (headers: readonly BlockRef[], ancestor: number): BlockRef =>
+  headers.findLast(({ number }) => number <= ancestor) ?? { number: ancestor, hash: NO_HASH, at: 0 };
 
 function coveredBy(covers: Covers, newest: number): StatedRange {
   if (covers === 'seen') return { from: 0, to: newest };

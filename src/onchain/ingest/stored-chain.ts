@@ -70,7 +70,64 @@ export async function storedEvents(
   return rows.map(({ found }) => found);
 }
 
-const bytea = (hex: string): string => `\\x${hex.slice(2)}`;
+export const bytea = (hex: string): string => `\\x${hex.slice(2)}`;
+
+/** What is stored in the place of an event: nothing, the same event, one that was retracted, or another event. */
+export type StoredAs = 'nothing' | 'same' | 'retracted' | 'other';
+
+/** Returns what is stored of watched contracts under the block hashes and log indexes of events. */
+export async function storedAs(
+  database: Database,
+  chain: number,
+  events: readonly ChainEvent[],
+): Promise<readonly StoredAs[]> {
+  const numbers = events.map(({ blockNumber }) => blockNumber);
+  const range = [numbers.reduce((a, b) => Math.min(a, b), Infinity), numbers.reduce((a, b) => Math.max(a, b), -1)];
+  if (events.length === 0 || !(await hasLogs(database, chain, range))) return events.map(() => 'nothing');
+  const rows = await database.query<{ place: number; canonical: boolean; same: boolean }>(
+    `SELECT r.place::int, l.canonical, c.address = r.contract AND l.kind = r.kind AND l.transaction_hash = r.tx
+         AND (l.sender, l.recipient, l.staker) IS NOT DISTINCT FROM (r.sender, r.recipient, r.staker)
+         AND l.start_token_id = r.start AND l.quantity = r.quantity AS same
+     FROM unnest($2::bigint[], $3::bytea[], $4::int[], $5::bytea[], $6::text[], $7::bytea[], $8::bytea[], $9::bytea[],
+         $10::bytea[], $11::numeric[], $12::numeric[])
+         WITH ORDINALITY AS r (block, hash, log, contract, kind, tx, sender, recipient, staker, start, quantity, place)
+       JOIN onchain_logs l ON l.chain = $1 AND l.block_number = r.block AND l.log_index = r.log AND l.block_hash = r.hash
+         AND l.block_number BETWEEN $13 AND $14
+       JOIN onchain_contracts c ON c.id = l.contract AND c.shadow_of IS NULL`,
+    [
+      chain,
+      numbers,
+      events.map(({ blockHash }) => bytea(blockHash)),
+      events.map(({ logIndex }) => logIndex),
+      events.map(({ contract }) => bytea(contract)),
+      events.map(({ kind }) => kind),
+      events.map(({ transactionHash }) => bytea(transactionHash)),
+      events.map(({ from }) => byteaOrNull(from)),
+      events.map(({ to }) => byteaOrNull(to)),
+      events.map(({ staker }) => byteaOrNull(staker)),
+      events.map(({ startTokenId }) => startTokenId?.toString() ?? null),
+      events.map(({ quantity }) => quantity?.toString() ?? null),
+      ...range,
+    ],
+  );
+  const found = new Map<number, StoredAs>();
+  for (const { place, canonical, same } of rows) {
+    if (found.get(place) === 'same') continue;
+    found.set(place, !same ? 'other' : canonical ? 'same' : 'retracted');
+  }
+  return events.map((_, at) => found.get(at + 1) ?? 'nothing');
+}
+
+/** Whether anything is stored in a range of blocks: events mostly come in new blocks. */
+async function hasLogs(database: Database, chain: number, range: readonly number[]): Promise<boolean> {
+  const row = await database.one<{ found: boolean }>(
+    'SELECT EXISTS (SELECT FROM onchain_logs WHERE chain = $1 AND block_number BETWEEN $2 AND $3) AS found',
+    [chain, ...range],
+  );
+  return row?.found === true;
+}
+
+const byteaOrNull = (hex: string | null): string | null => (hex === null ? null : bytea(hex));
 
 /** Hash of a block of which no event is known. */
 export const NO_HASH: Hash = `0x${'0'.repeat(64)}`;

@@ -1,49 +1,180 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
+import { inSlices } from '../../platform/loop/slices.js';
+import type { WatchedChain } from '../config/chain-registry.js';
+import { ZERO_ADDRESS, type ChainEvent, type Hash } from '../core/index.js';
+import { hexOf } from '../store/log-rows.js';
 import { readChainEvent, type PostedChainEvent } from './event-item.js';
+import type { PlacedEvent } from './branch-runs.js';
+import type { Reject } from './fed-chain.js';
+import { bytea, readStored, storedEvents } from './stored-chain.js';
 
-/** Events without a block hash that wait for the block of their number. */
+/** Events of a chain that wait for their blocks, at most: they are read together when their block becomes known. */
+const MAX_WAITING = 50_000;
+
+/** Posted event with the place of its item in the request. */
+export interface PostedItem extends PostedChainEvent {
+  readonly index: number;
+}
+
+/** Event whose block is known. */
+export interface PlacedItem extends PlacedEvent {
+  readonly removed: boolean;
+}
+
+/** Finds the blocks of events that were posted without a block hash; those of unknown blocks wait in a table. */
 @Injectable()
 export class UnplacedEvents {
   constructor(private readonly database: Database) {}
 
-  /** Keeps items until their block is known; repetitions are kept once. */
-  async keep(
-    chain: number,
-    items: readonly { readonly item: unknown; readonly event: PostedChainEvent['event'] }[],
-  ): Promise<void> {
-    if (items.length === 0) return;
-    await this.database.query(
-      `INSERT INTO onchain_unplaced_events (chain, block_number, transaction_hash, log_index, contract, item)
-       SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::int[], $5::bytea[], $6::jsonb[]) ON CONFLICT DO NOTHING`,
-      [
-        chain,
-        items.map(({ event }) => event.blockNumber),
-        items.map(({ event }) => bytea(event.transactionHash)),
-        items.map(({ event }) => event.logIndex),
-        items.map(({ event }) => bytea(event.contract)),
-        items.map(({ item }) => JSON.stringify(item)),
-      ],
-    );
+  /**
+   * Returns the events whose blocks are known, with those that have waited for these blocks (index −1). The others wait, or
+   * are rejected if their block can no longer become known.
+   */
+  async place(chain: WatchedChain, items: readonly PostedItem[], reject: Reject): Promise<PlacedItem[]> {
+    const hashes = await this.knownHashes(chain, items);
+    for (const { event, removed } of items) {
+      if (event.blockHash !== null && !removed) hashes.set(event.blockNumber, event.blockHash);
+    }
+    const placed: PlacedItem[] = [];
+    const waiting: PostedItem[] = [];
+    for (const item of items) {
+      const blockHash = item.event.blockHash ?? hashes.get(item.event.blockNumber);
+      if (blockHash === undefined) waiting.push(item);
+      else placed.push({ index: item.index, event: { ...item.event, blockHash }, removed: item.removed });
+    }
+    // A retraction of an event that waits leaves nothing that could come.
+    const removed = waiting.filter((item) => item.removed);
+    await this.keep(chain, await this.possible(chain, waiting, reject), reject);
+    if (removed.length > 0) await this.forget(chain.id, removed);
+    for (const event of await this.of(chain.id, blocksOf(placed))) {
+      const blockHash = hashes.get(event.blockNumber);
+      if (blockHash !== undefined) placed.push({ index: -1, event: { ...event, blockHash }, removed: false });
+    }
+    return placed;
   }
 
-  /** Returns the events of these blocks; they are dropped when they are stored. */
-  async of(chain: number, blocks: readonly number[], maxQuantity: number): Promise<PostedChainEvent['event'][]> {
-    if (blocks.length === 0) return [];
-    const rows = await this.database.query<{ item: unknown }>(
-      'SELECT item FROM onchain_unplaced_events WHERE chain = $1 AND block_number = ANY ($2::bigint[])',
-      [chain, blocks],
-    );
-    return rows.map(({ item }) => readChainEvent(item, maxQuantity).event);
-  }
-
-  async drop(chain: number, blocks: readonly number[]): Promise<void> {
+  /** Drops the events that have waited for the blocks of these, which are stored. */
+  async drop(chain: number, placed: readonly PlacedItem[]): Promise<void> {
+    const blocks = blocksOf(placed);
     if (blocks.length === 0) return;
     await this.database.query(
       'DELETE FROM onchain_unplaced_events WHERE chain = $1 AND block_number = ANY ($2::bigint[])',
       [chain, blocks],
     );
   }
+
+  private async knownHashes(chain: WatchedChain, items: readonly PostedItem[]): Promise<Map<number, Hash>> {
+    const asked = items.filter(({ event }) => event.blockHash === null).map(({ event }) => event.blockNumber);
+    if (asked.length === 0) return new Map();
+    const rows = await this.database.query<{ number: number; hash: Buffer }>(
+      'SELECT number, hash FROM onchain_blocks WHERE chain = $1 AND canonical AND number = ANY ($2::bigint[])',
+      [chain.id, [...new Set(asked)]],
+    );
+    return new Map(rows.map(({ number, hash }) => [number, hexOf(hash)]));
+  }
+
+  /** Returns those whose block may still become known: nothing is added to final blocks that are projected. */
+  private async possible(
+    chain: WatchedChain,
+    waiting: readonly PostedItem[],
+    reject: Reject,
+  ): Promise<readonly PostedItem[]> {
+    const added = waiting.filter(({ removed }) => !removed);
+    if (added.length === 0) return added;
+    const { final, positions } = await readStored(this.database, chain);
+    const streams = new Map(chain.contracts.map(({ address, stream }) => [address, stream]));
+    const isOver = ({ event }: PostedItem): boolean => {
+      const position = positions.get(streams.get(event.contract) ?? 0);
+      return event.blockNumber <= Math.min(final, position?.block ?? -1);
+    };
+    const over = added.filter(isOver);
+    const found = await storedEvents(
+      this.database,
+      chain.id,
+      over.map(({ event }) => event),
+    );
+    for (const [at, { index, event }] of over.entries()) {
+      if (found[at] !== true)
+        reject(index, 'out_of_order', `block ${event.blockNumber} is final and projected; the event comes too late`);
+    }
+    return added.filter((item) => !isOver(item));
+  }
+
+  /** Keeps events until their block is known; repetitions are kept once. */
+  private async keep(chain: WatchedChain, items: readonly PostedItem[], reject: Reject): Promise<void> {
+    if (items.length === 0) return;
+    const row = await this.database.one<{ waiting: number }>(
+      'SELECT count(*)::int AS waiting FROM onchain_unplaced_events WHERE chain = $1',
+      [chain.id],
+    );
+    const free = Math.max(0, MAX_WAITING - (row?.waiting ?? 0));
+    for (const { index } of items.slice(free)) {
+      reject(index, 'limit_exceeded', `at most ${MAX_WAITING} events of a chain wait for the hash of their block`);
+    }
+    const kept = items.slice(0, free);
+    await this.database.query(
+      `INSERT INTO onchain_unplaced_events (chain, block_number, transaction_hash, log_index, contract, item)
+       SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::int[], $5::bytea[], $6::jsonb[]) ON CONFLICT DO NOTHING`,
+      [chain.id, ...identities(kept), kept.map(({ event }) => JSON.stringify(itemOf(chain.name, event)))],
+    );
+  }
+
+  private async forget(chain: number, items: readonly PostedItem[]): Promise<void> {
+    await this.database.query(
+      `DELETE FROM onchain_unplaced_events e USING unnest($2::bigint[], $3::bytea[], $4::int[], $5::bytea[]) AS r (b, t, l, c)
+       WHERE e.chain = $1 AND e.block_number = r.b AND e.transaction_hash = r.t AND e.log_index = r.l AND e.contract = r.c`,
+      [chain, ...identities(items)],
+    );
+  }
+
+  private async of(chain: number, blocks: readonly number[]): Promise<PostedChainEvent['event'][]> {
+    if (blocks.length === 0) return [];
+    const rows = await this.database.query<{ item: unknown }>(
+      'SELECT item FROM onchain_unplaced_events WHERE chain = $1 AND block_number = ANY ($2::bigint[])',
+      [chain, blocks],
+    );
+    // Accepted items stay accepted, whatever limits apply now.
+    return inSlices(events(rows));
+  }
 }
 
-const bytea = (hex: string): string => `\\x${hex.slice(2)}`;
+function* events(rows: readonly { item: unknown }[]): Generator<PostedChainEvent['event']> {
+  for (const { item } of rows) yield readChainEvent(item, Number.MAX_SAFE_INTEGER, Infinity).event;
+}
+
+const blocksOf = (placed: readonly PlacedItem[]): number[] => [
+  ...new Set(placed.filter(({ removed }) => !removed).map(({ event }) => event.blockNumber)),
+];
+
+const identities = (items: readonly PostedItem[]): unknown[] => [
+  items.map(({ event }) => event.blockNumber),
+  items.map(({ event }) => bytea(event.transactionHash)),
+  items.map(({ event }) => event.logIndex),
+  items.map(({ event }) => bytea(event.contract)),
+];
+
+/** Writes an event as an item: members that are ignored may have texts that the database refuses. */
+function itemOf(chain: string, { kind, at, ...event }: Omit<ChainEvent, 'blockHash'>): object {
+  const isStake = event.staker !== null || kind === 'Stake' || kind === 'Unstake';
+  const { contract, blockNumber, transactionHash, transactionIndex, logIndex } = event;
+  const first = event.startTokenId?.toString();
+  return {
+    chain,
+    contract,
+    type: kind,
+    timestamp: at / 1_000,
+    blockNumber,
+    transactionHash,
+    transactionIndex,
+    logIndex,
+    ...(isStake
+      ? { tokenId: first, staker: event.staker ?? ZERO_ADDRESS }
+      : {
+          startTokenId: first,
+          quantity: event.quantity?.toString(),
+          from: event.from ?? ZERO_ADDRESS,
+          to: event.to ?? ZERO_ADDRESS,
+        }),
+  };
+}

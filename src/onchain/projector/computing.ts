@@ -1,4 +1,4 @@
-import { eachInSlices } from '../../platform/loop/slices.js';
+import { inSteps } from '../../platform/loop/slices.js';
 import { keysOf, Projection, type ChainEvent, type HotRows, type StreamModel } from '../core/index.js';
 import type { Batch } from './batch.js';
 import { loadRows, type Queries } from './row-loader.js';
@@ -23,17 +23,9 @@ export async function compute(
   model: StreamModel,
   { events, isFinal }: Batch,
 ): Promise<Projection> {
-  const plan = keysOf(model, events, hot);
-  let missing;
-  await eachInSlices(
-    (function* planned() {
-      missing = yield* plan;
-    })(),
-    () => undefined,
-  );
-  if (missing !== undefined) await loadRows(db, missing, hot);
+  await loadRows(db, await inSteps(keysOf(model, events, hot)), hot);
   const projection = new Projection(model, hot, !isFinal);
-  await eachInSlices(applied(projection, events), () => undefined);
+  await inSteps(applied(projection, events));
   return projection;
 }
 

@@ -32,10 +32,8 @@ export class ChainAdmin {
   ) {}
 
   async addChain(setup: ChainSetup): Promise<CreatedChain> {
-    const chains = await this.registry.chains();
-    if (chains.some(({ name }) => name === setup.id))
-      throw new DomainError('conflict', `chain ${setup.id} is there already`);
-    await this.registry.putChain(setup, 'rest');
+    const added = await this.registry.addChain(setup, 'rest');
+    if (!added) throw new DomainError('conflict', `chain ${setup.id} is there already`);
     return { id: setup.id };
   }
 

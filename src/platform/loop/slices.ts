@@ -152,3 +152,14 @@ export async function inSlices<T>(work: Iterable<T>, kind?: Kind): Promise<T[]> 
   await eachInSlices(work, (part) => done.push(part), kind);
   return done;
 }
+
+/** Returns the result of work that yields between its steps, done in slices as above. */
+export async function inSteps<T>(steps: Generator<void, T>, kind?: Kind): Promise<T> {
+  const slices = new SlicedWork(kind);
+  await slices.nextSlice();
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (slices.isSliceOver) await slices.nextSlice();
+  }
+}
