@@ -102,7 +102,7 @@ const besideRooms = [
   'notifications/core/(?:hook-forms|turnstile)',
   'platform/database/connection-options',
   'platform/http/fields',
-  'query/core/(?:ast|datasets|limits|time)',
+  'query/core/(?:ast|chain-datasets|dataset-fields|datasets|limits|time)',
   'query/query\\.module',
 ];
 const either = (names) => `(?:${names.join('|')})`;

@@ -35,6 +35,7 @@ import { Onchain1790000030000 } from './1790000030000-onchain.js';
 import { OnchainLookups1790000031000 } from './1790000031000-onchain-lookups.js';
 import { RuleFinality1790000032000 } from './1790000032000-rule-finality.js';
 import { OperatorNotices1790000033000 } from './1790000033000-operator-notices.js';
+import { OnchainQueries1790000034000 } from './1790000034000-onchain-queries.js';
 import { OnchainUnplaced1790000031100 } from './1790000031100-onchain-unplaced.js';
 import { RestoredLogs1790000027000 } from './1790000027000-restored-logs.js';
 
@@ -78,4 +79,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   OnchainUnplaced1790000031100,
   RuleFinality1790000032000,
   OperatorNotices1790000033000,
+  OnchainQueries1790000034000,
 ];

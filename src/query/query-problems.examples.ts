@@ -64,7 +64,6 @@ export const BAD_REQUEST_EXAMPLES = examples(bad, {
   needs_bucket: ['/time/fill', 'fill needs time.bucket, one of 5m, ….'],
   no_levels: ['/time/fill', 'fill must be none or null for this dataset; previous is for tvl and prices only.'],
   no_history: ['/filters/change_24h', 'change_24h has no recorded history: omit time, or use protocol, chain, tvl, ….'],
-  not_available: ['/dataset', 'The dataset points is not available yet; use tvl, ….'],
   invalid_cursor: ['/cursor', 'The cursor was not issued by this API: omit it to start with the first page.'],
   cursor_mismatch: [
     '/cursor',

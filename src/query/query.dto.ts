@@ -180,6 +180,22 @@ class QueryWarning {
   meant?: string;
 }
 
+class QueryPointsState {
+  /**
+   * Answers with one cursor agree.
+   * @example 1742
+   */
+  cursor!: string;
+
+  /** Time of the newest projected block; null before the first. */
+  @ApiProperty({ type: String, format: 'date-time', nullable: true })
+  at!: string | null;
+
+  /** Newest projected block of each chain. */
+  @ApiProperty({ type: 'object', additionalProperties: { type: 'integer' }, example: { ethereum: 21_000_000 } })
+  chains!: Readonly<Record<string, number>>;
+}
+
 export class QueryMeta {
   /** Time at which the data was read. */
   as_of!: string;
@@ -205,6 +221,9 @@ export class QueryMeta {
    * it consists of whole hours.
    */
   range?: QuerySpan;
+
+  /** State to which points refer; only with the dataset `points`. It agrees with `as_of` of `/v1/points/…`. */
+  points_as_of?: QueryPointsState;
 
   /** Parts of the query that are valid but probably mistakes; at most ten. */
   warnings?: QueryWarning[];

@@ -139,6 +139,7 @@ function metaOf(result: QueryResult, cache: CacheState, startedAt: number) {
     cache,
     source: result.source,
     ...(result.covered && { range: span(result.covered) }),
+    ...(result.state && { points_as_of: result.state }),
     ...(result.excluded === undefined ? {} : { excluded: result.excluded }),
     ...(result.relativeError === undefined ? {} : { relative_error: result.relativeError }),
   };

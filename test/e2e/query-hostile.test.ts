@@ -103,7 +103,6 @@ describe('a bad query', () => {
 
   it.each<[string, unknown, string, string]>([
     ['a list instead of an object', [], '', 'invalid_type'],
-    ['a dataset that is not available yet', { dataset: 'points' }, '/dataset', 'not_available'],
     [
       'a field every object has',
       { where: { field: 'constructor', op: 'eq', value: 1 } },

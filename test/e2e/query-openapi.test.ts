@@ -71,7 +71,6 @@ const FAULTS: Record<string, object | (() => Promise<unknown>)> = {
   needs_bucket: { time: { fill: 'previous' } },
   no_levels: { dataset: 'events', time: { bucket: '1h', fill: 'previous' } },
   no_history: { filters: { change_24h: { min: 0 } }, time: {} },
-  not_available: { dataset: 'points' },
   invalid_cursor: { cursor: 'abc.def' },
   cursor_mismatch: async () => {
     const { body } = await ask({ limit: 1 });

@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { EventFeed, isDelivered, type LogEvent } from '../../events/index.js';
+import { EventFeed, type LogEvent } from '../../events/index.js';
 import type { DatasetName } from '../core/ast.js';
-import { isDescription, type Dependencies } from '../core/plan/dependencies.js';
+import { datasetsChangedBy, isDescription, type Dependencies } from '../core/plan/dependencies.js';
 
 /**
  * Log positions of the last event that could change an answer, per protocol, chain, token and dataset. The highest position
@@ -69,13 +69,12 @@ export class VersionStamps implements OnModuleInit, OnApplicationShutdown {
 
   private note(event: LogEvent): void {
     const { type, seq, protocol, chain, token } = event;
-    if (isDelivered(event)) this.stamps.set('events', seq);
-    const keys: string[] = [];
+    const keys: string[] = datasetsChangedBy(event);
     if (type === 'tvl_change' || type === 'tvl_baseline' || type === 'tvl_removed')
-      keys.push('tvl', 'protocols', `protocol ${protocol}`, `chain ${chain}`);
+      keys.push(`protocol ${protocol}`, `chain ${chain}`);
     else if (type === 'price_change' || type === 'price_baseline' || type === 'price_removed')
-      keys.push('prices', `token ${token}`);
-    else if (isDescription(event)) keys.push('protocols', 'descriptions', `protocol ${protocol}`);
+      keys.push(`token ${token}`);
+    else if (isDescription(event)) keys.push('descriptions', `protocol ${protocol}`);
     for (const key of keys) this.stamps.set(key, seq);
   }
 

@@ -1,5 +1,4 @@
-/** Datasets of queries. `points` is a reserved name: it has no data yet and is refused with a list of the others. */
-export const DATASETS = ['tvl', 'prices', 'protocols', 'events'] as const;
+export const DATASETS = ['tvl', 'prices', 'protocols', 'events', 'points', 'onchain'] as const;
 export type DatasetName = (typeof DATASETS)[number];
 
 export const OPERATORS = ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'nin', 'like', 'between', 'is_null'] as const;

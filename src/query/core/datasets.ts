@@ -1,61 +1,9 @@
-import type { NameKind } from '../../events/index.js';
-import type { DatasetName, SortKey } from './ast.js';
+import type { Aggregation, DatasetName } from './ast.js';
+import { onchain, points } from './chain-datasets.js';
+import { chain, column, nullable, type Dataset, type Field, type FieldType } from './dataset-fields.js';
 
-export type FieldType = 'text' | 'number' | 'time' | 'texts' | 'json';
-
-/** Field of a dataset with its fixed SQL. Client input never becomes SQL. */
-export interface Field {
-  readonly type: FieldType;
-  readonly nullable: boolean;
-  /**
-   * Returns the SQL of the field's value in the dataset's current rows; `now` is the placeholder for the time of the query.
-   */
-  sql(now: string): string;
-  /**
-   * Source of the field in queries with `time`: a property of the series (a column of that name), or the recorded value.
-   * Absent: the field has no history.
-   */
-  readonly history?: 'series' | 'value';
-  /**
-   * Present if the values of the field are names, such as chains. Names in a query are converted to their canonical spelling;
-   * names that no data can have are refused.
-   */
-  readonly names?: NameKind;
-  /** Additional cost of computing the field compared with a column, in rows read. */
-  readonly lookups?: number;
-  /** Whether the field only appears in rows and cannot be used in conditions, groups or sorting. */
-  readonly shownOnly?: boolean;
-  /** Whether comparisons ignore case, because sources write the values in different cases. */
-  readonly isFolded?: boolean;
-  /** SQL type of the field's parameters, if it differs from the default of its `type`. */
-  readonly bound?: string;
-}
-
-export interface Dataset {
-  readonly name: DatasetName;
-  readonly fields: Readonly<Record<string, Field>>;
-  /** FROM clause of the current rows. */
-  readonly from: string;
-  /** Condition on rows that applies unless the query has a condition on `chain`. */
-  readonly counting?: string;
-  /** Fields that identify a row. */
-  readonly key: readonly string[];
-  readonly defaultSort: readonly SortKey[];
-  /** Metric whose recorded series are read if the query has `time`. */
-  readonly metric?: 'tvl' | 'price';
-  readonly timeField?: string;
-}
-
-const column = (type: FieldType, sql: string, extra: Partial<Field> = {}): Field => ({
-  type,
-  nullable: false,
-  sql: () => sql,
-  ...extra,
-});
-const nullable = { nullable: true };
 const folded = { isFolded: true };
 const protocol = { names: 'protocol' } as const;
-const chain = { names: 'chain' } as const;
 const token = { names: 'token' } as const;
 
 /**
@@ -103,7 +51,7 @@ const tvl: Dataset = {
   name: 'tvl',
   metric: 'tvl',
   from: 'protocol_tvl r LEFT JOIN protocols p ON p.slug = r.protocol',
-  counting: COUNTING_ROWS,
+  counting: { sql: COUNTING_ROWS, unless: 'chain' },
   key: ['protocol', 'chain'],
   defaultSort: [{ field: 'tvl', order: 'desc' }],
   fields: {
@@ -180,13 +128,13 @@ const events: Dataset = {
     source: column('text', 'r.source'),
     confidence,
     tags: column('texts', 'r.tags'),
-    data: column('json', 'r.data', { ...nullable, shownOnly: true }),
+    data: column('json', 'r.data', { ...nullable, shownOnly: true, isLong: true }),
     observed_at: column('time', 'r.observed_at'),
     logged_at: column('time', 'r.logged_at'),
   },
 };
 
-const ALL: Readonly<Record<DatasetName, Dataset>> = { tvl, prices, protocols, events };
+const ALL: Readonly<Record<DatasetName, Dataset>> = { tvl, prices, protocols, events, points, onchain };
 
 export function datasetOf(name: DatasetName): Dataset {
   return ALL[name];
@@ -195,6 +143,12 @@ export function datasetOf(name: DatasetName): Dataset {
 /** Returns a field by the name that a client sent; never a member that every object inherits. */
 export function fieldOf(dataset: Dataset, name: string): Field | undefined {
   return Object.hasOwn(dataset.fields, name) ? dataset.fields[name] : undefined;
+}
+
+/** Returns the type of an aggregate: decimals stay exact, except for means. */
+export function aggregateType({ operation, field = '' }: Aggregation, dataset: Dataset): FieldType {
+  const isExact = operation !== 'avg' && !operation.startsWith('count');
+  return isExact && fieldOf(dataset, field)?.type === 'decimal' ? 'decimal' : 'number';
 }
 
 /** Returns the names of the fields that fit, for answers and messages. */

@@ -40,7 +40,7 @@ const BRIEF_LIMIT_MS = 1_000;
  */
 const MAX_PREPARED = 100;
 
-interface PoolQuery {
+export interface PoolQuery {
   readonly text: string;
   readonly values: readonly unknown[];
   /**
@@ -108,7 +108,26 @@ export class QueryPool implements OnApplicationShutdown {
    * Runs a statement and returns its rows as arrays. Cancels the statement if the signal is aborted or the time limit is
    * reached.
    */
-  async run(statement: PoolQuery, { timeoutMs, owner, signal }: RunOptions): Promise<unknown[][]> {
+  run(statement: PoolQuery, options: RunOptions): Promise<unknown[][]> {
+    return this.use(options, (client, session) => rowsOf(client, session, statement));
+  }
+
+  /** Runs two statements that see the same state of the database. */
+  runBoth(first: PoolQuery, second: PoolQuery, options: RunOptions): Promise<[unknown[][], unknown[][]]> {
+    return this.use(options, async (client, session) => {
+      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+      try {
+        return [await rowsOf(client, session, first), await rowsOf(client, session, second)];
+      } finally {
+        await client.query('ROLLBACK');
+      }
+    });
+  }
+
+  private async use<T>(
+    { timeoutMs, owner, signal }: RunOptions,
+    work: (client: pg.PoolClient, session: Session) => Promise<T>,
+  ): Promise<T> {
     const client = await this.connection(signal);
     let broken = false;
     const leave = (): void => {
@@ -119,13 +138,7 @@ export class QueryPool implements OnApplicationShutdown {
     const session = this.sessionOf(client);
     try {
       await introduce(client, session, timeoutMs, owner);
-      const { rows } = await client.query<unknown[]>({
-        ...(statement.prepared && { name: nameOf(statement.text, session) }),
-        text: statement.text,
-        values: [...statement.values],
-        rowMode: 'array',
-      });
-      return rows;
+      return await work(client, session);
     } catch (error) {
       signal.throwIfAborted();
       throw explained(error);
@@ -183,6 +196,16 @@ async function introduce(client: pg.PoolClient, session: Session, timeoutMs: num
   ]);
   session.limit = limit;
   session.owner = owner;
+}
+
+async function rowsOf(client: pg.PoolClient, session: Session, statement: PoolQuery): Promise<unknown[][]> {
+  const { rows } = await client.query<unknown[]>({
+    ...(statement.prepared && { name: nameOf(statement.text, session) }),
+    text: statement.text,
+    values: [...statement.values],
+    rowMode: 'array',
+  });
+  return rows;
 }
 
 function nameOf(text: string, session: Session): string {

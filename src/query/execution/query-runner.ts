@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock/clock.js';
 import type { Query } from '../core/ast.js';
 import { choosesByOthers, estimateCost, roughCost, type Cost, type StoredSizes } from '../core/plan/cost.js';
+import { isoTime } from '../../platform/input/time.js';
+import { datasetOf } from '../core/datasets.js';
 import { checkGroups, fillGroups, sortGroups } from '../core/result/group-pages.js';
 import type { KeyValue } from '../core/sql/keyset.js';
 import { QUERY_LIMITS } from '../core/limits.js';
@@ -19,7 +21,7 @@ import {
 } from '../core/sql/statements.js';
 import { timeWindows } from '../core/result/time-windows.js';
 import { QueryAdmission } from './query-admission.js';
-import { QueryPool, type RunOptions } from './query-pool.js';
+import { QueryPool, type PoolQuery, type RunOptions } from './query-pool.js';
 import { StoredFactsReader } from './stored-facts.js';
 
 /** Number of values of a group up to which percentiles are exact; above it they are computed from bins. */
@@ -43,7 +45,18 @@ export interface QueryResult {
   readonly covered: Span | undefined;
   readonly source: string;
   readonly excluded: number | undefined;
+  /** State to which points refer. */
+  readonly state: PointsState | undefined;
   readonly relativeError: number | undefined;
+}
+
+/** State of all chains: answers of points with one cursor agree. */
+interface PointsState {
+  readonly cursor: string;
+  /** Time of the newest projected block, ISO 8601; null before the first. */
+  readonly at: string | null;
+  /** Newest projected block of each chain by its name. */
+  readonly chains: Readonly<Record<string, number>>;
 }
 
 interface RunContext {
@@ -162,15 +175,18 @@ export class QueryRunner {
     const windows = timeWindows(query, plan, position, firstWindow(plan, cost, wanted)) ?? [undefined];
     const found: unknown[][] = [];
     let shown: readonly Column[] = [];
+    let state: PointsState | undefined;
     let behind = 0;
     let asked = 0;
     for (const window of windows) {
-      const part = window ? planQuery(query, { now: plan.now, rawFrom, range: window }) : plan;
-      const { columns, positionLength, ...statement } = rowsStatement(query, part, position);
+      const piece = window ? planQuery(query, { now: plan.now, rawFrom, range: window }) : plan;
+      const { columns, positionLength, ...statement } = rowsStatement(query, piece, position);
       // The first windows are short for every query, so their statements are prepared; later windows are long if rows are
       // rare.
       const prepared = window !== undefined && asked++ < PREPARED_WINDOWS;
-      found.push(...(await this.pool.run({ ...statement, prepared }, options())));
+      const part = await this.found(query, { ...statement, prepared }, options());
+      found.push(...part.found);
+      state = part.state;
       shown = columns;
       behind = columns.length + positionLength;
       if (found.length >= wanted) break;
@@ -181,15 +197,24 @@ export class QueryRunner {
       rows: ResultRows.of(shown, page),
       // The values of the row's position follow its columns.
       next: last?.slice(shown.length, behind) as KeyValue[] | undefined,
+      state,
     };
   }
 
   private async groups(query: Query, plan: Plan, binned: boolean, options: RunOptions) {
     const statement = groupsStatement(query, plan, binned);
-    const found = await this.pool.run(statement, options);
+    const { found, state } = await this.found(query, statement, options);
     checkGroups(found.length);
     const rows = ResultRows.of(statement.columns, fillGroups(query, found, plan.range));
-    return { rows: sortGroups(query, rows), next: undefined };
+    return { rows: sortGroups(query, rows), next: undefined, state };
+  }
+
+  /** Runs a statement, and reads the state to which its rows refer, if the dataset has one. */
+  private async found(query: Query, statement: PoolQuery, options: RunOptions) {
+    const { state } = datasetOf(query.dataset);
+    if (state === undefined) return { found: await this.pool.run(statement, options), state: undefined };
+    const [found, [row]] = await this.pool.runBoth(statement, { text: state, values: [] }, options);
+    return { found, state: stateOf(row) };
   }
 
   private async excluded(query: Query, plan: Plan, options: RunOptions): Promise<number | undefined> {
@@ -198,6 +223,14 @@ export class QueryRunner {
     const [row] = await this.pool.run(statement, options);
     return Number(row?.[0] ?? 0);
   }
+}
+
+function stateOf([cursor, at, chains]: readonly unknown[] = []): PointsState {
+  return {
+    cursor: String(cursor),
+    at: typeof at === 'number' ? isoTime(at) : null,
+    chains: typeof chains === 'object' && chains !== null ? Object.fromEntries(Object.entries(chains)) : {},
+  };
 }
 
 /** Returns the first rows up to the size of a page, at least one; all rows if they have no size. */

@@ -22,6 +22,8 @@ interface FactsRow {
   raw_hours: number;
   log_rows: number;
   log_from: number;
+  positions: number;
+  chain_logs: number;
 }
 
 /** Time for which the facts are cached, ms; the oldest single values are dropped rarely, and costs are estimates. */
@@ -84,6 +86,7 @@ export class StoredFactsReader {
           points: row.point_bytes / POINT_BYTES,
         },
         logRows: row.log_rows,
+        stored: { positions: row.positions, chainLogs: row.chain_logs },
         logFrom: row.log_from,
       },
     };
@@ -92,19 +95,21 @@ export class StoredFactsReader {
 
 /** The facts; row counts come from the planner's statistics if counting would scan a table. */
 const FACTS = `
+WITH partitions AS (
+  SELECT i.inhparent AS parent, greatest(c.reltuples, 0)::float8 AS rows FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid)
 SELECT (extract(epoch FROM raw_from) * 1000)::float8 AS raw_from,
   (SELECT count(*) FROM metric_series WHERE metric = 'tvl') AS tvl_series,
   (SELECT count(*) FROM metric_series WHERE metric = 'price') AS price_series,
   (SELECT count(DISTINCT subject) FROM metric_series WHERE metric = 'tvl') AS tvl_subjects,
   (SELECT greatest(reltuples, 0)::float8 FROM pg_class WHERE oid = 'protocols'::regclass) AS protocols,
-  (SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::float8 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-   WHERE i.inhparent = 'metric_points'::regclass) AS points,
+  (SELECT coalesce(sum(rows), 0) FROM partitions WHERE parent = 'metric_points'::regclass) AS points,
   pg_relation_size('metric_daily')::float8 AS day_bytes,
   pg_relation_size('metric_hourly')::float8 AS hour_bytes,
   (SELECT coalesce(sum(pg_relation_size(inhrelid)), 0)::float8 FROM pg_inherits
    WHERE inhparent = 'metric_points'::regclass) AS point_bytes,
   (extract(epoch FROM now() - raw_from) / 3600)::float8 AS raw_hours,
-  (SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::float8 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-   WHERE i.inhparent = 'event_log'::regclass) AS log_rows,
+  (SELECT coalesce(sum(rows), 0) FROM partitions WHERE parent = 'event_log'::regclass) AS log_rows,
+  (SELECT coalesce(sum(rows), 0) FROM partitions WHERE parent = 'onchain_logs'::regclass) AS chain_logs,
+  (SELECT greatest(reltuples, 0)::float8 FROM pg_class WHERE oid = 'onchain_positions'::regclass) AS positions,
   (extract(epoch FROM coalesce((SELECT logged_at FROM event_log ORDER BY seq LIMIT 1), now())) * 1000)::float8 AS log_from
 FROM history_state`;

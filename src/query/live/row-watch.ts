@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import { BackgroundLoops } from '../../platform/process/background-loops.js';
-import type { DatasetName } from '../core/ast.js';
+import { DATASETS, type DatasetName } from '../core/ast.js';
 
 type RowDataset = Exclude<DatasetName, 'events'>;
 
@@ -21,7 +21,7 @@ export interface RowReader {
 
 /**
  * Detects changed rows, even if the change was too small to be an event, because the ids of the rows' last writing
- * transactions differ. One scan of some thousand rows takes the database a few milliseconds.
+ * transactions differ, or the state of chains that was counted. One scan of some thousand rows takes the database a few milliseconds.
  */
 @Injectable()
 export class RowWatch {
@@ -68,13 +68,17 @@ export class RowWatch {
     const { seen } = this;
     if (now === undefined) return [];
     this.seen = now;
-    const datasets: RowDataset[] = ['tvl', 'prices', 'protocols'];
-    return seen === undefined ? datasets : datasets.filter((dataset) => now[dataset] !== seen[dataset]);
+    return DATASETS.filter((dataset) => dataset !== 'events').filter(
+      (dataset) => seen === undefined || now[dataset] !== seen[dataset],
+    );
   }
 }
 
 const writers = (table: string) => `(SELECT count(*) || ' ' || coalesce(sum(r.xmin::text::bigint), 0) FROM ${table} r)`;
 
 const WRITERS = `
-SELECT t.writers AS tvl, ${writers('token_prices')} AS prices, t.writers || ' ' || ${writers('protocols')} AS protocols
-FROM (SELECT ${writers('protocol_tvl')} AS writers) t`;
+SELECT t.writers AS tvl, ${writers('token_prices')} AS prices, t.writers || ' ' || ${writers('protocols')} AS protocols,
+  c.state AS points, c.state AS onchain
+FROM (SELECT ${writers('protocol_tvl')} AS writers) t,
+  (SELECT concat_ws(' ', (SELECT cursor FROM points_state), (SELECT sum(final_number + coalesce(head_number, 0)) FROM onchain_chains))
+    AS state) c`;

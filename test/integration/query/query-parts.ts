@@ -53,10 +53,13 @@ class PretendedFacts extends StoredFactsReader {
   }
 }
 
-/** @param sizes sizes of the stored data for the planner, where they differ from the real ones */
-export async function queryParts(sizes: Partial<StoredSizes> = {}): Promise<QueryParts> {
+/**
+ * @param sizes sizes of the stored data for the planner, where they differ from the real ones
+ * @param given database of the caller, which is dropped at the end like one of its own
+ */
+export async function queryParts(sizes: Partial<StoredSizes> = {}, given?: TestDatabase): Promise<QueryParts> {
   Logger.overrideLogger(false);
-  const db = await createTestDatabase();
+  const db = given ?? (await createTestDatabase());
   const database = new Database({ url: db.url, poolSize: 3 });
   const settings = parseSettings({ DATABASE_URL: db.url, SECRETS_KEY: 'a key that only tests use' });
   const [metrics, clock] = [new Metrics(), new Clock()];

@@ -1,5 +1,6 @@
 import { OPERATIONS, OVER_TIME, type Aggregation, type Operation } from '../ast.js';
-import { fieldNames, type Dataset, type Field } from '../datasets.js';
+import { isNumeric, type Dataset } from '../dataset-fields.js';
+import { fieldNames } from '../datasets.js';
 import { shown } from '../../../platform/input/text.js';
 import { at, type Faults } from '../../../platform/input/faults.js';
 import { QUERY_LIMITS } from '../limits.js';
@@ -113,13 +114,13 @@ function aggregatedField(
   faults: Faults,
 ): string | undefined {
   if (isAbsent(value) && operation === 'count') return undefined;
-  const numbers = (): string => fieldNames(dataset, (field: Field) => field.type === 'number').join(', ');
+  const numbers = (): string => fieldNames(dataset, isNumeric).join(', ');
   if (typeof value !== 'string') {
     faults.add(pointer, 'required', `field must be the name of the field to aggregate: ${numbers()}.`);
     return undefined;
   }
   const type = lookup(value, pointer)?.type;
-  if (type !== undefined && type !== 'number' && (NUMERIC.has(operation) || type === 'texts' || type === 'json')) {
+  if (type !== undefined && !isNumeric({ type }) && (NUMERIC.has(operation) || type === 'texts' || type === 'json')) {
     faults.add(
       pointer,
       'operation_mismatch',

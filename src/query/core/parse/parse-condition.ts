@@ -1,8 +1,9 @@
 import { endedFault, nameFault, normaliseName, type NameKind } from '../../../events/core/index.js';
+import { compareDecimals, DECIMAL_FORM, parseDecimal } from '../../../platform/input/decimals.js';
 import { isStorable, shown } from '../../../platform/input/text.js';
 import { isoTime, readTime } from '../../../platform/input/time.js';
 import { allOf, OPERATORS, type Comparison, type Condition, type Operator, type Value } from '../ast.js';
-import type { FieldType } from '../datasets.js';
+import { isNumeric, type FieldType } from '../dataset-fields.js';
 import { at, type Faults } from '../../../platform/input/faults.js';
 import { MAX_TEXT_LENGTH, QUERY_LIMITS } from '../limits.js';
 import { objectOf } from './parse-input.js';
@@ -11,6 +12,7 @@ import { objectOf } from './parse-input.js';
 interface Subject {
   readonly type: FieldType;
   readonly names?: NameKind;
+  readonly isHex?: boolean;
 }
 
 export interface ConditionScope {
@@ -141,7 +143,8 @@ function valuesOf(
     }
     const ends = listOf(value, subject, pointer, faults);
     const [low = 0, high = 0] = ends ?? [];
-    if (low > high) faults.add(pointer, 'empty_range', detail);
+    if (subject.type === 'decimal' ? compareDecimals(String(low), String(high)) > 0 : low > high)
+      faults.add(pointer, 'empty_range', detail);
     return ends;
   }
   const one = valueOf(value, operator === 'like' ? { type: subject.type } : subject, pointer, faults);
@@ -174,6 +177,8 @@ function valueOf(value: unknown, subject: Subject, pointer: string, faults: Faul
   switch (subject.type) {
     case 'number':
       return numberOf(value, pointer, faults);
+    case 'decimal':
+      return decimalOf(value, pointer, faults);
     case 'time': {
       const reading = readTime(value, 0, { days: true, digits: true });
       if ('at' in reading) return isoTime(reading.at);
@@ -182,7 +187,7 @@ function valueOf(value: unknown, subject: Subject, pointer: string, faults: Faul
     }
     default:
       if (typeof value === 'string' && value.length <= MAX_TEXT_LENGTH && isStorable(value))
-        return spelled(value, subject.names, pointer, faults);
+        return spelled(subject.isHex ? value.toLowerCase() : value, subject.names, pointer, faults);
       faults.add(
         pointer,
         'invalid_type',
@@ -206,9 +211,18 @@ export function numberOf(value: unknown, pointer: string, faults: Faults): numbe
   return undefined;
 }
 
+function decimalOf(value: unknown, pointer: string, faults: Faults): string | undefined {
+  // A larger number was rounded before it arrived.
+  const isRounded = typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER;
+  const decimal = isRounded ? undefined : parseDecimal(typeof value === 'number' ? String(value) : value);
+  if (decimal === undefined) faults.add(pointer, 'invalid_type', `The value must be ${DECIMAL_FORM}.`);
+  return decimal;
+}
+
 const TYPE_WORDS: Readonly<Record<FieldType, string>> = {
   text: 'a text',
   number: 'a number',
+  decimal: 'a number',
   time: 'a time',
   texts: 'a list of texts',
   json: 'a document',
@@ -216,7 +230,7 @@ const TYPE_WORDS: Readonly<Record<FieldType, string>> = {
 
 function fits(operator: Operator, type: FieldType): boolean {
   if (operator === 'like') return type === 'text';
-  return type === 'number' || type === 'time' || !NUMBERS_ONLY.has(operator);
+  return isNumeric({ type }) || type === 'time' || !NUMBERS_ONLY.has(operator);
 }
 
 function usable(type: FieldType): string {

@@ -1,5 +1,6 @@
 import type { Comparison, Condition } from '../ast.js';
-import { fieldNames, fieldOf, type Dataset } from '../datasets.js';
+import type { Dataset } from '../dataset-fields.js';
+import { fieldNames, fieldOf } from '../datasets.js';
 import { at, type Faults } from '../../../platform/input/faults.js';
 import { countCondition, joined, listOf, numberOf, type ConditionScope } from './parse-condition.js';
 import { objectOf } from './parse-input.js';

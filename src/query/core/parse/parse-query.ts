@@ -1,5 +1,6 @@
 import { BUCKETS, DATASETS, FILLS, type Aggregation, type DatasetName, type Query, type TimeRange } from '../ast.js';
-import { datasetOf, fieldNames, fieldOf, type Dataset, type Field } from '../datasets.js';
+import type { Dataset, Field } from '../dataset-fields.js';
+import { aggregateType, datasetOf, fieldNames, fieldOf } from '../datasets.js';
 import { shown } from '../../../platform/input/text.js';
 import { at, Faults, inputFault } from '../../../platform/input/faults.js';
 import { DEFAULT_LIMIT, QUERY_LIMITS } from '../limits.js';
@@ -79,14 +80,6 @@ function bodyFault(): Error {
 }
 
 function datasetName(value: unknown, faults: Faults): DatasetName {
-  if (value === 'points') {
-    throw inputFault(
-      'invalid_request',
-      '/dataset',
-      'not_available',
-      `The dataset points is not available yet; use ${DATASETS.join(', ')}.`,
-    );
-  }
   return wordOf(value, '/dataset', DATASETS, faults) ?? 'tvl';
 }
 
@@ -162,7 +155,8 @@ function parseHaving(value: unknown, { dataset, aggregations, groupBy, faults, c
     faults,
     counter,
     subject: (name, pointer) => {
-      if (aggregations.some((aggregation) => aggregation.as === name)) return { type: 'number' };
+      const aggregation = aggregations.find(({ as }) => as === name);
+      if (aggregation !== undefined) return { type: aggregateType(aggregation, dataset) };
       const field = groupBy.includes(name) ? fieldOf(dataset, name) : undefined;
       if (field === undefined) {
         faults.add(pointer, 'unknown_field', `Unknown name ${shown(name)} in having; allowed: ${names.join(', ')}.`);

@@ -1,5 +1,6 @@
 import type { Aggregation, SortKey, TimeRange } from '../ast.js';
-import { fieldNames, fieldOf, type Dataset, type Field } from '../datasets.js';
+import type { Dataset, Field } from '../dataset-fields.js';
+import { fieldNames, fieldOf } from '../datasets.js';
 import { shown } from '../../../platform/input/text.js';
 import { at, type Faults } from '../../../platform/input/faults.js';
 import { QUERY_LIMITS } from '../limits.js';

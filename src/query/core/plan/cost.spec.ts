@@ -13,6 +13,7 @@ const sizes: StoredSizes = {
   most: { days: Infinity, hours: Infinity, points: Infinity },
   logRows: 80_000_000,
   logFrom: NOW - 7 * DAY_MS,
+  stored: { positions: 0, chainLogs: 0 },
 };
 const rowsOf = (body: object, of = sizes): number => {
   const query = parseQuery({ dataset: 'events', ...body });

@@ -1,4 +1,5 @@
 import { comparisons, conjuncts, type Condition, type Query } from '../ast.js';
+import type { StoredTable } from '../dataset-fields.js';
 import { datasetOf, fieldOf } from '../datasets.js';
 import type { Plan, Span } from './plan.js';
 import { inputFault } from '../../../platform/input/faults.js';
@@ -16,6 +17,8 @@ export interface StoredSizes {
   /** Numbers of rows in the tables of days, hours and single values; upper bounds for a query. */
   readonly most: Readonly<Record<'days' | 'hours' | 'points', number>>;
   readonly logRows: number;
+  /** Rows of tables that are counted as a whole. */
+  readonly stored: Readonly<Record<StoredTable, number>>;
   /** Time of the log's oldest row, Unix milliseconds. */
   readonly logFrom: number;
 }
@@ -65,7 +68,8 @@ export function choosesByOthers(query: Query): boolean {
 }
 
 function rowsOf(query: Query, { now, levels, range }: Plan, sizes: StoredSizes, series: number): number {
-  const { name, timeField } = datasetOf(query.dataset);
+  const { name, timeField, stored: table } = datasetOf(query.dataset);
+  if (table !== undefined) return sizes.stored[table];
   if (timeField !== undefined) {
     if (range !== undefined) return sizes.logRows * shareOfLog(range, sizes.logFrom, now);
     return query.aggregations.length > 0 ? sizes.logRows : query.limit * 10;

@@ -1,5 +1,5 @@
 import { isDelivered, type LogEvent } from '../../../events/index.js';
-import { comparisons, conjuncts, type Condition, type DatasetName, type Query } from '../ast.js';
+import { comparisons, conjuncts, DATASETS, type Condition, type DatasetName, type Query } from '../ast.js';
 
 /** Events that can change a query's answer. */
 export interface Dependencies {
@@ -26,7 +26,11 @@ const KINDS: Readonly<Record<Exclude<DatasetName, 'events'>, readonly LogEvent['
   tvl: ['tvl_change', 'tvl_baseline', 'tvl_removed', 'protocol_update', 'protocol_removed'],
   prices: ['price_change', 'price_baseline', 'price_removed'],
   protocols: ['protocol_update', 'protocol_removed', 'tvl_change', 'tvl_baseline', 'tvl_removed'],
+  points: ['points_change', 'onchain_event', 'chain_reorg'],
+  onchain: ['onchain_event', 'chain_reorg', 'points_change'],
 };
+/** Datasets that contain changes compared with an earlier time. */
+const OF_CHANGES: ReadonlySet<DatasetName> = new Set(['tvl', 'prices']);
 
 const RELATIVE_FIELDS = ['change_1h', 'change_24h', 'change_7d'];
 
@@ -40,7 +44,7 @@ export function dependenciesOf(query: Query): Dependencies {
     movesWithTime:
       (time !== undefined && (isRelative(time.from) || isRelative(time.to))) ||
       usedFields(query).some((field) => RELATIVE_FIELDS.includes(field)) ||
-      (query.aggregations.length === 0 && dataset !== 'protocols' && dataset !== 'events' && time === undefined),
+      (query.aggregations.length === 0 && OF_CHANGES.has(dataset) && time === undefined),
   };
 }
 
@@ -49,12 +53,21 @@ export function dependenciesOf(query: Query): Dependencies {
  * restrictions are considered. A protocol's description belongs to all of its chains.
  */
 export function affects(event: LogEvent, { dataset, protocols, chains, tokens }: Dependencies): boolean {
-  if (dataset === 'events' ? !isDelivered(event) : !KINDS[dataset].includes(event.type)) return false;
+  if (!changes(event, dataset)) return false;
   return (
     holds(protocols, event.protocol) &&
     holds(tokens, event.token) &&
     (isDescription(event) || dataset === 'protocols' || holds(chains, event.chain))
   );
+}
+
+/** Returns the datasets whose answers an event can change. */
+export function datasetsChangedBy(event: LogEvent): DatasetName[] {
+  return DATASETS.filter((dataset) => changes(event, dataset));
+}
+
+function changes(event: LogEvent, dataset: DatasetName): boolean {
+  return dataset === 'events' ? isDelivered(event) : KINDS[dataset].includes(event.type);
 }
 
 /** Whether an event changes a protocol's description, which belongs to all of its chains. */

@@ -1,4 +1,4 @@
-import { comparisons, type Comparison, type Query } from '../ast.js';
+import { comparisons, type Comparison, type DatasetName, type Query } from '../ast.js';
 import { shown } from '../../../platform/input/text.js';
 import { nearestName } from './nearest-name.js';
 
@@ -23,6 +23,7 @@ export interface KnownNames {
 
 /** Maximum number of warnings; the search for similar names takes time. */
 const MAX_WARNINGS = 10;
+const LOGS: ReadonlySet<DatasetName> = new Set(['events', 'onchain']);
 const NAMED = new Set(['eq', 'ne', 'in', 'nin']);
 const KINDS: Readonly<Record<string, keyof KnownNames>> = {
   protocol: 'protocol',
@@ -54,8 +55,8 @@ export function* warningsOf(query: Query, known: KnownNames | undefined): Iterab
 }
 
 function kindNamed({ field, operator }: Comparison, { dataset }: Query): keyof KnownNames | undefined {
-  // Events may contain names of things that have no row.
-  if (!NAMED.has(operator) || (dataset === 'events' && field !== 'category')) return undefined;
+  // Events may contain names of things that have no row, or chains without protocols.
+  if (!NAMED.has(operator) || (LOGS.has(dataset) && field !== 'category')) return undefined;
   return KINDS[field];
 }
 

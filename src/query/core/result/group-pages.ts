@@ -1,4 +1,5 @@
 import type { Query } from '../ast.js';
+import { compareDecimals } from '../../../platform/input/decimals.js';
 import { inputFault } from '../../../platform/input/faults.js';
 import type { KeyValue } from '../sql/keyset.js';
 import { QUERY_LIMITS } from '../limits.js';
@@ -51,8 +52,8 @@ export function sortGroups(query: Query, rows: ResultRows): ResultRows {
   const keys = orderOf(query, rows);
   const compare = (a: number, b: number): number => {
     // Called ten thousand times in a row, so nothing is allocated here.
-    for (const { sign, valueOf } of keys) {
-      const order = compareValues(sign, valueOf(a), valueOf(b));
+    for (const key of keys) {
+      const order = compareValues(key, key.valueOf(a), key.valueOf(b));
       if (order !== 0) return order;
     }
     return 0;
@@ -74,6 +75,7 @@ export function groupPage(query: Query, rows: ResultRows, after: readonly unknow
 
 interface OrderKey {
   readonly sign: 1 | -1;
+  readonly isDecimal: boolean;
   readonly valueOf: (row: number) => KeyValue | null;
 }
 
@@ -81,7 +83,8 @@ function orderOf(query: Query, rows: ResultRows): OrderKey[] {
   const ties = [...(query.time?.bucket === undefined ? [] : ['time']), ...query.groupBy];
   return [...query.sort, ...ties.map((field) => ({ field, order: 'asc' as const }))].map(({ field, order }) => {
     const valueOf = rows.column(field);
-    return { sign: order === 'asc' ? 1 : -1, valueOf: (row) => keyValue(valueOf(row)) };
+    const isDecimal = rows.isDecimal(field);
+    return { sign: order === 'asc' ? 1 : -1, isDecimal, valueOf: (row) => keyValue(valueOf(row)) };
   });
 }
 
@@ -90,17 +93,18 @@ function keyValue(value: unknown): KeyValue | null {
 }
 
 function isBehind(keys: readonly OrderKey[], row: number, position: readonly (KeyValue | null)[]): boolean {
-  for (const [index, { sign, valueOf }] of keys.entries()) {
-    const order = compareValues(sign, valueOf(row), position[index] ?? null);
+  for (const [index, key] of keys.entries()) {
+    const order = compareValues(key, key.valueOf(row), position[index] ?? null);
     if (order !== 0) return order > 0;
   }
   return false;
 }
 
-function compareValues(sign: 1 | -1, left: KeyValue | null, right: KeyValue | null): number {
+function compareValues({ sign, isDecimal }: OrderKey, left: KeyValue | null, right: KeyValue | null): number {
   if (left === right) return 0;
   if (left === null) return 1;
   if (right === null) return -1;
+  if (isDecimal && typeof left === 'string' && typeof right === 'string') return sign * compareDecimals(left, right);
   return left < right ? -sign : sign;
 }
 

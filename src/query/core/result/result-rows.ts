@@ -80,6 +80,11 @@ export class ResultRows {
     return (row) => textOf(values.get(row));
   }
 
+  /** Whether the values of a column are decimal texts, which are sorted as numbers. */
+  isDecimal(name: string): boolean {
+    return this.columns.find((column) => column.name === name)?.type === 'decimal';
+  }
+
   /** Returns the rows in another order. */
   inOrder(order: Uint32Array): ResultRows {
     const values = this.values.map((of, index) =>
@@ -112,7 +117,7 @@ export class ResultRows {
 
 function valuesOf(type: Column['type'] | undefined, length: number, of: (row: number) => unknown): Values {
   if (type === 'number' || type === 'time') return numbers(length, of);
-  return type === 'text' ? texts(length, of) : others(length, of);
+  return type === 'text' || type === 'decimal' ? texts(length, of) : others(length, of);
 }
 
 /** Creates a column of numbers; NaN represents null. The driver returns values of type `numeric` as text. */

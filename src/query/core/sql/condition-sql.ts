@@ -1,5 +1,5 @@
 import type { Comparison, Condition, Operator, Value } from '../ast.js';
-import type { FieldType } from '../datasets.js';
+import type { FieldType } from '../dataset-fields.js';
 import type { SqlParameters } from './sql-parameters.js';
 
 /** Expression that orders rows. */
@@ -26,6 +26,7 @@ const BOUND: Readonly<Record<FieldType, string>> = {
   texts: 'text',
   json: 'text',
   number: 'float8',
+  decimal: 'numeric',
   time: 'timestamptz',
 };
 

@@ -2,6 +2,7 @@ import type { Order } from '../ast.js';
 import type { KeyExpression } from './condition-sql.js';
 import type { Relation } from './relation.js';
 import type { SortKey } from '../ast.js';
+import { parseDecimal } from '../../../platform/input/decimals.js';
 import type { SqlParameters } from './sql-parameters.js';
 
 export type KeyValue = string | number;
@@ -10,7 +11,7 @@ export type KeyValue = string | number;
 interface OrderPart {
   readonly sql: string;
   readonly order: Order;
-  readonly type: 'text' | 'number' | 'time';
+  readonly type: 'text' | 'number' | 'decimal' | 'time';
   readonly bound: string;
 }
 
@@ -37,11 +38,15 @@ export class Keyset {
     return this.parts.map(({ order }, index) => `${others + index + 1} ${order}`).join(', ');
   }
 
-  /** Returns the expressions that form a row's position. Times are microseconds, which numbers represent exactly. */
+  /**
+   * Returns the expressions that form a row's position. Times are microseconds, which numbers represent exactly; decimals are
+   * texts.
+   */
   columns(): string[] {
-    return this.parts.map(({ sql, type }) =>
-      type === 'time' ? `(extract(epoch FROM ${sql}) * 1000000)::bigint` : sql,
-    );
+    return this.parts.map(({ sql, type }) => {
+      if (type === 'decimal') return `(${sql})::text`;
+      return type === 'time' ? `(extract(epoch FROM ${sql}) * 1000000)::bigint` : sql;
+    });
   }
 
   /**
@@ -49,8 +54,7 @@ export class Keyset {
    */
   fits(position: readonly KeyValue[]): boolean {
     return (
-      position.length === this.parts.length &&
-      this.parts.every(({ type }, index) => typeof position[index] === (type === 'text' ? 'string' : 'number'))
+      position.length === this.parts.length && this.parts.every(({ type }, index) => isValueOf(type, position[index]))
     );
   }
 
@@ -81,12 +85,17 @@ export class Keyset {
   }
 }
 
+function isValueOf(type: OrderPart['type'], value: KeyValue | undefined): boolean {
+  if (type === 'decimal') return typeof value === 'string' && parseDecimal(value) !== undefined;
+  return typeof value === (type === 'text' ? 'string' : 'number');
+}
+
 function orderParts({ sql, type, nullable, bound }: KeyExpression, order: Order): OrderPart[] {
-  const kind = type === 'number' || type === 'time' ? type : 'text';
-  const cast = bound ?? { text: 'text', number: 'float8', time: 'timestamptz' }[kind];
+  const kind = type === 'texts' || type === 'json' ? 'text' : type;
+  const cast = bound ?? { text: 'text', number: 'float8', decimal: 'numeric', time: 'timestamptz' }[kind];
   const plain = kind === 'text' ? `${sql} COLLATE "C"` : sql;
   if (!nullable) return [{ sql: plain, order, type: kind, bound: cast }];
-  const nothing = { text: `''`, number: '0', time: `'epoch'::timestamptz` }[kind];
+  const nothing = { text: `''`, number: '0', decimal: '0', time: `'epoch'::timestamptz` }[kind];
   return [
     { sql: `(${sql} IS NULL)::integer`, order: 'asc', type: 'number', bound: 'integer' },
     { sql: `coalesce(${sql}, ${nothing})${kind === 'text' ? ' COLLATE "C"' : ''}`, order, type: kind, bound: cast },

@@ -1,7 +1,8 @@
 import { isoTime } from '../../../platform/input/time.js';
 import { comparisons, conjuncts, type Bucket, type Condition, type OverTime, type Query } from '../ast.js';
 import { conditionSql, type KeyExpression } from './condition-sql.js';
-import { datasetOf, fieldNames, type Dataset } from '../datasets.js';
+import type { Dataset } from '../dataset-fields.js';
+import { datasetOf, fieldNames } from '../datasets.js';
 import type { LevelPlan } from '../plan/plan.js';
 import { known, type Column, type Relation } from './relation.js';
 import { ALL_SERIES, behindSql, levelPieces } from './level-pieces.js';

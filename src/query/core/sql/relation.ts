@@ -2,13 +2,15 @@ import { isoTime } from '../../../platform/input/time.js';
 import type { Condition, OverTime } from '../ast.js';
 import { conjuncts, comparisons } from '../ast.js';
 import { conditionSql, type KeyExpression } from './condition-sql.js';
-import { fieldNames, fieldOf, type Dataset, type Field, type FieldType } from '../datasets.js';
+import type { Dataset, Field, FieldType } from '../dataset-fields.js';
+import { fieldNames, fieldOf } from '../datasets.js';
 import type { SqlParameters } from './sql-parameters.js';
 
 /** Column of an answer. */
 export interface Column {
   readonly name: string;
   readonly type: FieldType;
+  readonly isLong?: boolean;
 }
 
 /**
@@ -59,8 +61,8 @@ export function currentRelation(
     };
   };
   const conditions = conjuncts(where).map((part) => conditionSql(part, expression, parameters));
-  const namesChain = comparisons(where).some(({ field }) => field === 'chain');
-  if (dataset.counting !== undefined && !namesChain) conditions.push(dataset.counting);
+  const { counting } = dataset;
+  if (counting !== undefined && !namesField(where, counting.unless)) conditions.push(counting.sql);
   if (range !== undefined && dataset.timeField !== undefined) {
     const { sql } = expression(dataset.timeField);
     const [from, to] = [range.from, range.to].map((time) => parameters.add(isoTime(time), 'timestamptz'));
@@ -71,14 +73,19 @@ export function currentRelation(
     from: dataset.from,
     parts: [],
     where: conditions,
-    columns: fieldNames(dataset).map((name) => ({
-      name,
-      type: known(dataset, name).type,
-    })),
+    columns: fieldNames(dataset).map((name) => {
+      const { type, isLong = false } = known(dataset, name);
+      return { name, type, ...(isLong && { isLong }) };
+    }),
     expression,
     aggregated: (name) => expression(name).sql,
     tieBreak: dataset.key.map(expression),
   };
+}
+
+/** Whether a query has a condition on a field. */
+export function namesField(where: Condition | undefined, name: string): boolean {
+  return comparisons(where).some(({ field }) => field === name);
 }
 
 export function known(dataset: Dataset, name: string): Field {

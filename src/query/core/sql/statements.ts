@@ -1,13 +1,13 @@
 import type { Aggregation, OverTime, Query } from '../ast.js';
-import { comparisons, conjuncts, allOf } from '../ast.js';
+import { conjuncts, allOf } from '../ast.js';
 import { conditionSql, type KeyExpression } from './condition-sql.js';
-import { datasetOf } from '../datasets.js';
+import { aggregateType, datasetOf } from '../datasets.js';
 import { Keyset, type KeyValue } from './keyset.js';
 import { bucketSql } from './level-pieces.js';
 import { levelRelation, seriesSql } from './level-relation.js';
 import { QUERY_LIMITS } from '../limits.js';
 import type { Plan } from '../plan/plan.js';
-import { currentRelation, known, type Column, type Relation } from './relation.js';
+import { currentRelation, known, namesField, type Column, type Relation } from './relation.js';
 import { SqlParameters } from './sql-parameters.js';
 
 export interface Statement {
@@ -33,8 +33,8 @@ function relationOf(query: Query, plan: Plan, parameters: SqlParameters): Relati
 }
 
 /**
- * Returns the statement for one page of rows and one additional row, which shows whether there are more. If rows have JSON
- * columns, the size of their JSON follows the position.
+ * Returns the statement for one page of rows and one additional row, which shows whether there are more. If rows have long
+ * columns, their size follows the position.
  */
 export function rowsStatement(query: Query, plan: Plan, position: readonly KeyValue[] | undefined) {
   const parameters = new SqlParameters();
@@ -54,9 +54,9 @@ export function rowsStatement(query: Query, plan: Plan, position: readonly KeyVa
   return { text, values: parameters.values, columns: relation.columns, positionLength: keyset.length };
 }
 
-/** Returns the SQL of the size of a row's JSON columns, bytes; other columns are short. */
+/** Returns the SQL of the size of a row's long columns, bytes; other columns are short. */
 function sizeSql(relation: Relation): string[] {
-  const long = relation.columns.filter(({ type }) => type === 'json');
+  const long = relation.columns.filter(({ isLong }) => isLong);
   const sizes = long.map(({ name }) => `coalesce(octet_length(${relation.expression(name).sql}::text), 0)`);
   return sizes.length === 0 ? [] : [sizes.join(' + ')];
 }
@@ -83,7 +83,9 @@ export function groupsStatement(query: Query, plan: Plan, binned: boolean): Stat
   const having = query.having && conditionSql(query.having, (name) => outputColumn(name, query, keys), parameters);
   const shown = [
     ...keys.map(({ expression }, index) => shownSql({ ...expression, sql: `g.k${index}` })),
-    ...query.aggregations.map((_, index) => `g.a${index}`),
+    ...query.aggregations.map((one, index) =>
+      shownSql({ sql: `g.a${index}`, type: aggregateType(one, dataset), nullable: true }),
+    ),
   ];
   const order = groupOrder(query, keys);
   return {
@@ -91,7 +93,7 @@ export function groupsStatement(query: Query, plan: Plan, binned: boolean): Stat
     values: parameters.values,
     columns: [
       ...keys.map(({ column }) => column),
-      ...query.aggregations.map(({ as }): Column => ({ name: as, type: 'number' })),
+      ...query.aggregations.map((one): Column => ({ name: one.as, type: aggregateType(one, dataset) })),
     ],
   };
 }
@@ -107,12 +109,12 @@ export function excludedStatement(query: Query, plan: Plan): Statement | undefin
     part.kind === 'compare' && part.operator !== 'is_null' && isChange(part.field) ? [part.field] : [],
   );
   if (changes.length === 0) return undefined;
-  const others = parts.filter((part) => !(part.kind === 'compare' && isChange(part.field)));
+  const remaining = parts.filter((part) => !(part.kind === 'compare' && isChange(part.field)));
   const parameters = new SqlParameters();
-  const where = allOf(others);
-  // Decided by the whole condition: whether the query has a condition on `chain` determines which rows count.
-  const namesChain = comparisons(query.where).some(({ field }) => field === 'chain');
-  const dataset = { ...datasetOf(query.dataset), ...(namesChain ? { counting: 'true' } : {}) };
+  const where = allOf(remaining);
+  // Decided by the whole condition: a condition that is left out here may determine which rows count.
+  const { counting, ...others } = datasetOf(query.dataset);
+  const dataset = namesField(query.where, counting?.unless ?? '') ? others : datasetOf(query.dataset);
   const relation = currentRelation(dataset, where, plan.range, plan.now, parameters);
   const missing = [...new Set(changes)].map((field) => `${relation.expression(field).sql} IS NULL`).join(' OR ');
   return {
@@ -256,7 +258,9 @@ function outputColumn(
     return { sql: `g.k${key}`, type: column?.type ?? 'text', nullable: true, ...(isFolded && { isFolded }) };
   }
   const index = query.aggregations.findIndex(({ as }) => as === name);
-  return { sql: `g.a${index}`, type: 'number', nullable: true };
+  const [aggregation] = query.aggregations.slice(index);
+  const type = aggregation === undefined ? 'number' : aggregateType(aggregation, datasetOf(query.dataset));
+  return { sql: `g.a${index}`, type, nullable: true };
 }
 
 function groupOrder(query: Query, keys: readonly { column: Column; expression: KeyExpression }[]): string {
@@ -272,8 +276,9 @@ function groupBy(keys: number): string {
   return keys === 0 ? '' : ` GROUP BY ${Array.from({ length: keys }, (_, index) => index + 1).join(', ')}`;
 }
 
-/** Returns the SQL of a value in an answer: times become Unix milliseconds. */
+/** Returns the SQL of a value in an answer: times become Unix milliseconds, decimals texts without trailing zeros. */
 function shownSql({ sql, type }: KeyExpression): string {
+  if (type === 'decimal') return `trim_scale(${sql})::text`;
   return type === 'time' ? `(extract(epoch FROM ${sql}) * 1000)::float8` : sql;
 }
 
