@@ -36,6 +36,7 @@ import { OnchainLookups1790000031000 } from './1790000031000-onchain-lookups.js'
 import { RuleFinality1790000032000 } from './1790000032000-rule-finality.js';
 import { OperatorNotices1790000033000 } from './1790000033000-operator-notices.js';
 import { OnchainQueries1790000034000 } from './1790000034000-onchain-queries.js';
+import { OnchainRepair1790000034500 } from './1790000034500-onchain-repair.js';
 import { OnchainUnplaced1790000031100 } from './1790000031100-onchain-unplaced.js';
 import { RestoredLogs1790000027000 } from './1790000027000-restored-logs.js';
 
@@ -80,4 +81,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   RuleFinality1790000032000,
   OperatorNotices1790000033000,
   OnchainQueries1790000034000,
+  OnchainRepair1790000034500,
 ];

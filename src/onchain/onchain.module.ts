@@ -5,8 +5,11 @@ import { ChainRegistry } from './config/chain-registry.js';
 import { OnchainStart } from './config/onchain-start.js';
 import { ConnectionOpener } from './follower/chain-connections.js';
 import { Followers } from './follower/followers.js';
+import { ChainRuntime } from './follower/chain-runtime.js';
+import { Healer } from './follower/healer.js';
 import { ChainStarter } from './follower/led-chain.js';
 import { ProjectionListener } from './follower/projection-listener.js';
+import { RereadStarter } from './follower/rereads.js';
 import { PostedChainEventsController } from './ingest/posted-events.controller.js';
 import { INGEST_PROVIDERS } from './ingest/providers.js';
 import { OnchainLookupsModule } from './lookups/lookups.module.js';
@@ -39,6 +42,9 @@ import { ChainStore } from './store/chain-store.js';
     LogRetention,
     ConnectionOpener,
     ProjectionListener,
+    ChainRuntime,
+    Healer,
+    RereadStarter,
     ChainStarter,
     Followers,
     ...POINTS_PROVIDERS,

@@ -1,16 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '../../platform/database/database.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
-import { BackgroundLoops } from '../../platform/process/background-loops.js';
-import { Settings } from '../../platform/settings/settings.js';
 import type { WatchedChain } from '../config/chain-registry.js';
 import { RpcFault } from '../rpc/rpc-fault.js';
 import type { ChainLease } from '../store/chain-lease.js';
 import { ChainStore } from '../store/chain-store.js';
 import type { FollowerReport } from '../store/follower-report.js';
 import { ConnectionOpener, type ChainConnections } from './chain-connections.js';
+import { ChainRuntime } from './chain-runtime.js';
 import { ChainFollower } from './chain-follower.js';
 import { ProjectionListener } from './projection-listener.js';
+import { RereadStarter, type Rereads } from './rereads.js';
 
 /** Shortest time between two looks at a chain, ms, however often a WebSocket rings. */
 const MIN_LOOK_INTERVAL_MS = 25;
@@ -26,12 +25,11 @@ const RATE_WEIGHT = 0.3;
 @Injectable()
 export class ChainStarter {
   constructor(
-    readonly database: Database,
+    readonly runtime: ChainRuntime,
     readonly store: ChainStore,
     readonly listener: ProjectionListener,
     readonly opener: ConnectionOpener,
-    readonly loops: BackgroundLoops,
-    readonly settings: Settings,
+    readonly rereads: RereadStarter,
   ) {}
 
   start(chain: WatchedChain, lease: ChainLease): LedChain {
@@ -46,6 +44,7 @@ export class LedChain {
   private readonly connections: ChainConnections;
   private readonly follower: ChainFollower;
   private readonly loop: BackgroundLoop;
+  private readonly rereads: Rereads;
   private failures = 0;
   /** Whether the alarm may hold; also after a start, as an earlier leader may have raised it. */
   private isAlarmed = true;
@@ -58,7 +57,8 @@ export class LedChain {
     private readonly starter: ChainStarter,
   ) {
     this.settings = JSON.stringify(chain);
-    const { database, store, listener, opener, loops, settings } = starter;
+    const { store, listener, opener, rereads } = starter;
+    const { database, loops, settings } = starter.runtime;
     this.connections = opener.open(chain, () => this.loop.ring());
     const { pool } = this.connections;
     const parts = { database, store, listener, pool, maxBatchQuantity: settings.maxBatchQuantity };
@@ -71,6 +71,7 @@ export class LedChain {
       run: () => this.run(),
     });
     this.loop.start();
+    this.rereads = rereads.start(chain, lease, pool, this.stopping.signal);
   }
 
   /** Whether it leads by this lease, with these settings of the chain. */
@@ -81,7 +82,7 @@ export class LedChain {
   /** Ends the follower; resolves when its step in progress has ended. */
   async stop(): Promise<void> {
     this.stopping.abort(new Error('the chain is left'));
-    await this.loop.stop();
+    await Promise.all([this.loop.stop(), this.rereads.stop()]);
     await this.connections.close();
   }
 

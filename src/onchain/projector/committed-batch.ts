@@ -35,7 +35,8 @@ export class CommittedBatch {
       const storedFrom = batch.storedAt.reduce((a, b) => Math.min(a, b));
       await writeErrors(tx, stream, projection.errors, storedFrom);
     }
-    const at = await movePosition(tx, stream, batch.to, last?.at ?? null, stop);
+    const hasImages = !batch.isFinal || batch.events.length === 0;
+    const at = await movePosition(tx, stream, batch.to, last?.at ?? null, stop, hasImages);
     if (!this.state.isShadow) await this.publish(tx, locked, at ?? 0);
   }
 

@@ -31,7 +31,8 @@ export function isUnpublished({ publishedBlock, publishedLog }: LockedStream, ev
 }
 
 /**
- * Moves the position. Its time is that of the newest header up to it, or of the last event, and never goes back.
+ * Moves the position. Its time is that of the newest header up to it, or of the last event, and never goes back. `hasImages`: the
+ * before-images of what changed are stored.
  * @returns the time, Unix milliseconds; null before the first header
  */
 export async function movePosition(
@@ -40,17 +41,19 @@ export async function movePosition(
   to: Position,
   lastEventAt: number | null,
   haltedReason: string | null,
+  hasImages = true,
 ): Promise<number | null> {
   const { rows } = await tx.query<{ at: number | null }>({
     name: 'onchain_move_stream',
     text: `UPDATE onchain_streams AS s SET block = $2, log = $3, halted_reason = left($5, 2000),
+        undo_from = CASE WHEN $6 THEN undo_from ELSE greatest(undo_from, $2) END,
         block_hash = (SELECT hash FROM onchain_blocks b WHERE b.chain = s.chain AND canonical AND number = $2),
         at_ms = greatest(s.at_ms, $4::bigint, (SELECT b.at_ms FROM onchain_blocks b WHERE b.chain = s.chain AND canonical
           AND number <= $2 ORDER BY number DESC LIMIT 1)),
         published_block = CASE WHEN ($2, $3) > (published_block, published_log) THEN $2 ELSE published_block END,
         published_log = CASE WHEN ($2, $3) > (published_block, published_log) THEN $3 ELSE published_log END
       WHERE id = $1 RETURNING at_ms AS at`,
-    values: [stream, to.block, to.log, lastEventAt, haltedReason],
+    values: [stream, to.block, to.log, lastEventAt, haltedReason, hasImages],
   });
   await tx.query({
     name: 'onchain_note_projection',

@@ -139,12 +139,14 @@ async function restoreTable(
   await tx.query(`DELETE FROM ${undo} WHERE stream = $1 AND block > $2`, [stream, block]);
 }
 
-/** Deletes the before-images of blocks that can no longer be replaced. */
-export async function pruneImages(tx: ClientBase, chain: number, final: number): Promise<void> {
+/** Deletes the before-images up to a block. */
+export async function pruneImages(tx: ClientBase, chain: number, upTo: number): Promise<void> {
+  if (upTo < 0) return;
+  await tx.query('UPDATE onchain_streams SET undo_from = greatest(undo_from, $2) WHERE chain = $1', [chain, upTo]);
   for (const { undo } of UNDONE) {
     await tx.query(
       `DELETE FROM ${undo} WHERE stream = ANY (ARRAY(SELECT id FROM onchain_streams WHERE chain = $1)) AND block <= $2`,
-      [chain, final],
+      [chain, upTo],
     );
   }
 }

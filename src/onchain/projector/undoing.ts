@@ -14,10 +14,13 @@ interface Place {
   chain: string;
   block: number;
   at: number | null;
-  final: number;
+  undo_from: number;
   is_shadow: boolean;
   caught_up: boolean;
 }
+
+/** Blocks below the final one whose before-images are kept: repairs and rewinds go back to them at once. */
+const MAX_UNDO_BELOW_FINAL = 256;
 
 /** Changes of a stream beside the projection of its logs: back to an earlier block, blocks that become final, the end of the backfill. */
 export class Undoing {
@@ -35,7 +38,7 @@ export class Undoing {
   ): Promise<void> {
     const place = await placeOf(tx, stream);
     if (place === undefined || place.block <= toBlock) return;
-    if (toBlock < place.final) throw new Error(`block ${toBlock} is below the final block ${place.final}`);
+    if (toBlock < place.undo_from) throw new Error(`before-images of stream ${stream} end at block ${place.undo_from}`);
     const accounts = await undoneAccounts(tx, stream, toBlock);
     await restore(tx, stream, toBlock);
     await takeBack(tx, stream, { block: toBlock, log: WHOLE_BLOCK }, keepsPublished);
@@ -65,7 +68,7 @@ export class Undoing {
       if (last === undefined) break;
       after = { block: last.blockNumber, log: last.logIndex };
     }
-    await pruneImages(tx, chain, final);
+    await pruneImages(tx, chain, final - MAX_UNDO_BELOW_FINAL);
     await tx.query('UPDATE onchain_chains SET final_published = $2 WHERE id = $1', [chain, final]);
   }
 
@@ -86,7 +89,7 @@ export class Undoing {
 
 async function placeOf(tx: ClientBase, stream: number): Promise<Place | undefined> {
   const { rows } = await tx.query<Place>(
-    `SELECT h.name AS chain, s.block, s.at_ms AS at, h.final_number AS final, s.caught_up,
+    `SELECT h.name AS chain, s.block, s.at_ms AS at, s.undo_from, s.caught_up,
        EXISTS (SELECT FROM onchain_contracts c WHERE c.stream = s.id AND c.shadow_of IS NOT NULL) AS is_shadow
      FROM onchain_streams s JOIN onchain_chains h ON h.id = s.chain WHERE s.id = $1`,
     [stream],

@@ -15,7 +15,7 @@ import type {
   CreatedChain,
   RereadBody,
 } from './chain-admin.dto.js';
-import { countChange, deleteContract, lockChain } from './contract-rows.js';
+import { beginRebuild, countChange, deleteContract, lockChain } from '../store/contract-rows.js';
 
 interface ContractRow extends ContractView {
   number: number;
@@ -87,7 +87,8 @@ export class ChainAdmin {
   reread(id: string, { fromBlock, rebuild = false }: RereadBody): Promise<ContractView> {
     return this.onContract(id, async (tx, contract) => {
       if (rebuild) {
-        await beginRebuild(tx, contract, fromBlock);
+        if (contract.rebuilding) throw new DomainError('conflict', 'the contract is being rebuilt already');
+        await beginRebuild(tx, contract.stream, fromBlock);
         return { ...contract, rebuilding: true };
       }
       await tx.query(
@@ -129,22 +130,4 @@ function found(row: ContractRow | undefined): ContractRow {
 
 function viewOf({ number: _number, chainId: _chain, stream: _stream, ...view }: ContractRow): ContractView {
   return view;
-}
-
-/** Adds a shadow of each contract of the stream, in a stream of its own that publishes nothing again. */
-async function beginRebuild(tx: PoolClient, { stream, rebuilding }: ContractRow, fromBlock: number): Promise<void> {
-  if (rebuilding) throw new DomainError('conflict', 'the contract is being rebuilt already');
-  const { rows } = await tx.query<{ id: number }>(
-    `INSERT INTO onchain_contracts (chain, address, standard, from_block, token, stream, origin, shadow_of)
-     SELECT chain, address, standard, greatest(from_block, $2), token, 0, origin, id FROM onchain_contracts
-     WHERE stream = $1 AND shadow_of IS NULL ORDER BY id RETURNING id`,
-    [stream, fromBlock],
-  );
-  const ids = rows.map(({ id }) => id);
-  await tx.query('UPDATE onchain_contracts SET stream = $2 WHERE id = ANY ($1::int[])', [ids, Math.min(...ids)]);
-  await tx.query(
-    `INSERT INTO onchain_streams (id, chain, block, published_block, published_log)
-     SELECT $2, chain, $3::bigint - 1, published_block, published_log FROM onchain_streams WHERE id = $1`,
-    [stream, Math.min(...ids), fromBlock],
-  );
 }

@@ -10,7 +10,7 @@ import { Settings } from '../../platform/settings/settings.js';
 import { decoderFor, isDecodeFailure, type Address, type RawLog, type Standard } from '../core/index.js';
 import { insertLogs } from '../store/log-rows.js';
 import type { DeadLogPage, DeadLogsQuery } from './chain-admin.dto.js';
-import { lockChain } from './contract-rows.js';
+import { lockChain } from '../store/contract-rows.js';
 
 interface DeadLogRow {
   id: string;

@@ -2,7 +2,7 @@ import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationB
 import { Database } from '../../platform/database/database.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import { BackgroundLoops } from '../../platform/process/background-loops.js';
-import { countChange, deleteContract, lockChain } from './contract-rows.js';
+import { countChange, deleteContract, lockChain } from '../store/contract-rows.js';
 
 const INTERVAL_MS = 2_000;
 

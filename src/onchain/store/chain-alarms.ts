@@ -82,7 +82,7 @@ export class ChainAlarms implements OnApplicationBootstrap, BeforeApplicationShu
     const isNew = await this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ is_new: boolean; since: Date }>(
         `INSERT INTO onchain_alarms (chain, code, detail) VALUES ($1, $2, $3)
-         ON CONFLICT (chain, code) DO UPDATE SET detail = excluded.detail RETURNING xmax = 0 AS is_new, since`,
+         ON CONFLICT (chain, code) DO UPDATE SET detail = excluded.detail, raised_at = excluded.raised_at RETURNING xmax = 0 AS is_new, since`,
         [chain, code, detail.slice(0, MAX_DETAIL_LENGTH)],
       );
       const [raised] = rows;
@@ -96,12 +96,13 @@ export class ChainAlarms implements OnApplicationBootstrap, BeforeApplicationShu
     this.loop.ring();
   }
 
-  /** Ends an alarm whose condition no longer holds. */
-  async clear(chain: string, code: AlarmCode): Promise<void> {
-    const ended = await this.database.query('DELETE FROM onchain_alarms WHERE chain = $1 AND code = $2 RETURNING 1', [
-      chain,
-      code,
-    ]);
+  /** Ends an alarm whose condition no longer holds, or only if it was not seen for a time, ms. */
+  async clear(chain: string, code: AlarmCode, quietMs = 0): Promise<void> {
+    const ended = await this.database.query(
+      `DELETE FROM onchain_alarms WHERE chain = $1 AND code = $2
+         AND raised_at <= clock_timestamp() - make_interval(secs => $3::float8 / 1000) RETURNING 1`,
+      [chain, code, quietMs],
+    );
     if (ended.length === 0) return;
     this.logger.log({ chain, code }, 'on-chain alarm ended');
     this.loop.ring();

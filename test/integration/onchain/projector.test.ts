@@ -131,10 +131,13 @@ describe('what the projector publishes', () => {
     await store(4, [[[move]]]);
     await fixture.project(4);
     expect(seen(await fixture.published('onchain_event')).slice(4)).toEqual(['2:0 final', '3:0 final', '4:0 final']);
-    const left = await fixture.database.query(
-      'SELECT FROM onchain_token_undo UNION ALL SELECT FROM onchain_position_undo',
-    );
-    expect(left).toEqual([]);
+    // Images are kept for 256 blocks below the final one.
+    const images = 'SELECT FROM onchain_token_undo UNION ALL SELECT FROM onchain_position_undo';
+    expect(await fixture.database.query(images)).not.toEqual([]);
+    await finalize(3 + 256);
+    await store(5, [[[move]]]);
+    await fixture.project(5);
+    expect(await fixture.database.query(images)).toEqual([]);
     const { rows } = await fixture.test.pool.query('SELECT data, chain FROM change_outbox ORDER BY id LIMIT 1');
     expect(rows[0]).toMatchObject({
       chain: 'test',
