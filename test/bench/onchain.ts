@@ -84,9 +84,9 @@ async function measureBackfill(
     { timeoutMs: 600_000, everyMs: 250, what: 'the end of the backfill' },
   );
   const { rows } = await client.query<{ seconds: number; events: number; tokens: number }>(
-    `SELECT extract(epoch FROM (SELECT max(at) FROM onchain_projections WHERE block <= $1) - h.created_at)::float8 AS seconds,
-       (SELECT count(*)::int FROM onchain_logs) AS events,
-       (SELECT coalesce(sum(quantity), 0)::float8 FROM onchain_logs) AS tokens FROM onchain_chains h`,
+    // From the first stored range, as the start of the process is no part of the rate.
+    `SELECT extract(epoch FROM (SELECT max(at) FROM onchain_projections WHERE block <= $1) - min(stored_at))::float8 AS seconds,
+       count(*)::int AS events, coalesce(sum(quantity), 0)::float8 AS tokens FROM onchain_logs`,
     [last],
   );
   await client.end();

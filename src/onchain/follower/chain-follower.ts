@@ -53,6 +53,10 @@ export class ChainFollower {
   private liveWatch: { readonly key: string; readonly watch: Watch } | undefined;
   /** Head whose blocks are all stored; a look that finds it again is the only call of its run. */
   private done: string | undefined;
+  /** Projection of the range that was stored last: the next one is read and stored meanwhile. */
+  private projecting: Promise<void> = Promise.resolve();
+  /** Whether stored blocks may wait for their projection: at the start, and after a failure. */
+  private isBehind = true;
   /** Totals since the start, for rates. */
   readonly stored = { events: 0, blocks: 0 };
 
@@ -73,7 +77,9 @@ export class ChainFollower {
     const contracts = this.chain.contracts.filter(({ id }) => position.contracts.some((each) => each.id === id));
     if (contracts.length === 0) return false;
     const above = await store.headers(this.chain.id, (position.final?.number ?? -1) + 1);
+    if (this.isBehind) await this.projectStored(contracts, above.at(-1) ?? position.final);
     const found = await pool.step((endpoint) => this.look(endpoint, position, above, contracts), this.signal);
+    if (found.kind !== 'gap') await this.settled();
     if (found.kind === 'none' || found.kind === 'again') return found.kind === 'again';
     if (found.kind === 'gap') return this.fill(contracts, position, found);
     const { head, final, window, finding, isPart } = found;
@@ -163,8 +169,30 @@ export class ChainFollower {
     const { range, watch, logs } = read;
     const batch = { ...logs, blocks: [], covered: range, keys: watch.keys, head, final, source: 'rpc' } as const;
     await this.parts.store.flush(this.lease, batch);
-    await this.noteStored(batch, range.to - range.from + 1);
+    await this.settled();
+    this.projecting = this.noteStored(batch, range.to - range.from + 1);
+    // The failure is that of the next step.
+    this.projecting.catch(() => undefined);
     return true;
+  }
+
+  /** Waits for the projection that goes on, and throws its failure. */
+  async settled(): Promise<void> {
+    const { projecting } = this;
+    this.projecting = Promise.resolve();
+    await projecting;
+  }
+
+  /** Projects what is stored and was not projected, as its process ended before. */
+  private async projectStored(contracts: readonly WatchedContract[], head: BlockRef | undefined): Promise<void> {
+    const nothing = { blocks: [], events: [], dead: [], covered: { from: 0, to: -1 }, source: 'rpc' } as const;
+    if (head !== undefined)
+      await this.parts.listener.stored(this.chain, this.lease, {
+        ...nothing,
+        keys: this.watchOf(contracts).keys,
+        head,
+      });
+    this.isBehind = false;
   }
 
   private async storeLive(
@@ -214,7 +242,12 @@ export class ChainFollower {
   private async noteStored(batch: BlockBatch, blocks: number): Promise<void> {
     this.stored.events += batch.events.length;
     this.stored.blocks += blocks;
-    await this.parts.listener.stored(this.chain, this.lease, batch);
+    try {
+      await this.parts.listener.stored(this.chain, this.lease, batch);
+    } catch (error) {
+      this.isBehind = true;
+      throw error;
+    }
     const kept = (batch.final?.number ?? 0) - KEPT_FINAL_HEADERS;
     if (kept > 0 && batch.blocks.length > 0) await this.parts.store.forgetHeaders(this.chain.id, kept);
   }

@@ -83,6 +83,8 @@ export class LedChain {
   async stop(): Promise<void> {
     this.stopping.abort(new Error('the chain is left'));
     await Promise.all([this.loop.stop(), this.rereads.stop()]);
+    // Its failure concerns the next leader only, which begins with what is stored.
+    await this.follower.settled().catch(() => undefined);
     await this.connections.close();
   }
 

@@ -77,7 +77,7 @@ export class FedChain {
     batch: BlockBatch,
     late: ReadonlyMap<number, number>,
   ): Promise<void> {
-    await this.store.flush(lease, batch, async (tx) => {
+    await this.store.flushAfter(lease, batch, async (tx) => {
       for (const [stream, block] of late) {
         await this.projector.rollBack(tx, chain.id, stream, block - 1, { keepsPublished: true });
       }

@@ -1,5 +1,5 @@
 import { microPoints, type Address, type PointRates, type Standard } from '../core/index.js';
-import { Columns, byteCell, statementsOf } from './columns.js';
+import { Columns, byteCell, statementsOf } from '../store/columns.js';
 import type { Queries } from './row-loader.js';
 
 /** Micro-points of an account over all chains; `final` is the part that no reorganisation can take away. */

@@ -1,5 +1,5 @@
 import type { BalanceSlot, Hash, Interval, PositionChange, Projection, TokenSlot } from '../core/index.js';
-import { byteCell, Columns, statementsOf } from './columns.js';
+import { byteCell, Columns, statementsOf } from '../store/columns.js';
 import type { Pipe } from './pipe.js';
 
 /** Rows of a batch as it leaves them: while they are written, the next batch already changes the slots. */

@@ -9,7 +9,7 @@ import {
   type PointRates,
 } from '../core/index.js';
 import { pointsOf } from './account-points.js';
-import { Columns, byteCell, statementsOf } from './columns.js';
+import { Columns, byteCell, statementsOf } from '../store/columns.js';
 
 /** State of an event in the log; `retracted` ones are named by `chain_reorg`. */
 type EventStatus = 'pending' | 'final';

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import { eachInSlices } from '../../platform/loop/slices.js';
 import type { Address, BalanceSlot, Hash, HotRows, MissingRows, TokenRange } from '../core/index.js';
-import { byteCell, Columns, statementsOf } from './columns.js';
+import { byteCell, Columns, statementsOf } from '../store/columns.js';
 
 /** Connection or pool: what loads need. */
 export interface Queries {

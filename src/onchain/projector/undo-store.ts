@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { Projection } from '../core/index.js';
-import { Columns, byteCell, statementsOf } from './columns.js';
+import { Columns, byteCell, statementsOf } from '../store/columns.js';
 import type { Pipe } from './pipe.js';
 
 /** Tables with before-images: their keys and the columns that a rollback restores. */

@@ -51,12 +51,26 @@ export interface ReorgWork {
 export class ChainStore {
   constructor(private readonly database: Database) {}
 
-  /** Stores a batch: blocks, logs, coverage and the chain's newest blocks. `before` is done first, in the same transaction. */
-  async flush(lease: ChainLease, batch: BlockBatch, before?: (tx: ClientBase) => Promise<void>): Promise<void> {
+  /**
+   * Stores a batch: blocks, logs, coverage and the chain's newest blocks. Nobody relies on rows that no coverage names, so the
+   * chain is locked after they are written: meanwhile the batch before may be projected.
+   */
+  async flush(lease: ChainLease, batch: BlockBatch): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      await storeRows(tx, lease.chain, batch);
+      await fence(tx, lease);
+      await moveChain(tx, lease.chain, batch);
+      await stamp(tx, lease);
+    });
+  }
+
+  /** Stores a batch after `before`, which is done in the same transaction, with the chain locked. */
+  async flushAfter(lease: ChainLease, batch: BlockBatch, before: (tx: ClientBase) => Promise<void>): Promise<void> {
     await this.database.transaction(async (tx) => {
       await fence(tx, lease);
-      await before?.(tx);
-      await storeBatch(tx, lease.chain, batch);
+      await before(tx);
+      await storeRows(tx, lease.chain, batch);
+      await moveChain(tx, lease.chain, batch);
       await stamp(tx, lease);
     });
   }
@@ -70,7 +84,8 @@ export class ChainStore {
       await fence(tx, lease);
       await work.rollBack(tx, ancestor);
       await retractAbove(tx, lease.chain, ancestor);
-      await storeBatch(tx, lease.chain, batch);
+      await storeRows(tx, lease.chain, batch);
+      await moveChain(tx, lease.chain, batch);
       await work.announce(tx);
       await stamp(tx, lease);
     });
@@ -97,10 +112,14 @@ export class ChainStore {
   }
 }
 
-async function storeBatch(tx: ClientBase, chain: number, batch: BlockBatch): Promise<void> {
+async function storeRows(tx: ClientBase, chain: number, batch: BlockBatch): Promise<void> {
   await insertBlocks(tx, chain, batch.blocks);
   await insertLogs(tx, chain, batch.events, batch.keys, batch.source);
   await insertDeadLogs(tx, chain, batch.dead, batch.keys);
+}
+
+/** Moves the coverage of the contracts that were read, and the chain's newest blocks. */
+async function moveChain(tx: ClientBase, chain: number, batch: BlockBatch): Promise<void> {
   const ids = [...batch.keys.values()].flat().map(({ id }) => id);
   await tx.query({
     name: 'onchain_cover',

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { Address, ChainEvent, Hash } from '../core/index.js';
+import { byteCell, Columns } from './columns.js';
 
 /** Way on which a log came: read from an endpoint, or posted by a writer. */
 export type LogSource = 'rpc' | 'ingest' | 'sample';
@@ -24,7 +25,6 @@ export interface ContractKey {
 
 /** Returns hexadecimal text as PostgreSQL reads bytes. */
 export const bytes = (hex: string): string => `\\x${hex.slice(2)}`;
-const bytesOrNull = (hex: string | null): string | null => (hex === null ? null : bytes(hex));
 /** Returns bytes of the database as hexadecimal text. */
 export const hexOf = (value: Buffer): `0x${string}` => `0x${value.toString('hex')}`;
 
@@ -85,29 +85,30 @@ const INSERT = `INSERT INTO onchain_logs (chain, contract, block_number, log_ind
     $12::bytea[], $13::bytea[], $14::numeric[], $15::numeric[], $16::text[], $17::text[])
     AS row (c, b, l, k, ms, t, bh, th, s, r, st, id, q, ids, qs)`;
 
-const list = (values: readonly bigint[] | null): string | null => (values === null ? null : `{${values.join(',')}}`);
+const list = (values: readonly bigint[] | null): string | null => (values === null ? null : `"{${values.join(',')}}"`);
 
 function columnsOf(chain: number, rows: readonly { id: number; event: ChainEvent }[], source: LogSource): unknown[] {
-  const column = <T>(value: (event: ChainEvent) => T): T[] => rows.map(({ event }) => value(event));
-  return [
-    chain,
-    source,
-    rows.map(({ id }) => id),
-    column((e) => e.blockNumber),
-    column((e) => e.logIndex),
-    column((e) => e.kind),
-    column((e) => e.at),
-    column((e) => e.transactionIndex),
-    column((e) => bytes(e.blockHash)),
-    column((e) => bytes(e.transactionHash)),
-    column((e) => bytesOrNull(e.from)),
-    column((e) => bytesOrNull(e.to)),
-    column((e) => bytesOrNull(e.staker)),
-    column((e) => e.startTokenId?.toString() ?? null),
-    column((e) => e.quantity?.toString() ?? null),
-    column((e) => list(e.tokenIds)),
-    column((e) => list(e.quantities)),
-  ];
+  const columns = new Columns(15);
+  for (const { id, event: e } of rows) {
+    columns.add(
+      id,
+      e.blockNumber,
+      e.logIndex,
+      e.kind,
+      e.at,
+      e.transactionIndex,
+      byteCell(e.blockHash),
+      byteCell(e.transactionHash),
+      byteCell(e.from),
+      byteCell(e.to),
+      byteCell(e.staker),
+      e.startTokenId,
+      e.quantity,
+      list(e.tokenIds),
+      list(e.quantities),
+    );
+  }
+  return [chain, source, ...columns.literals()];
 }
 
 /** Records logs that could not be decoded: each stops its contract's stream at its position. */

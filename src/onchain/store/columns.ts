@@ -7,7 +7,7 @@ type Cell = string | number | bigint | boolean | null;
 
 /**
  * Parameters of a statement that unnests its rows: an array per column. The driver quotes and escapes every element of an array;
- * here the elements are numbers and bytes, which need neither.
+ * here the elements are numbers, bytes and lists of numbers, which need neither.
  */
 export class Columns {
   private readonly columns: Cell[][];
