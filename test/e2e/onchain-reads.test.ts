@@ -300,7 +300,10 @@ describe('tokens over HTTP', () => {
 });
 
 describe('the state of chains over HTTP', () => {
-  test('has head, final and projected block, rates and endpoints', async () => {
+  test('has head, final and projected block, rates, endpoints and alarms', async () => {
+    await app.db.pool.query(
+      `INSERT INTO onchain_alarms VALUES ('zeta', 'gap', 'blocks 5 to 9 are missing', '2026-01-01T00:00:00Z')`,
+    );
     const { body } = await get('/v1/onchain/status');
     expect(body.data.map(({ chain }: Body) => chain)).toEqual(['base', 'zeta']);
     expect(body.data[1]).toEqual({
@@ -313,6 +316,7 @@ describe('the state of chains over HTTP', () => {
       blocksLeft: 11,
       etaSeconds: 6,
       endpoints: [{ url: 'https://node.example', state: 'in_use', height: 15 }],
+      alarms: [{ code: 'gap', detail: 'blocks 5 to 9 are missing', since: '2026-01-01T00:00:00.000Z' }],
     });
   });
 

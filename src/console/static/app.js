@@ -6,6 +6,7 @@ import { byId, setText } from './dom.js';
 import { Figures } from './figures.js';
 import { LagWindow, RateWindow, loggedAt } from './lag.js';
 import { Movers } from './movers.js';
+import { startOnchain } from './onchain-start.js';
 import { Query } from './query.js';
 import { startSearch } from './search.js';
 import { forgetKey, hasKey, keepKey, takeKey } from './session.js';
@@ -61,6 +62,7 @@ function openDesk(key) {
   const movers = new Movers(api, choose);
   query = new Query(api, stream, choose);
   startSearch(store, choose);
+  stream.addEventListener('ready', () => void startOnchain(api, stream), { once: true });
   window.addEventListener('hashchange', () => subjectOfAddress() && chart.show(subjectOfAddress()));
 
   stream.addEventListener('state', ({ detail }) => figures.state(detail));

@@ -1,6 +1,8 @@
 import { io } from './vendor/socket.io.js';
 
 const WANTED = [{ type: 'tvl_changes' }, { type: 'price_changes' }, { type: 'protocol_updates' }];
+/** Events of chains: they tell what to read again and are no changes of values. */
+const CHAIN_EVENTS = new Set(['onchain_event', 'points_change', 'chain_reorg']);
 /** Minimum interval between changes of a query, ms: a table that changes more often cannot be read. */
 const QUERY_INTERVAL_MS = 1_000;
 /** Time without a message after which figures are no longer live, ms: heartbeats arrive every 15 s, so two were missed. */
@@ -10,7 +12,7 @@ const SILENCE_TIMEOUT_MS = 35_000;
  * Connection to the server: a snapshot first, then every change. After an interruption it continues from the newest
  * cursor that it received, so that no event is missed or shown twice. Fires `state`, `change`, `snapshot`, `restart`,
  * `resumed`, `refused`, `announcement`; for alerts `alerts` (when they are followed), `alert` and `alertsRefused`; for
- * live queries `queryResult`, `queryChange`, `queryError`.
+ * live queries `queryResult`, `queryChange`, `queryError`; `chain` for events of chains.
  */
 export class Stream extends EventTarget {
   state = 'waiting';
@@ -128,6 +130,11 @@ export class Stream extends EventTarget {
     }
   }
 
+  /** Follows events of chains, if the key may. Nothing is replayed, because what they change is read anew. */
+  followChains() {
+    return this.#answerTo('subscribe', { type: 'onchain' });
+  }
+
   async #ask(options) {
     try {
       const answer = await this.#socket.timeout(60_000).emitWithAck(
@@ -168,7 +175,8 @@ export class Stream extends EventTarget {
     if (this.#live) this.#advance(event.cursor);
     else if (this.#early.has(event.eventId)) return;
     else this.#early.add(event.eventId);
-    this.#fire('change', { name, event, live: this.#live });
+    if (CHAIN_EVENTS.has(name)) this.#fire('chain', event);
+    else this.#fire('change', { name, event, live: this.#live });
   }
 
   #alert(event) {

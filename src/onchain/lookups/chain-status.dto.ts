@@ -33,6 +33,17 @@ class BlockView {
   hash!: string | null;
 }
 
+/** Condition of the chain that operators must know. */
+class ChainAlarmView {
+  /** Stable code, such as `gap` or `deep_reorg`. */
+  code!: string;
+
+  detail!: string;
+
+  /** Time since which it holds, ISO 8601. */
+  since!: string;
+}
+
 export class ChainStatusView {
   chain!: string;
 
@@ -65,6 +76,9 @@ export class ChainStatusView {
   etaSeconds!: number | null;
 
   endpoints!: EndpointView[];
+
+  /** Alarms that hold, the oldest first. */
+  alarms!: ChainAlarmView[];
 }
 
 export class ChainStatusAnswer {

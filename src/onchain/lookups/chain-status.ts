@@ -17,6 +17,7 @@ interface StatusRow {
   endpoints: EndpointState[] | null;
   eventsPerSecond: number;
   blocksPerSecond: number;
+  alarms: { code: string; detail: string; since: number }[];
 }
 
 interface GapRow {
@@ -56,7 +57,9 @@ const STATUS = `SELECT h.name AS chain, h.state, coalesce(h.reason, s.halted) AS
     '0x' || encode(h.head_hash, 'hex') AS "headHash", h.final_number AS final,
     '0x' || encode(h.final_hash, 'hex') AS "finalHash", s.block AS projected,
     '0x' || encode(coalesce(s.block_hash, b.hash), 'hex') AS "projectedHash", f.endpoints,
-    coalesce(f.events_per_second, 0) AS "eventsPerSecond", coalesce(f.blocks_per_second, 0) AS "blocksPerSecond"
+    coalesce(f.events_per_second, 0) AS "eventsPerSecond", coalesce(f.blocks_per_second, 0) AS "blocksPerSecond",
+    coalesce((SELECT jsonb_agg(jsonb_build_object('code', a.code, 'detail', a.detail,
+      'since', floor(extract(epoch FROM a.since) * 1000)) ORDER BY a.since) FROM onchain_alarms a WHERE a.chain = h.name), '[]') AS alarms
   FROM onchain_chains h
     LEFT JOIN LATERAL (SELECT CASE WHEN r.reported_at > clock_timestamp() - make_interval(secs => $1) THEN r.events_per_second END
         AS events_per_second, CASE WHEN r.reported_at > clock_timestamp() - make_interval(secs => $1) THEN r.blocks_per_second END
@@ -96,6 +99,7 @@ function statusOf(row: StatusRow): ChainStatusView {
     blocksLeft,
     etaSeconds: blocksLeft === 0 ? 0 : eta,
     endpoints: [...(row.endpoints ?? [])],
+    alarms: row.alarms.map((alarm) => ({ ...alarm, since: isoTime(alarm.since) })),
   };
 }
 
