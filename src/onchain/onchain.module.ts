@@ -18,6 +18,7 @@ import { ChainAdmin } from './repair/chain-admin.js';
 import { DeadLogs } from './repair/dead-logs.js';
 import { LogRetention } from './repair/log-retention.js';
 import { Rebuilds } from './repair/rebuilds.js';
+import { Rewinds } from './repair/rewinds.js';
 import { ChainAlarms } from './store/chain-alarms.js';
 import { PointsController } from './points/points.controller.js';
 import { PointRulesController } from './points/rules.controller.js';
@@ -52,6 +53,7 @@ import { ChainStore } from './store/chain-store.js';
     ChainAdmin,
     DeadLogs,
     Rebuilds,
+    Rewinds,
   ],
   exports: [ChainRegistry],
 })

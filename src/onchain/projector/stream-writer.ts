@@ -84,7 +84,13 @@ export async function takeBack(tx: ClientBase, stream: number, to: Position, kee
   );
 }
 
-/** Notes errors of events in their logs. `storedFrom`: the oldest of the logs, so that older partitions are not searched. */
+/** Difference of the clocks of the process and the database, and time between the storage of a log and its projection, ms. */
+const STORED_SLACK_MS = 3_600_000;
+
+/**
+ * Notes errors of events in their logs. `storedFrom`: about when the oldest of the logs was stored, so that older partitions are not
+ * searched.
+ */
 export async function writeErrors(
   tx: ClientBase,
   stream: number,
@@ -104,7 +110,7 @@ export async function writeErrors(
       errors.map(({ event }) => event.blockNumber),
       errors.map(({ event }) => event.logIndex),
       errors.map(({ error }) => error),
-      storedFrom,
+      storedFrom - STORED_SLACK_MS,
     ],
   });
 }

@@ -7,6 +7,7 @@ import { PageQuery } from '../../platform/http/paging/page.dto.js';
 import { ChainSetup } from '../config/setup.dto.js';
 import { ChainAdmin } from './chain-admin.js';
 import {
+  ChainParams,
   ContractBody,
   ContractChange,
   ContractPage,
@@ -17,10 +18,13 @@ import {
   DeadLogParams,
   DeadLogsQuery,
   RereadBody,
+  RewindAnswer,
+  RewindBody,
   SkipBody,
   type DeadLogView,
 } from './chain-admin.dto.js';
 import { DeadLogs } from './dead-logs.js';
+import { Rewinds } from './rewinds.js';
 
 @ApiTags('admin')
 @ApiBearerAuth()
@@ -30,6 +34,7 @@ export class ChainAdminController {
   constructor(
     private readonly admin: ChainAdmin,
     private readonly dead: DeadLogs,
+    private readonly rewinds: Rewinds,
   ) {}
 
   /** Adds a chain with its contracts; processes begin to follow it within a second. Addresses must be public ones. */
@@ -40,6 +45,15 @@ export class ChainAdminController {
     // The audit trail has the body: addresses may contain keys.
     request.body = { ...request.body, endpoints: body.endpoints.length };
     return this.admin.addChain(body);
+  }
+
+  /** Takes a stopped chain back to a block, also below the final one; it is then followed from there. */
+  @Post('chains/:id/rewind')
+  @HttpCode(200)
+  @Audited('onchain_chain.rewind')
+  @ApiConflictResponse({ description: 'The chain is not stopped, or the block is not in its present chain.' })
+  rewind(@Param() { id }: ChainParams, @Body() body: RewindBody): Promise<RewindAnswer> {
+    return this.rewinds.rewind(id, body);
   }
 
   /** Adds a contract to a chain, and that of its tokens if it is not there. */

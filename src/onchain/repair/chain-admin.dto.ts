@@ -14,6 +14,38 @@ export class CreatedChain {
   id!: string;
 }
 
+export class ChainParams {
+  @IsName('chain')
+  id!: string;
+}
+
+export class RewindBody {
+  /** Last block that is kept. */
+  @IsInt()
+  @Min(0)
+  @Max(MAX_BLOCK)
+  toBlock!: number;
+
+  /** Whether only to say what would be undone. */
+  @IfGiven()
+  @IsBoolean()
+  dryRun?: boolean;
+
+  /** Whether to undo it; either this or `dryRun` must be true. */
+  @IfGiven()
+  @IsBoolean()
+  confirm?: boolean;
+}
+
+/** Everything above the block that is kept. */
+export class RewindAnswer {
+  blocks!: number;
+  events!: number;
+
+  /** Accounts that the events name. */
+  accounts!: number;
+}
+
 export class ContractBody extends ContractSetup {
   /** Chain of the contract. @example ethereum */
   @IsName('chain')

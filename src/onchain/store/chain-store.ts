@@ -130,7 +130,8 @@ async function moveChain(tx: ClientBase, chain: number, batch: BlockBatch): Prom
   await moveHeads(tx, chain, batch);
 }
 
-async function insertBlocks(tx: ClientBase, chain: number, blocks: readonly BlockHeader[]): Promise<void> {
+/** Stores headers as canonical ones. */
+export async function insertBlocks(tx: ClientBase, chain: number, blocks: readonly BlockHeader[]): Promise<void> {
   if (blocks.length === 0) return;
   await tx.query({
     name: 'onchain_insert_blocks',
@@ -170,7 +171,7 @@ async function moveHeads(tx: ClientBase, chain: number, { head, final }: BlockBa
 }
 
 /** Makes blocks and logs above a block non-canonical, and cuts the coverage there. */
-async function retractAbove(tx: ClientBase, chain: number, block: number): Promise<void> {
+export async function retractAbove(tx: ClientBase, chain: number, block: number): Promise<void> {
   const values = [chain, block];
   await tx.query('UPDATE onchain_blocks SET canonical = false WHERE chain = $1 AND number > $2 AND canonical', values);
   await tx.query(

@@ -65,3 +65,29 @@ export async function endRebuild(tx: ClientBase, stream: number): Promise<void> 
   );
   for (const { id } of rows) await deleteContract(tx, id);
 }
+
+/**
+ * Empties the state of a stream, so that its logs are projected anew. Logs that were dropped are read again. Events up to the
+ * block are not published again.
+ */
+export async function startOver(tx: ClientBase, stream: number, toBlock: number): Promise<void> {
+  const own = 'contract = ANY (ARRAY(SELECT id FROM onchain_contracts WHERE stream = $1))';
+  for (const table of OF_CONTRACT) {
+    if (table !== 'onchain_dead_logs') await tx.query(`DELETE FROM ${table} WHERE ${own}`, [stream]);
+  }
+  await tx.query(`UPDATE onchain_logs SET error = NULL WHERE error IS NOT NULL AND ${own}`, [stream]);
+  await tx.query('DELETE FROM onchain_projections WHERE stream = $1', [stream]);
+  await tx.query(
+    `UPDATE onchain_contracts SET dropped = '{}', covered = CASE WHEN dropped = '{}' THEN covered ELSE '{}' END
+     WHERE stream = $1`,
+    [stream],
+  );
+  await tx.query(
+    `UPDATE onchain_streams s SET block = (SELECT min(c.from_block) - 1 FROM onchain_contracts c WHERE c.stream = s.id), log = -1,
+       block_hash = NULL, at_ms = NULL, undo_from = -1, caught_up = false, halted_reason = NULL,
+       published_log = CASE WHEN published_block < $2 THEN published_log ELSE 2147483647 END,
+       published_block = least(published_block, $2)
+     WHERE id = $1`,
+    [stream, toBlock],
+  );
+}

@@ -1,16 +1,19 @@
 import { Logger } from '@nestjs/common';
 import type { Sequencer } from '../../../src/events/index.js';
-import type { OperatorNotices } from '../../../src/notifications/index.js';
+import type { GuardedClient, OperatorNotices } from '../../../src/notifications/index.js';
 import { ChainRegistry, type WatchedChain } from '../../../src/onchain/config/chain-registry.js';
 import { ChainSetup } from '../../../src/onchain/config/setup.dto.js';
 import { topic0sOf, type Address, type Hash } from '../../../src/onchain/core/index.js';
 import { ChainFollower } from '../../../src/onchain/follower/chain-follower.js';
+import { ConnectionOpener } from '../../../src/onchain/follower/chain-connections.js';
 import { ChainRuntime } from '../../../src/onchain/follower/chain-runtime.js';
 import { Healer } from '../../../src/onchain/follower/healer.js';
 import { ProjectionListener } from '../../../src/onchain/follower/projection-listener.js';
 import { Rereads, RereadStarter } from '../../../src/onchain/follower/rereads.js';
 import { Projector } from '../../../src/onchain/projector/projector.js';
+import { Rewinds } from '../../../src/onchain/repair/rewinds.js';
 import { EndpointPool } from '../../../src/onchain/rpc/endpoint-pool.js';
+import { SampleEndpoint } from '../../../src/onchain/sample/sample-endpoint.js';
 import { ChainAlarms } from '../../../src/onchain/store/chain-alarms.js';
 import { acquireLease, type ChainLease } from '../../../src/onchain/store/chain-lease.js';
 import { ChainStore } from '../../../src/onchain/store/chain-store.js';
@@ -155,6 +158,14 @@ export async function followedFixture() {
     registry,
     clock,
     settings,
+    rewinds: new Rewinds(
+      database,
+      registry,
+      new ConnectionOpener({} as GuardedClient, metrics, new SampleEndpoint()),
+      projector,
+      alarms,
+      sequencer,
+    ),
     begin,
     follow,
     async metric(name: string, chain: string): Promise<number> {
