@@ -128,11 +128,15 @@ export class EventIngest {
       for (const { index, chain: name } of items) tally.reject(index, 'unknown_chain', `chain ${name} not found`);
       return;
     }
-    const watched = new Set(chain.contracts.map(({ address }) => address));
-    const known = items.filter(({ index, event: { contract } }) => {
-      if (watched.has(contract)) return true;
-      tally.reject(index, 'unknown_contract', `contract ${contract} not found on ${chain.name}`);
-      return false;
+    const contracts = chain.contracts.filter(({ shadowOf }) => shadowOf === null);
+    const firstBlocks = new Map(contracts.map(({ address, fromBlock }) => [address, fromBlock]));
+    const known = items.filter(({ index, event: { contract, blockNumber } }) => {
+      const first = firstBlocks.get(contract);
+      if (first === undefined)
+        tally.reject(index, 'unknown_contract', `contract ${contract} not found on ${chain.name}`);
+      else if (blockNumber < first)
+        tally.reject(index, 'out_of_range', `blockNumber must be at least ${first}, the first block of the contract`);
+      return first !== undefined && blockNumber >= first;
     });
     if (chain.endpoints.length > 0) await this.compare(chain, known, tally);
     else await this.feed(chain, known, covers, tally);

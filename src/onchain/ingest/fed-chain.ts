@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { ClientBase } from 'pg';
 import { Database } from '../../platform/database/database.js';
 import { inSteps } from '../../platform/loop/slices.js';
 import type { WatchedChain } from '../config/chain-registry.js';
@@ -8,7 +9,7 @@ import { Projector } from '../projector/projector.js';
 import type { ChainLease } from '../store/chain-lease.js';
 import { ChainStore, type BlockBatch, type BlockRef } from '../store/chain-store.js';
 import { branchRuns, rejectOther, type PlacedEvent, type Run } from './branch-runs.js';
-import { NO_HASH, readStored, storedAs, type StoredBlocks } from './stored-chain.js';
+import { canonicalHashes, NO_HASH, readStored, returningLogs, storedAs, type StoredBlocks } from './stored-chain.js';
 
 /** Blocks, both included, that a request covers completely. */
 export interface StatedRange {
@@ -40,8 +41,10 @@ export class FedChain {
     covers: Covers,
     reject: Reject,
   ): Promise<void> {
-    const stored = await readStored(this.database, chain);
-    const hashes = new Map(stored.headers.map(({ number, hash }) => [number, hash]));
+    const { headers } = await readStored(this.database, chain);
+    const retracted = items.filter(({ removed }) => removed).map(({ event }) => event.blockNumber);
+    const hashes = await canonicalHashes(this.database, chain.id, retracted);
+    for (const { number, hash } of headers) hashes.set(number, hash);
     const runs = await inSteps(branchRuns(items, (block) => hashes.get(block), reject));
     if (runs.length === 0 && typeof covers === 'object') runs.push({ ancestor: undefined, events: [], retracted: [] });
     for (const run of runs) await this.takeRun(chain, lease, run, covers, reject);
@@ -66,6 +69,7 @@ export class FedChain {
     }
     await this.leaveOutKnown(chain, run, stored, reject);
     const late = this.lateEvents(chain, run, stored, reject);
+    if (ancestor === undefined) await this.addReturning(chain, run, stored, late);
     const batch = batchOf(chain, run, stored, covers);
     if (ancestor !== undefined) await this.replace(chain, lease, batch, { ancestor, covers }, stored);
     else if (run.events.length > 0 || typeof covers === 'object') await this.add(chain, lease, batch, late);
@@ -81,6 +85,7 @@ export class FedChain {
       for (const [stream, block] of late) {
         await this.projector.rollBack(tx, chain.id, stream, block - 1, { keepsPublished: true });
       }
+      await passTimes(tx, chain.id, batch.blocks);
     });
   }
 
@@ -118,7 +123,7 @@ export class FedChain {
    * Returns the lowest block of each stream that has an event below its position: it is projected again from there. Events in
    * final blocks are rejected.
    */
-  private lateEvents(chain: WatchedChain, run: Run, stored: StoredBlocks, reject: Reject): ReadonlyMap<number, number> {
+  private lateEvents(chain: WatchedChain, run: Run, stored: StoredBlocks, reject: Reject): Map<number, number> {
     const late = new Map<number, number>();
     if (run.ancestor !== undefined) return late;
     const isBelow = belowPosition(chain, stored);
@@ -136,6 +141,34 @@ export class FedChain {
     });
     return late;
   }
+
+  /** Adds streams that have passed retracted logs which come back with the block of an event. */
+  private async addReturning(
+    chain: WatchedChain,
+    { events }: Run,
+    { positions }: StoredBlocks,
+    late: Map<number, number>,
+  ): Promise<void> {
+    const returning = await returningLogs(
+      this.database,
+      chain.id,
+      events.map(({ event }) => event),
+    );
+    for (const { stream, block } of returning) {
+      if (block > (positions.get(stream)?.block ?? -1)) continue;
+      late.set(stream, Math.min(late.get(stream) ?? Infinity, block));
+    }
+  }
+}
+
+/** Moves the times of streams that have passed these blocks: the time of a stream is the highest up to its position. */
+async function passTimes(tx: ClientBase, chain: number, blocks: readonly BlockHeader[]): Promise<void> {
+  await tx.query(
+    `UPDATE onchain_streams s SET at_ms = r.newest FROM onchain_streams o
+       CROSS JOIN LATERAL (SELECT max(at) AS newest FROM unnest($2::bigint[], $3::bigint[]) AS b (n, at) WHERE n <= o.block) r
+     WHERE s.id = o.id AND s.chain = $1 AND r.newest > s.at_ms`,
+    [chain, blocks.map(({ number }) => number), blocks.map(({ at }) => at)],
+  );
 }
 
 /** Finds the events that the projection of their stream has passed. */
@@ -155,7 +188,9 @@ function batchOf(chain: WatchedChain, run: Run, stored: StoredBlocks, covers: Co
   const events = run.events.map(({ event }) => event);
   const refs = new Map<number, BlockRef>();
   for (const { blockNumber, blockHash, at } of events) {
-    if (!refs.has(blockNumber)) refs.set(blockNumber, { number: blockNumber, hash: blockHash, at });
+    // A block is as old as its newest event says: writers round times.
+    const newest = Math.max(at, refs.get(blockNumber)?.at ?? 0);
+    refs.set(blockNumber, { number: blockNumber, hash: blockHash, at: newest });
   }
   const kept = stored.headers.filter(({ number }) => run.ancestor === undefined || number <= run.ancestor);
   const known = new Map([...kept.map((ref) => [ref.number, ref] as const), ...refs]);

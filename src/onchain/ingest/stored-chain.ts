@@ -118,6 +118,38 @@ export async function storedAs(
   return events.map((_, at) => found.get(at + 1) ?? 'nothing');
 }
 
+/** Returns, by stream, the lowest blocks of retracted logs that come back with the blocks of events. */
+export async function returningLogs(
+  database: Database,
+  chain: number,
+  events: readonly ChainEvent[],
+): Promise<{ stream: number; block: number }[]> {
+  if (events.length === 0) return [];
+  const hashes = new Map(events.map(({ blockHash, blockNumber }) => [blockHash, blockNumber]));
+  return database.query<{ stream: number; block: number }>(
+    `SELECT c.stream, min(l.block_number) AS block FROM unnest($2::bytea[], $3::bigint[]) AS r (hash, block)
+       JOIN onchain_blocks b ON b.chain = $1 AND b.hash = r.hash AND NOT b.canonical
+       JOIN onchain_logs l ON l.chain = $1 AND l.block_number = r.block AND l.block_hash = r.hash AND NOT l.canonical
+       JOIN onchain_contracts c ON c.id = l.contract
+     GROUP BY c.stream`,
+    [chain, [...hashes.keys()].map(bytea), [...hashes.values()]],
+  );
+}
+
+/** Returns the hashes of canonical blocks by their numbers, also of final ones. */
+export async function canonicalHashes(
+  database: Database,
+  chain: number,
+  numbers: readonly number[],
+): Promise<Map<number, Hash>> {
+  if (numbers.length === 0) return new Map();
+  const rows = await database.query<{ number: number; hash: Buffer }>(
+    'SELECT number, hash FROM onchain_blocks WHERE chain = $1 AND canonical AND number = ANY ($2::bigint[])',
+    [chain, [...new Set(numbers)]],
+  );
+  return new Map(rows.map(({ number, hash }) => [number, hexOf(hash)]));
+}
+
 /** Whether anything is stored in a range of blocks: events mostly come in new blocks. */
 async function hasLogs(database: Database, chain: number, range: readonly number[]): Promise<boolean> {
   const row = await database.one<{ found: boolean }>(

@@ -2,12 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import { inSlices } from '../../platform/loop/slices.js';
 import type { WatchedChain } from '../config/chain-registry.js';
-import { ZERO_ADDRESS, type ChainEvent, type Hash } from '../core/index.js';
-import { hexOf } from '../store/log-rows.js';
+import { ZERO_ADDRESS, type ChainEvent } from '../core/index.js';
 import { readChainEvent, type PostedChainEvent } from './event-item.js';
 import type { PlacedEvent } from './branch-runs.js';
 import type { Reject } from './fed-chain.js';
-import { bytea, readStored, storedEvents } from './stored-chain.js';
+import { bytea, canonicalHashes, readStored, storedEvents } from './stored-chain.js';
 
 /** Events of a chain that wait for their blocks, at most: they are read together when their block becomes known. */
 const MAX_WAITING = 50_000;
@@ -32,7 +31,8 @@ export class UnplacedEvents {
    * are rejected if their block can no longer become known.
    */
   async place(chain: WatchedChain, items: readonly PostedItem[], reject: Reject): Promise<PlacedItem[]> {
-    const hashes = await this.knownHashes(chain, items);
+    const unknown = items.filter(({ event }) => event.blockHash === null).map(({ event }) => event.blockNumber);
+    const hashes = await canonicalHashes(this.database, chain.id, unknown);
     for (const { event, removed } of items) {
       if (event.blockHash !== null && !removed) hashes.set(event.blockNumber, event.blockHash);
     }
@@ -62,16 +62,6 @@ export class UnplacedEvents {
       'DELETE FROM onchain_unplaced_events WHERE chain = $1 AND block_number = ANY ($2::bigint[])',
       [chain, blocks],
     );
-  }
-
-  private async knownHashes(chain: WatchedChain, items: readonly PostedItem[]): Promise<Map<number, Hash>> {
-    const asked = items.filter(({ event }) => event.blockHash === null).map(({ event }) => event.blockNumber);
-    if (asked.length === 0) return new Map();
-    const rows = await this.database.query<{ number: number; hash: Buffer }>(
-      'SELECT number, hash FROM onchain_blocks WHERE chain = $1 AND canonical AND number = ANY ($2::bigint[])',
-      [chain.id, [...new Set(asked)]],
-    );
-    return new Map(rows.map(({ number, hash }) => [number, hexOf(hash)]));
   }
 
   /** Returns those whose block may still become known: nothing is added to final blocks that are projected. */

@@ -36,7 +36,8 @@ export class CommittedBatch {
       await writeErrors(tx, stream, projection.errors, storedFrom);
     }
     const hasImages = !batch.isFinal || batch.events.length === 0;
-    const at = await movePosition(tx, stream, batch.to, last?.at ?? null, stop, hasImages);
+    const newest = last === undefined ? null : batch.events.reduce((latest, { at }) => Math.max(latest, at), 0);
+    const at = await movePosition(tx, stream, batch.to, newest, stop, hasImages);
     if (!this.state.isShadow) await this.publish(tx, locked, at ?? 0);
   }
 

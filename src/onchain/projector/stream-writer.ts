@@ -31,15 +31,15 @@ export function isUnpublished({ publishedBlock, publishedLog }: LockedStream, ev
 }
 
 /**
- * Moves the position. Its time is that of the newest header up to it, or of the last event, and never goes back. `hasImages`: the
- * before-images of what changed are stored.
+ * Moves the position. Its time is the highest of all headers and events up to it: a block may be older than the one before it,
+ * and what began earlier would else end before it began. `hasImages`: the before-images of what changed are stored.
  * @returns the time, Unix milliseconds; null before the first header
  */
 export async function movePosition(
   tx: ClientBase,
   stream: number,
   to: Position,
-  lastEventAt: number | null,
+  newestEventAt: number | null,
   haltedReason: string | null,
   hasImages = true,
 ): Promise<number | null> {
@@ -49,11 +49,12 @@ export async function movePosition(
         undo_from = CASE WHEN $6 THEN undo_from ELSE greatest(undo_from, $2) END,
         block_hash = (SELECT hash FROM onchain_blocks b WHERE b.chain = s.chain AND canonical AND number = $2),
         at_ms = greatest(s.at_ms, $4::bigint, (SELECT b.at_ms FROM onchain_blocks b WHERE b.chain = s.chain AND canonical
-          AND number <= $2 ORDER BY number DESC LIMIT 1)),
+          AND number <= $2 ORDER BY number DESC LIMIT 1), (SELECT max(b.at_ms) FROM onchain_blocks b WHERE b.chain = s.chain
+          AND canonical AND number BETWEEN s.block + 1 AND $2)),
         published_block = CASE WHEN ($2, $3) > (published_block, published_log) THEN $2 ELSE published_block END,
         published_log = CASE WHEN ($2, $3) > (published_block, published_log) THEN $3 ELSE published_log END
       WHERE id = $1 RETURNING at_ms AS at`,
-    values: [stream, to.block, to.log, lastEventAt, haltedReason, hasImages],
+    values: [stream, to.block, to.log, newestEventAt, haltedReason, hasImages],
   });
   await tx.query({
     name: 'onchain_note_projection',
@@ -69,8 +70,11 @@ export async function takeBack(tx: ClientBase, stream: number, to: Position, kee
   await tx.query(
     `UPDATE onchain_streams AS s SET block = $2, log = $3, halted_reason = NULL,
        block_hash = (SELECT hash FROM onchain_blocks b WHERE b.chain = s.chain AND canonical AND number = $2),
-       at_ms = (SELECT b.at_ms FROM onchain_blocks b WHERE b.chain = s.chain AND canonical AND number <= $2
-         ORDER BY number DESC LIMIT 1),
+       at_ms = greatest((SELECT final_ms FROM onchain_chains h WHERE h.id = s.chain AND final_number <= $2),
+         (SELECT b.at_ms FROM onchain_blocks b WHERE b.chain = s.chain AND canonical AND number <= $2
+           ORDER BY number DESC LIMIT 1),
+         (SELECT max(b.at_ms) FROM onchain_blocks b JOIN onchain_chains h ON h.id = b.chain WHERE b.chain = s.chain AND canonical
+           AND number > least(h.final_number, $2 - 256) AND number <= $2)),
        published_block = CASE WHEN $4 THEN published_block ELSE least(published_block, $2) END,
        published_log = CASE WHEN $4 OR published_block < $2 THEN published_log ELSE $3 END
      WHERE id = $1`,

@@ -137,7 +137,7 @@ export async function insertBlocks(tx: ClientBase, chain: number, blocks: readon
     name: 'onchain_insert_blocks',
     text: `INSERT INTO onchain_blocks (chain, number, hash, parent_hash, at_ms)
       SELECT $1, n, h, p, ms FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[]) AS row (n, h, p, ms)
-      ON CONFLICT (chain, hash) DO UPDATE SET canonical = true`,
+      ON CONFLICT (chain, hash) DO UPDATE SET canonical = true, at_ms = greatest(onchain_blocks.at_ms, excluded.at_ms)`,
     values: [
       chain,
       blocks.map(({ number }) => number),
@@ -148,6 +148,7 @@ export async function insertBlocks(tx: ClientBase, chain: number, blocks: readon
   });
 }
 
+/** Moves the newest and the final block. The time of the final one is the highest of all up to it, as that of a stream is. */
 async function moveHeads(tx: ClientBase, chain: number, { head, final }: BlockBatch): Promise<void> {
   if (head === undefined && final === undefined) return;
   await tx.query({
@@ -155,7 +156,8 @@ async function moveHeads(tx: ClientBase, chain: number, { head, final }: BlockBa
     text: `UPDATE onchain_chains SET head_number = coalesce($2, head_number), head_hash = coalesce($3, head_hash),
         head_ms = coalesce($4, head_ms),
         final_hash = CASE WHEN $5::bigint > final_number THEN $6 ELSE final_hash END,
-        final_ms = CASE WHEN $5::bigint > final_number THEN $7 ELSE final_ms END,
+        final_ms = CASE WHEN $5::bigint > final_number THEN greatest(final_ms, $7, (SELECT max(b.at_ms) FROM onchain_blocks b
+          WHERE b.chain = $1 AND canonical AND number > final_number AND number <= $5)) ELSE final_ms END,
         final_number = greatest(final_number, $5::bigint)
       WHERE id = $1`,
     values: [
