@@ -8,7 +8,7 @@ const CONTRACTS = [addressOf(0xbb), addressOf(0xbc)];
 const DEPTH = 8;
 const START = Math.floor(Date.now() / 1_000) - 3_600;
 /** Seeds of which earlier versions lost events, or counted points of times that go back. */
-const SEEDS = process.env['SEEDS']?.split(',').map(Number) ?? [2, 102, 107];
+const SEEDS = process.env['SEEDS']?.split(',').map(Number) ?? [2, 102, 107, 207];
 
 let app: TestApp;
 let [reader, writer] = ['', ''];
