@@ -1,7 +1,8 @@
 /**
  * Following a chain over plain JSON-RPC, from an endpoint in its own process to tokens, intervals and points in PostgreSQL: the
  * public workload of single transfers, the workload of batches, new blocks each second up to a subscribed client, calls per
- * block, and reorganisations. All figures include the rows of the logs.
+ * block, reorganisations beside few and many stored logs, the drop of old logs, and the calculation of a day. All figures include
+ * the rows of the logs. Peers: Ponder on the same endpoint, and viem's decoder.
  */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,6 +16,9 @@ import { waitFor } from '../support/wait-for.js';
 import type { BenchContext, Figures } from './support/bench-context.js';
 import type { BenchApp } from './support/bench-app.js';
 import { BENCH_CONTRACT, RECENT_BLOCKS, transferLog, type BenchChain } from './support/onchain-chains.js';
+import { addOldLogs, addStakers, dropOldLogs } from './support/onchain-history.js';
+import { viemRate } from './support/viem-rate.js';
+import { ponderRate } from './support/ponder-peer.js';
 import { percentile, round } from './support/percentiles.js';
 
 const ACCOUNTS = 20_000;
@@ -25,10 +29,16 @@ export async function run(context: BenchContext): Promise<Figures> {
   const events = context.quick ? 60_000 : 1_000_000;
   const singles = await measureBackfill(context, 'singleTransfers', 'erc721', events);
   const batches = await measureBackfill(context, 'mixedBatches', 'batch', events);
-  const live = await measureLive(context, context.quick ? 10 : 60);
+  const live = await measureLive(context, context.quick ? 10 : 60, events);
+  const { ponder } = singles;
   return {
     events,
     transfer_events_per_s: round(singles.eventsPerSecond, 0),
+    ...(ponder !== undefined && {
+      ponder_events_per_s: round(ponder, 0),
+      ratio_ponder: round(singles.eventsPerSecond / ponder),
+    }),
+    viem_events_per_s: round(viemRate(context.quick ? 20_000 : 100_000), 0),
     events_per_s: round(batches.eventsPerSecond, 0),
     tokens_per_s: round(batches.tokensPerSecond, 0),
     includes_log_rows: true,
@@ -71,7 +81,7 @@ async function measureBackfill(
   name: string,
   standard: string,
   events: number,
-): Promise<{ eventsPerSecond: number; tokensPerSecond: number }> {
+): Promise<{ eventsPerSecond: number; tokensPerSecond: number; ponder?: number | undefined }> {
   context.log(`${name}: ${events.toLocaleString('en-US')} events`);
   const input = { events, perBlock: PER_BLOCK, accounts: ACCOUNTS, startsAt: 1_600_000_000 };
   const { client, rpc, app } = await follow(context, name, standard, input);
@@ -90,17 +100,19 @@ async function measureBackfill(
     [last],
   );
   await client.end();
+  const ponder =
+    standard === 'erc721' ? await ponderRate(context, rpc, BENCH_CONTRACT, events, app.databaseUrl) : undefined;
   await app.stop();
   await rpc.stop();
   const [measured] = rows;
   if (measured?.events !== events) throw new Error(`${measured?.events} of ${events} events were stored`);
   const { seconds, tokens } = measured;
   context.table([{ workload: name, events, seconds: round(seconds), 'events/s': round(events / seconds, 0) }]);
-  return { eventsPerSecond: events / seconds, tokensPerSecond: tokens / seconds };
+  return { eventsPerSecond: events / seconds, tokensPerSecond: tokens / seconds, ponder };
 }
 
-/** Blocks each second, then calls per block, then reorganisations. */
-async function measureLive(context: BenchContext, seconds: number): Promise<Figures> {
+/** Blocks each second, then calls per block, then reorganisations beside `logs` stored logs and ten times as many. */
+async function measureLive(context: BenchContext, seconds: number, logs: number): Promise<Figures> {
   context.log(`new blocks for ${seconds} s`);
   const startsAt = Math.floor(Date.now() / 1000) - RECENT_BLOCKS;
   const input = { events: 0, perBlock: 0, accounts: ACCOUNTS, startsAt };
@@ -136,19 +148,48 @@ async function measureLive(context: BenchContext, seconds: number): Promise<Figu
     minedAt.has(number) ? [at - (minedAt.get(number) ?? at)] : [],
   );
   const calls = await callsPerBlock(rpc, client, block);
-  block += 20;
-  const rollback1 = await reorganised(rpc, client, 1, block);
-  const rollback64 = await reorganised(rpc, client, 64, block + 1);
+  // Blocks of a fork have the numbers of earlier ones.
+  const clientP95 = round(percentile(arrivals, 0.95));
+  const forks = new Forks(rpc, client, block + 20);
+  await addOldLogs(client, logs);
+  const rollback1 = await forks.median(1);
+  const rollback64 = await forks.median(64);
+  await addOldLogs(client, 9 * logs);
+  const rollback64Of10 = await forks.median(64);
+  const large = await dropOldLogs(client);
+  await addOldLogs(client, 2 * logs);
+  const small = await dropOldLogs(client);
   const figures = {
     blocks_empty_rpc: calls.empty,
     blocks_full_rpc: calls.full,
     row_p95_ms: round(percentile(delays, 0.95)),
-    client_p95_ms: round(percentile(arrivals, 0.95)),
-    reorg1_ms: rollback1,
-    reorg64_ms: rollback64,
+    client_p95_ms: clientP95,
+    rollback1_ms: rollback1,
+    rollback64_ms: rollback64,
+    rollback64_10m_ms: rollback64Of10,
+    rollback_ratio: round(rollback64Of10 / rollback64),
+    drop_partitions_ms: round(large.ms),
+    drop_partitions_ratio: round(large.ms / small.ms),
+    recalc_100k_ms: await recalculated(app, client),
   };
   context.table([figures]);
   return figures;
+}
+
+/** Time of the calculation of yesterday for 100,000 accounts, ms. */
+async function recalculated(app: BenchApp, client: Client): Promise<number> {
+  const today = Math.floor(Date.now() / 86_400_000) * 86_400_000;
+  await addStakers(client, 100_000, today);
+  const begun = performance.now();
+  const answer = await fetch(`${app.url}/v1/admin/onchain/recalculate`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${app.adminKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ day: new Date(today - 1).toISOString().slice(0, 10) }),
+  });
+  const ms = performance.now() - begun;
+  const { accounts, drift } = (await answer.json()) as { accounts: number; drift: string };
+  if (accounts < 100_000 || drift !== '0') throw new Error(`${accounts} accounts, drift ${drift}`);
+  return round(ms, 0);
 }
 
 async function atHead(client: Client, block: number, hash?: string): Promise<void> {
@@ -201,11 +242,29 @@ async function callsPerBlock(
   return { empty: round(empty), full: round(full) };
 }
 
-/** Time from a fork until the new branch is read, stored and projected, ms. */
-async function reorganised(rpc: MockRpcProcess, client: Client, depth: number, head: number): Promise<number> {
-  const branch = Array.from({ length: depth + 1 }, (_, n) => [transferLog(0, 9, 2_000_000 + depth * 1_000 + n)]);
-  const begun = performance.now();
-  await rpc.call('mock_reorg', [depth, branch]);
-  await atHead(client, head + 1);
-  return round(performance.now() - begun);
+/** Forks one after the other, each with a block more than the branch that it replaces. */
+class Forks {
+  private made = 0;
+
+  constructor(
+    private readonly rpc: MockRpcProcess,
+    private readonly client: Client,
+    private head: number,
+  ) {}
+
+  /** Median time, ms, from a fork until the new branch is read, stored and projected. */
+  async median(depth: number): Promise<number> {
+    const times: number[] = [];
+    for (let fork = 0; fork < 5; fork += 1) {
+      this.made += 1;
+      const first = this.made * 1_000;
+      const branch = Array.from({ length: depth + 1 }, (_, n) => [transferLog(0, 9, 2_000_000 + first + n)]);
+      const begun = performance.now();
+      await this.rpc.call('mock_reorg', [depth, branch]);
+      this.head += 1;
+      await atHead(this.client, this.head);
+      times.push(performance.now() - begun);
+    }
+    return round(percentile(times, 0.5));
+  }
 }

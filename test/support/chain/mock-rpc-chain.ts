@@ -29,6 +29,35 @@ export interface ChainOptions {
 }
 
 const ZERO_HASH: Hash = `0x${'0'.repeat(64)}`;
+const ZERO_ADDRESS: Address = `0x${'0'.repeat(40)}`;
+const EMPTY_FIELDS = {
+  miner: ZERO_ADDRESS,
+  difficulty: '0x0',
+  totalDifficulty: '0x0',
+  extraData: '0x',
+  gasLimit: '0x0',
+  baseFeePerGas: '0x0',
+  mixHash: ZERO_HASH,
+  nonce: '0x0000000000000000',
+  receiptsRoot: ZERO_HASH,
+  sha3Uncles: ZERO_HASH,
+  size: '0x0',
+  stateRoot: ZERO_HASH,
+  transactionsRoot: ZERO_HASH,
+  uncles: [],
+} as const;
+const EMPTY_TRANSACTION = {
+  from: ZERO_ADDRESS,
+  gas: '0x0',
+  gasPrice: '0x0',
+  input: '0x',
+  nonce: '0x0',
+  r: '0x1',
+  s: '0x1',
+  v: '0x0',
+  type: '0x0',
+  value: '0x0',
+} as const;
 const hex = (value: number): string => `0x${value.toString(16)}`;
 const sha = (text: string): Hash => `0x${createHash('sha256').update(text).digest('hex')}`;
 /** Written bodies that are kept, bytes: repeated reads of 1,000,000 logs must not cost a gigabyte. */
@@ -60,17 +89,29 @@ export class MockBlock {
     return (this.bloom ??= bloomOf(this.logs.flatMap(({ address, topics }) => [address, ...topics])));
   }
 
-  /** Header as `eth_getBlockByHash` gives it, without transactions. */
-  header(): Record<string, unknown> {
+  /** Header as `eth_getBlockByHash` gives it; `isFull`: with the transactions of its logs, for readers that want them. */
+  header(isFull = false): Record<string, unknown> {
     return {
+      ...(isFull && EMPTY_FIELDS),
       number: hex(this.number),
       hash: this.hash,
       parentHash: this.parentHash,
       timestamp: hex(this.at),
       logsBloom: this.logsBloom,
       gasUsed: '0x0',
-      transactions: [],
+      transactions: isFull ? this.transactions() : [],
     };
+  }
+
+  private transactions(): Record<string, unknown>[] {
+    return this.logs.map((log, index) => ({
+      ...EMPTY_TRANSACTION,
+      hash: this.transactionHash(log, index),
+      transactionIndex: hex(index),
+      blockHash: this.hash,
+      blockNumber: hex(this.number),
+      to: log.address,
+    }));
   }
 
   /** Logs that a query matches, as JSON texts joined by commas; empty if none does. */
@@ -102,8 +143,13 @@ export class MockBlock {
     return [...byTransaction].map(([transactionHash, logs]) => ({ ...place, transactionHash, logs }));
   }
 
-  private logText({ address, topics, data, transaction }: LogSpec, index: number): string {
-    const hash = sha(transaction ?? `${this.hash} ${index}`);
+  private transactionHash({ transaction }: LogSpec, index: number): Hash {
+    return sha(transaction ?? `${this.hash} ${index}`);
+  }
+
+  private logText(log: LogSpec, index: number): string {
+    const { address, topics, data } = log;
+    const hash = this.transactionHash(log, index);
     const time = this.hasTimestamps ? `,"blockTimestamp":"${hex(this.at)}"` : '';
     const texts = topics.map((topic) => `"${topic}"`).join(',');
     return (

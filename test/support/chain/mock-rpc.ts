@@ -150,8 +150,8 @@ export class MockRpc {
   private readonly methods: Readonly<Record<string, Method>> = {
     eth_chainId: () => hex(this.view.chainId ?? this.chain.chainId),
     eth_blockNumber: () => hex(this.head),
-    eth_getBlockByNumber: ([tag]) => this.numbered(String(tag))?.header() ?? null,
-    eth_getBlockByHash: ([hash]) => this.hashed(String(hash))?.header() ?? null,
+    eth_getBlockByNumber: ([tag, isFull]) => this.numbered(String(tag))?.header(isFull === true) ?? null,
+    eth_getBlockByHash: ([hash, isFull]) => this.hashed(String(hash))?.header(isFull === true) ?? null,
     eth_getBlockReceipts: ([hash]) => this.hashed(String(hash))?.receipts() ?? null,
     eth_getLogs: ([filter]) => this.logs(filter as Filter),
     /** Lets another process mine; not a method of nodes. */
