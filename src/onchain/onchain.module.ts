@@ -17,6 +17,8 @@ import { ChainAdminController } from './repair/chain-admin.controller.js';
 import { ChainAdmin } from './repair/chain-admin.js';
 import { DeadLogs } from './repair/dead-logs.js';
 import { LogRetention } from './repair/log-retention.js';
+import { RangeRepairsController } from './repair/range-repairs.controller.js';
+import { RangeRepairs } from './repair/range-repairs.js';
 import { Rebuilds } from './repair/rebuilds.js';
 import { Rewinds } from './repair/rewinds.js';
 import { ChainAlarms } from './store/chain-alarms.js';
@@ -31,7 +33,13 @@ import { ChainStore } from './store/chain-store.js';
 /** Chains that the server follows, and the points that tokens earn. */
 @Module({
   imports: [EventsModule, NotificationsModule, OnchainLookupsModule],
-  controllers: [PointsController, PostedChainEventsController, ChainAdminController, PointRulesController],
+  controllers: [
+    PointsController,
+    PostedChainEventsController,
+    ChainAdminController,
+    RangeRepairsController,
+    PointRulesController,
+  ],
   providers: [
     ChainRegistry,
     OnchainStart,
@@ -54,6 +62,7 @@ import { ChainStore } from './store/chain-store.js';
     DeadLogs,
     Rebuilds,
     Rewinds,
+    RangeRepairs,
   ],
   exports: [ChainRegistry],
 })

@@ -19,4 +19,4 @@ export { findFork, type BlockRef, type ForkResult, type StoredChain } from './ch
 export { RangeSize, type BlockRange } from './chain/range-size.js';
 export { lowestGap, type Coverage } from './chain/coverage.js';
 export { EmptyAnswers } from './chain/emptier.js';
-export { digestOfLogs } from './chain/log-digest.js';
+export { digestOfBlocks, digestOfLogs } from './chain/log-digest.js';

@@ -8,6 +8,7 @@ import type { FollowerReport } from '../store/follower-report.js';
 import { ConnectionOpener, type ChainConnections } from './chain-connections.js';
 import { ChainRuntime } from './chain-runtime.js';
 import { ChainFollower } from './chain-follower.js';
+import { LateContracts } from './late-contracts.js';
 import { ProjectionListener } from './projection-listener.js';
 import { RereadStarter, type Rereads } from './rereads.js';
 
@@ -43,6 +44,7 @@ export class LedChain {
   private readonly stopping = new AbortController();
   private readonly connections: ChainConnections;
   private readonly follower: ChainFollower;
+  private readonly late: LateContracts;
   private readonly loop: BackgroundLoop;
   private readonly rereads: Rereads;
   private failures = 0;
@@ -63,6 +65,7 @@ export class LedChain {
     const { pool } = this.connections;
     const parts = { database, store, listener, pool, maxBatchQuantity: settings.maxBatchQuantity };
     this.follower = new ChainFollower(chain, lease, parts, this.stopping.signal);
+    this.late = new LateContracts(chain, lease, parts, this.stopping.signal);
     this.loop = loops.loop({
       name: 'onchain_follower',
       intervalMs: chain.pollMs,
@@ -105,6 +108,7 @@ export class LedChain {
   private async run(): Promise<number | void> {
     try {
       const goesOn = await this.follower.run();
+      if (!goesOn) await this.late.run();
       this.failures = 0;
       if (this.isAlarmed) await this.starter.listener.endAlarm(this.chain, 'endpoints');
       this.isAlarmed = false;

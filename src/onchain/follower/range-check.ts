@@ -15,7 +15,13 @@ import type { EndpointPool } from '../rpc/endpoint-pool.js';
 import { RpcFault } from '../rpc/rpc-fault.js';
 import type { StepEndpoint } from '../rpc/step-endpoint.js';
 import type { DeadLog } from '../store/log-rows.js';
-import { comparableContracts, storedBlocks, storedHashes, storedPlaces } from '../store/stored-logs.js';
+import {
+  comparableContracts,
+  storedBlocks,
+  storedHashes,
+  storedPlaces,
+  type ComparableContract,
+} from '../store/stored-logs.js';
 import { inParallel, RangeReader } from './block-logs.js';
 import { Watch, type DecodedLogs } from './watch.js';
 
@@ -26,6 +32,10 @@ export interface RangeFinding {
   /** Digests of the blocks that have logs. */
   readonly ours: ReadonlyMap<number, string>;
   readonly theirs: ReadonlyMap<number, string>;
+  /** Number of blocks whose logs differ. */
+  readonly differing: number;
+  /** Whether logs of any contract are stored there that can be compared. */
+  readonly isComparable: boolean;
   /** Logs of the endpoint that are not stored. */
   readonly missing: DecodedLogs;
   /** Stored logs that the endpoint does not show: their number by block. */
@@ -90,7 +100,8 @@ export class RangeCheck {
     if (range.to < range.from) return undefined;
     const { bytes, ...read } = await this.reader.read(endpoint, range, this.watch);
     this.size.answered(range, bytes);
-    const theirs = await this.theirBlocks(range, read);
+    const contracts = await comparableContracts(this.database, this.chain.id);
+    const theirs = theirBlocks(contracts, read);
     const [stored, hashes] = await Promise.all([
       storedBlocks(this.database, this.chain.id, range),
       storedHashes(this.database, this.chain.id, range),
@@ -103,23 +114,10 @@ export class RangeCheck {
       (number) => ours.get(number) !== digests.get(number),
     );
     const found = await this.differences(endpoint, range, differing, theirs, hashes);
-    return { range, ours, theirs: digests, ...found };
-  }
-
-  /** Groups the logs of an answer by block; those of blocks that cannot be compared are left out. */
-  private async theirBlocks(range: BlockRange, { events, dead }: DecodedLogs): Promise<Map<number, TheirBlock>> {
-    const contracts = await comparableContracts(this.database, this.chain.id);
-    const ranges = new Map<Address, readonly BlockRange[]>(contracts.map((each) => [each.address, each.ranges]));
-    const blocks = new Map<number, TheirBlock>();
-    for (const log of [...events, ...dead].sort(byPlace)) {
-      const { blockNumber, blockHash } = log;
-      const isComparable = ranges.get(log.contract)?.some(({ from, to }) => blockNumber >= from && blockNumber <= to);
-      if (isComparable !== true) continue;
-      const block = blocks.get(blockNumber) ?? { hash: blockHash, logs: [] };
-      block.logs.push(log);
-      blocks.set(blockNumber, block);
-    }
-    return blocks;
+    const isComparable = contracts.some(({ ranges }) =>
+      ranges.some(({ from, to }) => from <= range.to && to >= range.from),
+    );
+    return { range, ours, theirs: digests, differing: differing.length, isComparable, ...found };
   }
 
   private async differences(
@@ -170,6 +168,21 @@ export class RangeCheck {
     if (header !== undefined && (header.number !== number || !logs.every(isIn)))
       throw endpoint.out(`it has logs of block ${number} that are not in the block`);
   }
+}
+
+/** Groups the logs of an answer by block; those of blocks that cannot be compared are left out. */
+function theirBlocks(contracts: readonly ComparableContract[], { events, dead }: DecodedLogs): Map<number, TheirBlock> {
+  const ranges = new Map<Address, readonly BlockRange[]>(contracts.map((each) => [each.address, each.ranges]));
+  const blocks = new Map<number, TheirBlock>();
+  for (const log of [...events, ...dead].sort(byPlace)) {
+    const { blockNumber, blockHash } = log;
+    const isComparable = ranges.get(log.contract)?.some(({ from, to }) => blockNumber >= from && blockNumber <= to);
+    if (isComparable !== true) continue;
+    const block = blocks.get(blockNumber) ?? { hash: blockHash, logs: [] };
+    block.logs.push(log);
+    blocks.set(blockNumber, block);
+  }
+  return blocks;
 }
 
 const byPlace = (a: Log, b: Log): number => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex;

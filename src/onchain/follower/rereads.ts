@@ -9,6 +9,7 @@ import type { ChainLease } from '../store/chain-lease.js';
 import { finishCheck, readCheckPlan, type CheckPlan } from '../store/log-checks.js';
 import { ChainRuntime } from './chain-runtime.js';
 import { Healer } from './healer.js';
+import { RereadService, type Progress } from './reread-service.js';
 import { RangeCheck, type RangeFinding } from './range-check.js';
 
 /** Interval at which a led chain is looked at for checks that are due, ms. */
@@ -22,14 +23,6 @@ const MAX_RECENT_BLOCKS = 5_000;
 /** Time that the daily check covers, and its interval, ms. */
 const DAILY_SPAN_MS = 86_400_000;
 const DAILY_INTERVAL_MS = 86_400_000;
-
-/** Totals of a check that reads several ranges. */
-interface Progress {
-  readonly to: number;
-  next: number;
-  omitted: number;
-  healed: number;
-}
 
 /** Makes the checks of the chains that this process leads. */
 @Injectable()
@@ -73,6 +66,7 @@ export class Rereads {
   /** Block up to which recent blocks were compared. */
   private compared = -1;
   private daily: Progress | undefined;
+  private readonly service: RereadService;
   /** Blocks whose stored logs an endpoint did not show at the last check: they are counted once. */
   private doubted = new Set<number>();
 
@@ -85,6 +79,7 @@ export class Rereads {
   ) {
     const { database, loops, settings } = parts.runtime;
     this.check = new RangeCheck(chain, database, pool, settings.maxBatchQuantity, signal);
+    this.service = new RereadService(database, chain.id, (progress) => this.part(progress));
     this.loop = loops.loop({
       name: 'onchain_rereads',
       intervalMs: LOOK_INTERVAL_MS,
@@ -110,8 +105,9 @@ export class Rereads {
       await this.recent(plan);
       return 0;
     }
+    const wasAsked = await this.service.serve();
     if (this.daily === undefined && plan.dailyAgeMs >= DAILY_INTERVAL_MS) this.daily = await this.beginDaily(plan);
-    if (this.daily === undefined) return;
+    if (this.daily === undefined) return wasAsked ? 0 : undefined;
     await this.goOn(this.daily);
     return 0;
   }

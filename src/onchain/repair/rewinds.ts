@@ -66,7 +66,7 @@ export class Rewinds {
     const effect = await this.database.transaction((tx) => this.undo(tx, chain, kept));
     this.sequencer.ring();
     await this.alarms.clear(name, 'deep_reorg');
-    this.logger.warn({ chain: name, toBlock, ...effect }, 'chain rewound');
+    this.logger.warn({ chain: name, toBlock, effect }, 'chain rewound');
     return effect;
   }
 

@@ -8,6 +8,7 @@ import { ChainFollower } from '../../../src/onchain/follower/chain-follower.js';
 import { ConnectionOpener } from '../../../src/onchain/follower/chain-connections.js';
 import { ChainRuntime } from '../../../src/onchain/follower/chain-runtime.js';
 import { Healer } from '../../../src/onchain/follower/healer.js';
+import { LateContracts } from '../../../src/onchain/follower/late-contracts.js';
 import { ProjectionListener } from '../../../src/onchain/follower/projection-listener.js';
 import { Rereads, RereadStarter } from '../../../src/onchain/follower/rereads.js';
 import { Projector } from '../../../src/onchain/projector/projector.js';
@@ -57,9 +58,10 @@ export async function followedFixture() {
   const projector = new Projector(database, clock, settings);
   const listener = new ProjectionListener(database, clock, projector, alarms, sequencer);
   const healer = new Healer(database, clock, projector, sequencer, settings);
-  const starter = new RereadStarter(new ChainRuntime(database, loops, settings), healer, alarms, metrics);
   const registry = new ChainRegistry(database, new SecretBox(['a key that only tests use']));
   const store = new ChainStore(database);
+  const runtime = new ChainRuntime(database, loops, settings);
+  const starter = new RereadStarter(runtime, healer, alarms, metrics);
   const stopping = new AbortController();
   const opened: { close(): Promise<void> }[] = [];
   let runs = 0;
@@ -98,6 +100,7 @@ export async function followedFixture() {
       lease: ChainLease;
       follower: ChainFollower;
       rereads: Rereads;
+      late: LateContracts;
     };
     /** Leads the chain anew, as another process would. */
     async function lead(): Promise<void> {
@@ -105,6 +108,7 @@ export async function followedFixture() {
       made.chain = await watched();
       made.lease = (await acquireLease(database, first.id, 'one'))!;
       made.follower = new ChainFollower(made.chain, made.lease, parts, stopping.signal);
+      made.late = new LateContracts(made.chain, made.lease, parts, stopping.signal);
       made.rereads = new Rereads(made.chain, made.lease, pool, stopping.signal, starter);
     }
     await lead();

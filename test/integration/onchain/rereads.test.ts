@@ -153,3 +153,27 @@ describe('blocks that are read again', () => {
     expect(followed.pool.status()[1]).toMatchObject({ reason: 'it has logs of block 21 that are not in the block' });
   });
 });
+
+describe('a contract that is added later', () => {
+  it('gets the blocks that are not final yet without waiting for new ones', async () => {
+    const other = `0x${'b2'.repeat(20)}` as const;
+    for (let block = 1; block <= 30; block += 1) mock.chain.mine([transfer(block, 0, 1), transfer(block, 0, 2, other)]);
+    await followed.settle();
+    await fixture.registry.addContract(followed.chain.id, { address: other, standard: 'erc721', fromBlock: 5 }, 'rest');
+    await followed.lead();
+    await followed.settle();
+    const owned = async (): Promise<number> => {
+      const { rows } = await fixture.test.pool.query(
+        `SELECT FROM onchain_tokens WHERE contract = (SELECT id FROM onchain_contracts WHERE chain = $1 AND address = $2)`,
+        [followed.chain.id, `\\x${other.slice(2)}`],
+      );
+      return rows.length;
+    };
+    expect(await owned()).toBe(22 - 4);
+    expect(await followed.late.fill()).toBe(true);
+    expect(await followed.late.fill()).toBe(false);
+    expect(await owned()).toBe(26);
+    await followed.recent();
+    expect(await followed.alarm()).toBeUndefined();
+  });
+});

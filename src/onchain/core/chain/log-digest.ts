@@ -42,4 +42,11 @@ export function* digestOfLogs(logs: readonly (ChainEvent | PlacedLog)[]): Genera
   return hash.digest('hex');
 }
 
+/** Returns the digest of a range from those of its blocks; blocks without logs count as if they were not there. */
+export function digestOfBlocks(blocks: ReadonlyMap<number, string>): string {
+  const hash = createHash('sha256');
+  for (const [block, digest] of [...blocks].sort(([a], [b]) => a - b)) hash.update(`${block}|${digest}\n`);
+  return hash.digest('hex');
+}
+
 const bare = (hex: string | null): string => hex?.slice(2) ?? '';
