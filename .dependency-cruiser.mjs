@@ -53,6 +53,7 @@ const rooms = {
     'follower',
     'ingest',
     'repair',
+    'monitoring',
     'lookups',
   ],
   'onchain/core': ['model', 'decode', 'chain', 'points', 'project'],

@@ -37,6 +37,7 @@ import { RuleFinality1790000032000 } from './1790000032000-rule-finality.js';
 import { OperatorNotices1790000033000 } from './1790000033000-operator-notices.js';
 import { OnchainQueries1790000034000 } from './1790000034000-onchain-queries.js';
 import { OnchainRepair1790000034500 } from './1790000034500-onchain-repair.js';
+import { OnchainFiveMinutes1790000034600 } from './1790000034600-onchain-five-minutes.js';
 import { OnchainUnplaced1790000031100 } from './1790000031100-onchain-unplaced.js';
 import { RestoredLogs1790000027000 } from './1790000027000-restored-logs.js';
 
@@ -82,4 +83,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   OperatorNotices1790000033000,
   OnchainQueries1790000034000,
   OnchainRepair1790000034500,
+  OnchainFiveMinutes1790000034600,
 ];

@@ -6,8 +6,10 @@ import { OnchainStart } from './config/onchain-start.js';
 import { ConnectionOpener } from './follower/chain-connections.js';
 import { Followers } from './follower/followers.js';
 import { ChainRuntime } from './follower/chain-runtime.js';
+import { FollowerMetrics } from './follower/follower-metrics.js';
 import { Healer } from './follower/healer.js';
 import { ChainStarter } from './follower/led-chain.js';
+import { MeasuredListener } from './follower/measured-listener.js';
 import { ProjectionListener } from './follower/projection-listener.js';
 import { RereadStarter } from './follower/rereads.js';
 import { PostedChainEventsController } from './ingest/posted-events.controller.js';
@@ -19,9 +21,12 @@ import { DeadLogs } from './repair/dead-logs.js';
 import { LogRetention } from './repair/log-retention.js';
 import { RangeRepairsController } from './repair/range-repairs.controller.js';
 import { RangeRepairs } from './repair/range-repairs.js';
+import { ChainMonitor } from './monitoring/chain-monitor.js';
+import { InvariantRounds } from './monitoring/invariant-rounds.js';
 import { Rebuilds } from './repair/rebuilds.js';
 import { Rewinds } from './repair/rewinds.js';
 import { ChainAlarms } from './store/chain-alarms.js';
+import { InvariantChecks } from './store/invariant-checks.js';
 import { PointsController } from './points/points.controller.js';
 import { PointRulesController } from './points/rules.controller.js';
 import { POINTS_PROVIDERS } from './points/providers.js';
@@ -47,10 +52,13 @@ import { ChainStore } from './store/chain-store.js';
     SampleEndpoint,
     ChainStore,
     ChainAlarms,
+    InvariantChecks,
+    InvariantRounds,
     Projector,
     LogRetention,
     ConnectionOpener,
-    ProjectionListener,
+    FollowerMetrics,
+    { provide: ProjectionListener, useClass: MeasuredListener },
     ChainRuntime,
     Healer,
     RereadStarter,
@@ -63,6 +71,7 @@ import { ChainStore } from './store/chain-store.js';
     Rebuilds,
     Rewinds,
     RangeRepairs,
+    ChainMonitor,
   ],
   exports: [ChainRegistry],
 })

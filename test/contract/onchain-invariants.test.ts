@@ -1,10 +1,12 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { ALARM_CODES } from '../../src/onchain/store/chain-alarms.js';
+import { CHECKS } from '../../src/onchain/store/invariant-checks.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-it('every invariant of the projection names a test that exists', () => {
+it('every invariant of the projection names a test and checks that exist, and no check is missing', () => {
   const tests = globSync(
     [
       'src/onchain/**/*.spec.ts',
@@ -23,5 +25,8 @@ it('every invariant of the projection names a test that exists', () => {
     .filter((line) => line.startsWith('| ') && !line.startsWith('| statement'))
     .map((line) => line.split('|').map((cell) => cell.trim()));
   expect(rows.length).toBeGreaterThan(10);
-  expect(rows.map((cells) => cells[3]).filter((name) => !tests.includes(`'${name}`))).toEqual([]);
+  expect(rows.map((cells) => cells[4]).filter((name) => !tests.includes(`'${name}`))).toEqual([]);
+  const named = rows.flatMap((cells) => [...(cells[3] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name ?? ''));
+  expect(named.filter((name) => !(name in CHECKS) && !(name in ALARM_CODES))).toEqual([]);
+  expect(Object.keys(CHECKS).filter((check) => !named.includes(check))).toEqual([]);
 });

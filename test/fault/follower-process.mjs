@@ -3,7 +3,9 @@
 const built = async (file) => import(new URL(`../../dist/src/${file}.js`, import.meta.url).href);
 
 const { ChainRegistry } = await built('onchain/config/chain-registry');
+const { ChainRuntime } = await built('onchain/follower/chain-runtime');
 const { ConnectionOpener } = await built('onchain/follower/chain-connections');
+const { FollowerMetrics } = await built('onchain/follower/follower-metrics');
 const { Followers } = await built('onchain/follower/followers');
 const { ChainStarter } = await built('onchain/follower/led-chain');
 const { ProjectionListener } = await built('onchain/follower/projection-listener');
@@ -27,8 +29,10 @@ const alarms = { raise: () => Promise.resolve(), clear: () => Promise.resolve() 
 const projector = new Projector(database, clock, settings);
 const listener = new ProjectionListener(database, clock, projector, alarms, { ring: () => undefined });
 const sample = new SampleEndpoint();
-const opener = new ConnectionOpener(undefined, metrics, sample);
-const starter = new ChainStarter(database, new ChainStore(database), listener, opener, loops, settings);
+const opener = new ConnectionOpener(undefined, new FollowerMetrics(metrics, clock), sample);
+const runtime = new ChainRuntime(database, loops, settings);
+const rereads = { start: () => ({ stop: () => Promise.resolve() }) };
+const starter = new ChainStarter(runtime, new ChainStore(database), listener, opener, rereads);
 const registry = new ChainRegistry(database, new SecretBox([key]));
 new Followers(database, registry, starter, loops, sample).onApplicationBootstrap();
 process.stdout.write(`${process.pid}\n`);

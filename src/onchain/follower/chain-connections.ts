@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { Counter } from 'prom-client';
 import type { Dispatcher } from 'undici';
 import { GuardedClient } from '../../notifications/index.js';
-import { Metrics } from '../../platform/metrics/metrics.js';
 import type { WatchedChain } from '../config/chain-registry.js';
 import { EndpointPool } from '../rpc/endpoint-pool.js';
 import { HeadWatch } from '../rpc/head-watch.js';
 import { SampleEndpoint } from '../sample/sample-endpoint.js';
+import { FollowerMetrics } from './follower-metrics.js';
 
 /** Open connections to the endpoints of one chain. */
 export interface ChainConnections {
@@ -18,20 +17,11 @@ export interface ChainConnections {
 /** Opens connections to endpoints. Those of chains that were added over the API are checked like those to webhooks. */
 @Injectable()
 export class ConnectionOpener {
-  private readonly calls: Counter<'chain' | 'kind'>;
-
   constructor(
     private readonly guard: GuardedClient,
-    metrics: Metrics,
+    private readonly metrics: FollowerMetrics,
     private readonly sample: SampleEndpoint,
-  ) {
-    this.calls = new Counter({
-      name: 'onchain_rpc_calls_total',
-      help: 'Calls of endpoints by chain and kind, without looks for a new block that found none.',
-      labelNames: ['chain', 'kind'],
-      registers: [metrics.registry],
-    });
-  }
+  ) {}
 
   /** Opens the connections of a chain; `ring` is called when an endpoint announces a new block. */
   open(chain: WatchedChain, ring: () => void): ChainConnections {
@@ -40,8 +30,12 @@ export class ConnectionOpener {
       url: this.sample.addressOf(chain, url),
       dispatcher: dispatcher(),
     }));
-    const pool = new EndpointPool({ chainId: chain.chainId, forkDepth: chain.forkDepth, endpoints }, {}, (kind) =>
-      this.calls.inc({ chain: chain.name, kind }),
+    const { name, chainId, forkDepth } = chain;
+    const pool = new EndpointPool(
+      { chainId, forkDepth, endpoints },
+      {},
+      (kind) => this.metrics.called(name, kind),
+      (attempt) => this.metrics.attempted(name, attempt),
     );
     const watches = chain.endpoints.flatMap(({ ws }) =>
       ws === undefined ? [] : [new HeadWatch(ws, ring, { dispatcher: dispatcher() })],

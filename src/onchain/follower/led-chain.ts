@@ -2,10 +2,12 @@ import { Injectable } from '@nestjs/common';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import type { WatchedChain } from '../config/chain-registry.js';
 import { RpcFault } from '../rpc/rpc-fault.js';
+import { InvariantChecks } from '../store/invariant-checks.js';
 import type { ChainLease } from '../store/chain-lease.js';
 import { ChainStore } from '../store/chain-store.js';
 import type { FollowerReport } from '../store/follower-report.js';
 import { ConnectionOpener, type ChainConnections } from './chain-connections.js';
+import { putState } from './chain-position.js';
 import { ChainRuntime } from './chain-runtime.js';
 import { ChainFollower } from './chain-follower.js';
 import { LateContracts } from './late-contracts.js';
@@ -31,6 +33,7 @@ export class ChainStarter {
     readonly listener: ProjectionListener,
     readonly opener: ConnectionOpener,
     readonly rereads: RereadStarter,
+    readonly checks: InvariantChecks,
   ) {}
 
   start(chain: WatchedChain, lease: ChainLease): LedChain {
@@ -107,9 +110,11 @@ export class LedChain {
   /** Does one step; returns the pause after it, ms. */
   private async run(): Promise<number | void> {
     try {
+      const stored = this.follower.stored.blocks;
       const goesOn = await this.follower.run();
       if (!goesOn) await this.late.run();
       this.failures = 0;
+      if (this.follower.stored.blocks !== stored) await this.checkStrictly();
       if (this.isAlarmed) await this.starter.listener.endAlarm(this.chain, 'endpoints');
       this.isAlarmed = false;
       return goesOn ? 0 : undefined;
@@ -117,6 +122,14 @@ export class LedChain {
       if (error instanceof RpcFault) await this.noteFault(error);
       throw error;
     }
+  }
+
+  /** Stops the chain if an invariant does not hold after a step, where the settings want that. */
+  private async checkStrictly(): Promise<void> {
+    const { runtime, checks } = this.starter;
+    if (runtime.settings.onchainChecks !== 'strict') return;
+    const violation = await checks.check(this.chain);
+    if (violation !== undefined) await putState(runtime.database, this.chain.id, 'stopped', violation);
   }
 
   private async noteFault({ message }: RpcFault): Promise<void> {

@@ -31,6 +31,13 @@ const DEFAULTS: PoolOptions = {
 const MAX_FAILURES_OF_ONE = 2;
 const MAX_PAUSE_MS = 60_000;
 
+/** Attempt of a step. */
+export interface StepAttempt {
+  readonly isFailed: boolean;
+  /** Whether an earlier attempt of the step had failed. */
+  readonly isRepeated: boolean;
+}
+
 interface PooledAddress {
   readonly url: string;
   /** Maker of connections; addresses given over the API have one that checks where they lead. */
@@ -63,6 +70,7 @@ export class EndpointPool {
     private readonly chain: PooledChain,
     options: Partial<PoolOptions> = {},
     counted: (kind: CallKind) => void = () => undefined,
+    private readonly attempted: (attempt: StepAttempt) => void = () => undefined,
   ) {
     this.options = { ...DEFAULTS, ...options };
     const count = (kind: CallKind): void => {
@@ -93,11 +101,15 @@ export class EndpointPool {
     for (let attempt = 1; attempt <= this.options.attempts; attempt += 1) {
       if (last !== undefined) await this.pause(attempt, signal);
       const state = await this.choose(failures, last, signal);
+      const isRepeated = last !== undefined;
       try {
-        return await this.use(state, work, signal);
+        const done = await this.use(state, work, signal);
+        this.attempted({ isFailed: false, isRepeated });
+        return done;
       } catch (error) {
         signal.throwIfAborted();
         last = faultToRepeat(error);
+        this.attempted({ isFailed: true, isRepeated });
         state.noteFault(last, Date.now());
         failures.set(state, (failures.get(state) ?? 0) + 1);
       }

@@ -9,12 +9,16 @@ import { BackgroundLoops } from '../../platform/process/background-loops.js';
 import { isoTime } from '../../platform/input/time.js';
 
 /** Conditions that operators must know, by their stable code, with their meaning. */
-const ALARM_CODES = {
+export const ALARM_CODES = {
   deep_reorg: 'A reorganisation is deeper than the chain allows, or reaches a final block; the chain is stopped.',
   omitted_logs: 'An endpoint left out logs of blocks; they were read again.',
   suspicious_branch: 'A new branch has fewer logs than its blooms allow; nothing was retracted for it.',
   gap: 'Blocks of a contract are not read for more than 5 minutes.',
   dead_log: 'A log cannot be decoded or projected; its contract is stopped there.',
+  delay: 'The state is more than a minute behind the newest block.',
+  errors: 'More than 5 % of the attempts to read the chain have failed in five minutes.',
+  retries: 'More than 10 % of the attempts to read the chain were repetitions in five minutes.',
+  invariant: 'A check of the state found what must never be; ONCHAIN_CHECKS chooses when checks are made.',
   points_drift: 'Points differ from the sum of their intervals.',
   endpoints: 'No endpoint of the chain can be used.',
   retention: 'An old partition of logs is kept, because it has rows that are not processed or not final.',
@@ -28,6 +32,7 @@ const NOTIFIED: ReadonlySet<AlarmCode> = new Set([
   'gap',
   'suspicious_branch',
   'points_drift',
+  'invariant',
 ]);
 
 /** Alarm that holds. */

@@ -3,6 +3,7 @@ import { TerminusModule } from '@nestjs/terminus';
 import { HealthChecks } from './health-checks.js';
 import { HealthController } from './health.controller.js';
 import { HealthNotices } from './health-notices.js';
+import { PoolWatch } from './pool-watch.js';
 import { Readiness } from './readiness.js';
 
 /** Routes `/health/live` and `/health/ready`, and `Readiness`, which makes `/health/ready` answer 503 before a stop. */
@@ -12,6 +13,7 @@ import { Readiness } from './readiness.js';
   controllers: [HealthController],
   providers: [
     HealthChecks,
+    PoolWatch,
     { provide: HealthNotices, inject: [Readiness], useFactory: ({ notices }: Readiness) => notices },
     Readiness,
   ],

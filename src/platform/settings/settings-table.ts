@@ -271,6 +271,10 @@ export const SETTINGS = {
     unit: 'tokens',
     doc: 'Largest number of tokens in one on-chain event; a log with more becomes a dead letter.',
   }),
+  ONCHAIN_CHECKS: required(oneOf('on', 'strict', 'off'), 'on', {
+    unit: 'on | strict | off',
+    doc: 'Checks of on-chain invariants: each minute, an alarm (on); after each step too, and the chain stops (strict).',
+  }),
   LOG_LEVEL: required(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
     unit: 'fatal | error | warn | info | debug | trace | silent',
     doc: 'Least severe level that is logged.',

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WatchedChain } from '../../../src/onchain/config/chain-registry.js';
 import { ConnectionOpener } from '../../../src/onchain/follower/chain-connections.js';
+import { FollowerMetrics } from '../../../src/onchain/follower/follower-metrics.js';
+import { Clock } from '../../../src/platform/clock/clock.js';
 import { EgressPolicy } from '../../../src/notifications/core/egress-policy.js';
 import { GuardedClient } from '../../../src/notifications/egress/guarded-client.js';
 import { Resolver } from '../../../src/notifications/egress/resolver.js';
@@ -10,6 +12,7 @@ import { MockChain } from '../../support/chain/mock-rpc-chain.js';
 import { MockRpc } from '../../support/chain/mock-rpc.js';
 import { waitFor } from '../../support/wait-for.js';
 
+const metrics = new FollowerMetrics(new Metrics(), new Clock());
 let chain: MockChain;
 let rpc: MockRpc;
 const { signal } = new AbortController();
@@ -32,7 +35,7 @@ function open(origin: WatchedChain['origin'], allowed: readonly string[], ring =
     finality: { tag: 'finalized' as const, depth: 8 },
   };
   const watched = { id: 1, name: 'mock', ...settings, endpoints, origin, contracts: [] } as const;
-  const opened = new ConnectionOpener(guard, new Metrics(), new SampleEndpoint()).open(watched, ring);
+  const opened = new ConnectionOpener(guard, metrics, new SampleEndpoint()).open(watched, ring);
   const close = async (): Promise<void> => {
     await opened.close();
     await guard.onApplicationShutdown();

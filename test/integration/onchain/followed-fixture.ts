@@ -6,6 +6,7 @@ import { ChainSetup } from '../../../src/onchain/config/setup.dto.js';
 import { topic0sOf, type Address, type Hash } from '../../../src/onchain/core/index.js';
 import { ChainFollower } from '../../../src/onchain/follower/chain-follower.js';
 import { ConnectionOpener } from '../../../src/onchain/follower/chain-connections.js';
+import { FollowerMetrics } from '../../../src/onchain/follower/follower-metrics.js';
 import { ChainRuntime } from '../../../src/onchain/follower/chain-runtime.js';
 import { Healer } from '../../../src/onchain/follower/healer.js';
 import { LateContracts } from '../../../src/onchain/follower/late-contracts.js';
@@ -165,7 +166,7 @@ export async function followedFixture() {
     rewinds: new Rewinds(
       database,
       registry,
-      new ConnectionOpener({} as GuardedClient, metrics, new SampleEndpoint()),
+      new ConnectionOpener({} as GuardedClient, new FollowerMetrics(metrics, clock), new SampleEndpoint()),
       projector,
       alarms,
       sequencer,
