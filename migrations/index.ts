@@ -38,6 +38,7 @@ import { OperatorNotices1790000033000 } from './1790000033000-operator-notices.j
 import { OnchainQueries1790000034000 } from './1790000034000-onchain-queries.js';
 import { OnchainRepair1790000034500 } from './1790000034500-onchain-repair.js';
 import { OnchainFiveMinutes1790000034600 } from './1790000034600-onchain-five-minutes.js';
+import { OnchainStalls1790000034700 } from './1790000034700-onchain-stalls.js';
 import { OnchainUnplaced1790000031100 } from './1790000031100-onchain-unplaced.js';
 import { RestoredLogs1790000027000 } from './1790000027000-restored-logs.js';
 
@@ -84,4 +85,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   OnchainQueries1790000034000,
   OnchainRepair1790000034500,
   OnchainFiveMinutes1790000034600,
+  OnchainStalls1790000034700,
 ];

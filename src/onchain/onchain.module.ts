@@ -18,6 +18,7 @@ import { OnchainLookupsModule } from './lookups/lookups.module.js';
 import { ChainAdminController } from './repair/chain-admin.controller.js';
 import { ChainAdmin } from './repair/chain-admin.js';
 import { DeadLogs } from './repair/dead-logs.js';
+import { GapWatch } from './repair/gap-watch.js';
 import { LogRetention } from './repair/log-retention.js';
 import { RangeRepairsController } from './repair/range-repairs.controller.js';
 import { RangeRepairs } from './repair/range-repairs.js';
@@ -72,6 +73,7 @@ import { ChainStore } from './store/chain-store.js';
     Rewinds,
     RangeRepairs,
     ChainMonitor,
+    GapWatch,
   ],
   exports: [ChainRegistry],
 })

@@ -125,6 +125,30 @@ describe('ranges of blocks over HTTP', () => {
     await tokens(40);
   });
 
+  it('are read again when a writer posts an event of them that is not stored', async () => {
+    await app.db.pool.query('DELETE FROM onchain_logs WHERE block_number = 9');
+    const block = chain.block(9)!;
+    const [log] = JSON.parse(`[${block.logsJson({ addresses: undefined, topics: undefined }).toString()}]`) as Body[];
+    const item = {
+      chain: 'mock',
+      contract: NFT,
+      type: 'BatchMint',
+      blockNumber: 9,
+      blockHash: block.hash,
+      transactionHash: log.transactionHash,
+      logIndex: 0,
+      timestamp: block.at,
+      to: `0x${'7'.padStart(40, '0')}`,
+      startTokenId: '9',
+      quantity: 1,
+    };
+    expect(await call('POST', '/v1/onchain/events', { items: [item] })).toMatchObject({
+      status: 200,
+      body: { accepted: 1, rejected: [] },
+    });
+    await tokens(40);
+  });
+
   it('are refused with a reason: too long, above the newest block, of a chain that writers feed, by readers', async () => {
     const verify = (body: object, key?: string) => call('POST', '/v1/onchain/verify', body, key);
     expect(await verify(range(5, 4))).toMatchObject({ status: 400, body: { errors: [{ pointer: '/toBlock' }] } });

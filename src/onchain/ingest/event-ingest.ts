@@ -3,10 +3,13 @@ import { Injectable } from '@nestjs/common';
 import { BadItem, IngestGate, PublicationWait } from '../../events/index.js';
 import { Database } from '../../platform/database/database.js';
 import { Clock } from '../../platform/clock/clock.js';
+import { DomainError } from '../../platform/errors/domain-error.js';
+import { currentCaller } from '../../platform/fairness/working-for.js';
 import { inputFault } from '../../platform/input/faults.js';
 import { eachInSlices } from '../../platform/loop/slices.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { ChainRegistry, type WatchedChain } from '../config/chain-registry.js';
+import { askReread } from '../store/asked-rereads.js';
 import { ChainTurns } from './chain-turns.js';
 import { readChainEvent } from './event-item.js';
 import { FedChain, type Covers, type StatedRange } from './fed-chain.js';
@@ -19,6 +22,8 @@ const MAX_LISTED = 10_000;
 /** Longest wait for the follower to reach the block of a posted event, ms. */
 const FOLLOW_TIMEOUT_MS = 3_000;
 const FOLLOW_POLL_INTERVAL_MS = 100;
+/** Blocks that are read again at most because events of them are posted. */
+const MAX_BLOCKS_AGAIN = 1_000;
 
 /** Counts of a request. */
 class Tally {
@@ -142,9 +147,10 @@ export class EventIngest {
     else await this.feed(chain, known, covers, tally);
   }
 
-  /** Events of a followed chain are those that the follower stored: they are only waited for. */
+  /** Events of a followed chain are those that the follower stores: their blocks are read again if it lacks them. */
   private async compare(chain: WatchedChain, items: readonly PostedItem[], tally: Tally): Promise<void> {
     let waiting = items.filter(({ removed }) => !removed);
+    let isAsked = false;
     for (const until = performance.now() + FOLLOW_TIMEOUT_MS; ;) {
       const found = await storedEvents(
         this.database,
@@ -153,11 +159,27 @@ export class EventIngest {
       );
       waiting = waiting.filter((_, at) => found[at] !== true);
       if (waiting.length === 0 || performance.now() > until) break;
+      if (!isAsked) await this.askAgain(chain, waiting);
+      isAsked = true;
       await delay(FOLLOW_POLL_INTERVAL_MS);
     }
     for (const { index } of waiting) {
       tally.reject(index, 'unknown_block', 'the canonical block of this number has no such event');
     }
+  }
+
+  /** Has the leader read the blocks of events again, unless these are many or too much is asked for already. */
+  private async askAgain(chain: WatchedChain, items: readonly PostedItem[]): Promise<void> {
+    const numbers = items.map(({ event }) => event.blockNumber);
+    const range = { from: numbers.reduce((a, b) => Math.min(a, b)), to: numbers.reduce((a, b) => Math.max(a, b)) };
+    const row = await this.database.one<{ head: number | null }>(
+      'SELECT head_number AS head FROM onchain_chains WHERE id = $1',
+      [chain.id],
+    );
+    if (range.to > (row?.head ?? -1) || range.to - range.from >= MAX_BLOCKS_AGAIN) return;
+    await askReread(this.database, chain.id, 'replay', currentCaller() ?? 'process', range).catch((error: unknown) => {
+      if (!(error instanceof DomainError)) throw error;
+    });
   }
 
   private async feed(chain: WatchedChain, items: readonly PostedItem[], covers: Covers, tally: Tally): Promise<void> {

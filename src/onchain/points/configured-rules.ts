@@ -13,7 +13,16 @@ export class ConfiguredRules implements OnApplicationBootstrap {
     private readonly changes: RuleChanges,
   ) {}
 
+  /** Processes that start at once take turns: the second one finds the rules of the first. */
   async onApplicationBootstrap(): Promise<void> {
+    if (this.start.rules.length === 0) return;
+    await this.database.transaction(async (tx) => {
+      await tx.query(`SELECT pg_advisory_xact_lock(hashtext('onchain_configured_rules'))`);
+      await this.addMissing();
+    });
+  }
+
+  private async addMissing(): Promise<void> {
     for (const rule of this.start.rules) {
       const row = await this.database.one<{ found: boolean }>(
         `SELECT EXISTS (SELECT FROM onchain_point_rules WHERE valid_from_ms = $1 AND staked_per_day = $2 AND held_per_day = $3

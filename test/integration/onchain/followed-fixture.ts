@@ -54,7 +54,10 @@ export async function followedFixture() {
   const metrics = new Metrics();
   const loops = new BackgroundLoops(metrics, settings);
   const sequencer = { ring: () => undefined } as Sequencer;
-  const operators = { add: () => Promise.resolve() } as unknown as OperatorNotices;
+  const notices: object[] = [];
+  const operators = {
+    add: (_tx: unknown, notice: object) => Promise.resolve(void notices.push(notice)),
+  } as unknown as OperatorNotices;
   const alarms = new ChainAlarms(database, new HealthNotices(), operators, loops, metrics);
   const projector = new Projector(database, clock, settings);
   const listener = new ProjectionListener(database, clock, projector, alarms, sequencer);
@@ -157,7 +160,8 @@ export async function followedFixture() {
     test,
     database,
     metrics,
-    healer,
+    notices,
+    loops,
     projector,
     alarms,
     registry,
