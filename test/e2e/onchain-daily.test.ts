@@ -105,6 +105,25 @@ describe('the daily calculation', () => {
     expect(await alarms()).toEqual([]);
   });
 
+  test(
+    'takes a moment for tens of thousands of accounts, and drops those that are gone',
+    { timeout: 120_000 },
+    async () => {
+      await app.db.pool.query(
+        `INSERT INTO onchain_intervals SELECT 1, 1, 1000000 + n, decode(lpad(to_hex(1000000 + n), 40, '0'), 'hex'), true, 1,
+         $1::bigint, 3, 0, $1::bigint + 1, 3, 1 FROM generate_series(1, 30000) n`,
+        [timeOf(3)],
+      );
+      expect((await recalculate('2026-01-01')).body.accounts).toBeGreaterThan(30_000);
+      await app.db.pool.query('DELETE FROM onchain_intervals WHERE token_id > 1000000');
+      const { accounts } = (await recalculate('2026-01-01')).body;
+      const { rows } = await app.db.pool.query(
+        `SELECT count(*)::int AS n FROM onchain_points_daily WHERE day = '2026-01-01'`,
+      );
+      expect(rows).toEqual([{ n: accounts }]);
+    },
+  );
+
   test('is for admins, and for days that have ended', async () => {
     expect((await call('/v1/admin/onchain/recalculate', { day: '2026-01-01' }, key)).status).toBe(403);
     for (const day of ['2999-01-01', '2026-02-30', 'yesterday', 7]) {
@@ -149,6 +168,17 @@ describe('epochs of the feast pool', () => {
         ],
       },
     ]);
+  });
+
+  test('are listed as open while they have ended and are not final', async () => {
+    await app.db.pool.query('UPDATE onchain_streams SET at_ms = at_ms + 150000');
+    const { epochs } = (await call('/v1/points/feast-pool')).body;
+    expect(epochs.slice(0, 3)).toMatchObject([
+      { state: 'open', budget: '10', opensAt: '2026-01-01T00:06:40.000Z' },
+      { state: 'open', budget: '10.000001', opensAt: '2026-01-01T00:05:00.000Z' },
+      { state: 'closed' },
+    ]);
+    await app.db.pool.query('UPDATE onchain_streams SET at_ms = at_ms - 150000');
   });
 });
 

@@ -137,6 +137,7 @@ describe('points over HTTP', () => {
     expect((await get(`/v1/points/${ALICE}/history`)).body.data).toEqual([...days, now]);
     expect((await get(`/v1/points/${ALICE}/history?to=2025-12-31`)).body.data).toEqual(days.slice(0, 1));
     expect((await get(`/v1/points/${ALICE}/history?from=2026-01-01`)).body.data).toEqual([days[1], now]);
+    expect((await get(`/v1/points/${ALICE}/history?from=2026-01-02`)).body.data).toEqual([now]);
     expect((await get(`/v1/points/${ALICE}/history?from=soon`)).status).toBe(400);
   });
 

@@ -72,6 +72,9 @@ export async function storedEvents(
 
 export const bytea = (hex: string): string => `\\x${hex.slice(2)}`;
 
+/** Events of one statement: writing the values of more would hold the event loop. */
+const EVENTS_PER_STATEMENT = 1_000;
+
 /** What is stored in the place of an event: nothing, the same event, one that was retracted, or another event. */
 export type StoredAs = 'nothing' | 'same' | 'retracted' | 'other';
 
@@ -84,6 +87,18 @@ export async function storedAs(
   const numbers = events.map(({ blockNumber }) => blockNumber);
   const range = [numbers.reduce((a, b) => Math.min(a, b), Infinity), numbers.reduce((a, b) => Math.max(a, b), -1)];
   if (events.length === 0 || !(await hasLogs(database, chain, range))) return events.map(() => 'nothing');
+  const found: StoredAs[] = [];
+  for (let from = 0; from < events.length; from += EVENTS_PER_STATEMENT) {
+    found.push(...(await someStoredAs(database, chain, events.slice(from, from + EVENTS_PER_STATEMENT))));
+  }
+  return found;
+}
+
+async function someStoredAs(
+  database: Database,
+  chain: number,
+  events: readonly ChainEvent[],
+): Promise<readonly StoredAs[]> {
   const rows = await database.query<{ place: number; canonical: boolean; same: boolean }>(
     `SELECT r.place::int, l.canonical, c.address = r.contract AND l.kind = r.kind AND l.transaction_hash = r.tx
          AND (l.sender, l.recipient, l.staker) IS NOT DISTINCT FROM (r.sender, r.recipient, r.staker)
@@ -92,11 +107,10 @@ export async function storedAs(
          $10::bytea[], $11::numeric[], $12::numeric[])
          WITH ORDINALITY AS r (block, hash, log, contract, kind, tx, sender, recipient, staker, start, quantity, place)
        JOIN onchain_logs l ON l.chain = $1 AND l.block_number = r.block AND l.log_index = r.log AND l.block_hash = r.hash
-         AND l.block_number BETWEEN $13 AND $14
        JOIN onchain_contracts c ON c.id = l.contract AND c.shadow_of IS NULL`,
     [
       chain,
-      numbers,
+      events.map(({ blockNumber }) => blockNumber),
       events.map(({ blockHash }) => bytea(blockHash)),
       events.map(({ logIndex }) => logIndex),
       events.map(({ contract }) => bytea(contract)),
@@ -107,7 +121,6 @@ export async function storedAs(
       events.map(({ staker }) => byteaOrNull(staker)),
       events.map(({ startTokenId }) => startTokenId?.toString() ?? null),
       events.map(({ quantity }) => quantity?.toString() ?? null),
-      ...range,
     ],
   );
   const found = new Map<number, StoredAs>();

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { ClientBase } from 'pg';
 import { Database } from '../../platform/database/database.js';
 import { eachInSlices } from '../../platform/loop/slices.js';
 import { DAY_MS, formatPoints, microPoints } from '../core/index.js';
@@ -63,6 +64,7 @@ export class DailyPoints {
          SET accounts = excluded.accounts, drift = excluded.drift, calculated_at = clock_timestamp()`,
         [day, rows.length, drift.toString()],
       );
+      await dropOthers(tx, day, rows);
       for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
         const some = rows.slice(from, from + ROWS_PER_STATEMENT);
         await tx.query(UPSERT, [
@@ -72,14 +74,35 @@ export class DailyPoints {
           some.map(({ earned }) => earned.toString()),
         ]);
       }
-      await tx.query(
-        `DELETE FROM onchain_points_daily d WHERE day = $1
-         AND NOT EXISTS (SELECT FROM unnest($2::text[]) a WHERE decode(a, 'hex') = d.account)`,
-        [day, rows.map(({ account }) => account)],
-      );
+      // The planner does not know yet how many rows the day has, and would compare each with each.
+      await tx.query('SET LOCAL enable_nestloop = off');
       await tx.query(RANKS, [day]);
     });
   }
+}
+
+/** Deletes the rows of accounts that are not part of the day any more: few, and none where it is calculated first. */
+async function dropOthers(tx: ClientBase, day: string, rows: readonly DayRow[]): Promise<void> {
+  const known = new Set<string>();
+  await eachInSlices(rows, ({ account }) => known.add(account));
+  await tx.query(
+    `DECLARE day_rows NO SCROLL CURSOR FOR SELECT encode(account, 'hex') FROM onchain_points_daily WHERE day = $1`,
+    [day],
+  );
+  const gone: string[] = [];
+  for (;;) {
+    const { rows: page } = await tx.query<[account: string]>({
+      text: `FETCH ${ROWS_PER_STATEMENT} FROM day_rows`,
+      rowMode: 'array',
+    });
+    for (const [account] of page) if (!known.has(account)) gone.push(account);
+    if (page.length < ROWS_PER_STATEMENT) break;
+  }
+  await tx.query('CLOSE day_rows');
+  await tx.query(
+    `DELETE FROM onchain_points_daily d USING unnest($2::text[]) a WHERE d.day = $1 AND d.account = decode(a, 'hex')`,
+    [day, gone],
+  );
 }
 
 const UPSERT = `INSERT INTO onchain_points_daily AS d (day, account, points, earned, rank)

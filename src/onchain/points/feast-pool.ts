@@ -15,7 +15,7 @@ interface EpochRow {
   shares: { account: string; points: string }[];
 }
 
-/** Closed epochs of an answer, and the shares of each. */
+/** Closed epochs of an answer, open ones of it, and the shares of each. */
 const MAX_EPOCHS = 10;
 const MAX_SHARES = 100;
 
@@ -37,26 +37,32 @@ export class FeastPool {
       state: 'closed' as const,
       shares: shares.map(({ account, points }) => ({ account, points: formatPoints(BigInt(points)) })),
     }));
-    return { epochs: [...(await this.openEpoch(rows[0])), ...closed] };
+    return { epochs: [...(await this.openEpochs(rows[0])), ...closed] };
   }
 
-  /** The epoch of the newest projected block, or the one after the newest closed epoch; none before the first block. */
-  private async openEpoch(newest: EpochRow | undefined): Promise<FeastPoolAnswer['epochs']> {
+  /**
+   * The epoch of the newest projected block, and those before it that have ended and are not closed, the newest first; none before
+   * the first block. What was not shared before goes to the oldest of them.
+   */
+  private async openEpochs(newest: EpochRow | undefined): Promise<FeastPoolAnswer['epochs']> {
     const at = await inSnapshot(this.database, ({ asOf }) => Promise.resolve(asOf.at));
     if (at === null) return [];
     const lengthMs = this.start.feastPool.epochSeconds * 1_000;
-    const epoch = Math.max(Math.floor(Date.parse(at) / lengthMs), (newest?.epoch ?? -1) + 1);
-    const budget = (parsePoints(this.start.feastPool.budget) ?? 0n) + BigInt(newest?.remainder ?? 0);
-    return [
-      {
+    const present = Math.floor(Date.parse(at) / lengthMs);
+    const oldest = newest === undefined ? present : newest.epoch + 1;
+    const last = Math.max(present, oldest);
+    const budget = parsePoints(this.start.feastPool.budget) ?? 0n;
+    return Array.from({ length: Math.min(MAX_EPOCHS, last - oldest + 1) }, (_, back) => {
+      const epoch = last - back;
+      return {
         epoch,
         opensAt: isoTime(epoch * lengthMs),
         closesAt: isoTime((epoch + 1) * lengthMs),
-        budget: formatPoints(budget),
-        state: 'open',
+        budget: formatPoints(epoch === oldest ? budget + BigInt(newest?.remainder ?? 0) : budget),
+        state: 'open' as const,
         shares: [],
-      },
-    ];
+      };
+    });
   }
 }
 

@@ -64,7 +64,7 @@ export class PointsReads {
     }));
     if (last === undefined || last >= now) {
       const { points } = rowOf(standings, account) ?? NOTHING;
-      const earned = points - BigInt(days.at(-1)?.points ?? 0);
+      const earned = points - (await this.lastDay(account));
       const at = standings.asOf.at ?? isoTime(now);
       data.push({
         at,
@@ -74,6 +74,15 @@ export class PointsReads {
       });
     }
     return { data, as_of: standings.asOf };
+  }
+
+  /** Returns the points at the end of the newest day that was calculated, also where that day is not listed. */
+  private async lastDay(account: Address): Promise<bigint> {
+    const row = await this.database.one<{ points: string }>(
+      'SELECT points FROM onchain_points_daily WHERE account = $1 ORDER BY day DESC LIMIT 1',
+      [bytea(account)],
+    );
+    return BigInt(row?.points ?? 0);
   }
 
   /** Returns a page of accounts by rank. A page shows the state of the page before it while that is kept. */

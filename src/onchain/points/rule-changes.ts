@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { ClientBase } from 'pg';
 import { Database } from '../../platform/database/database.js';
+import { eachInSlices } from '../../platform/loop/slices.js';
 import { ChainRegistry, type WatchedChain } from '../config/chain-registry.js';
 import type { RuleSetup } from '../config/setup.dto.js';
 import {
@@ -23,6 +24,8 @@ import type { DryRunAnswer, PointsRuleView } from './points.dto.js';
 
 /** Accounts that a dry run lists. */
 const MAX_LISTED = 1_000;
+/** Positions of one statement. */
+const ROWS_PER_STATEMENT = 1_000;
 /** Name under which a chain is led while its blocks are projected again. */
 const OWNER = 'point-rules';
 /** Longest wait for the lease of a chain, ms: more than the duration of one that its owner lost. */
@@ -64,19 +67,22 @@ export class RuleChanges {
           sums.add(account, 0, BigInt(quantity) * (integral.at(end) - integral.at(Math.min(from, end))));
         }
       });
-      const accounts = [...before.byAccount.keys()].sort().map((account) => ({
-        account: `0x${account}`,
-        before: microPoints(before.byAccount.get(account)?.get(0) ?? 0n),
-        after: microPoints(after.byAccount.get(account)?.get(0) ?? 0n),
-      }));
-      const moved = accounts.filter((row) => row.before !== row.after);
+      const moved = new FirstRows<{ account: string; before: bigint; after: bigint }>(MAX_LISTED, (row) => row.account);
+      await eachInSlices(before.byAccount, ([account, own]) => {
+        const row = {
+          account: `0x${account}`,
+          before: microPoints(own.get(0) ?? 0n),
+          after: microPoints(after.byAccount.get(account)?.get(0) ?? 0n),
+        };
+        if (row.before !== row.after) moved.add(row);
+      });
       return {
-        accounts: moved.slice(0, MAX_LISTED).map((row) => ({
+        accounts: moved.rows().map((row) => ({
           account: row.account,
           before: formatPoints(row.before),
           after: formatPoints(row.after),
         })),
-        total: moved.length,
+        total: moved.count,
       };
     });
   }
@@ -161,25 +167,67 @@ async function recompute(tx: ClientBase, contracts: readonly Contract[], before:
     if (integral === undefined) return;
     bases.add(account, id, BigInt(quantity) * ((to === null ? 0n : integral.at(to)) - integral.at(from)));
   });
-  const rows = [...bases.byAccount].flatMap(([account, sums]) =>
-    [...sums].map(([id, base]) => ({ account, id, base })),
-  );
+  const newest = contracts.reduce((latest, { at }) => Math.max(latest, at ?? 0), 0);
+  const names = new Map(moved.map(({ id, chain }) => [id, chain]));
+  let page: BaseRow[] = [];
+  for (const [account, sums] of bases.byAccount) {
+    for (const [id, base] of sums) page.push({ account, id, base });
+    if (page.length < ROWS_PER_STATEMENT) continue;
+    await writeBases(tx, page, names, rates, newest);
+    page = [];
+  }
+  await writeBases(tx, page, names, rates, newest);
+}
+
+interface BaseRow {
+  readonly account: string;
+  readonly id: number;
+  readonly base: bigint;
+}
+
+/** Writes bases of positions, and publishes the points of their accounts. */
+async function writeBases(
+  tx: ClientBase,
+  rows: readonly BaseRow[],
+  chains: ReadonlyMap<number, string>,
+  rates: PointRates,
+  at: number,
+): Promise<void> {
   await tx.query(
     `UPDATE onchain_positions p SET base = r.base
      FROM unnest($1::text[], $2::int[], $3::numeric[]) AS r (account, contract, base)
      WHERE p.account = decode(r.account, 'hex') AND p.contract = r.contract`,
     [rows.map(({ account }) => account), rows.map(({ id }) => id), rows.map(({ base }) => base.toString())],
   );
-  const names = new Map(moved.map(({ id, chain }) => [id, chain]));
   const byChain = new Map<string, Set<Address>>();
   for (const { account, id } of rows) {
-    const chain = names.get(id) ?? '';
+    const chain = chains.get(id) ?? '';
     byChain.set(chain, (byChain.get(chain) ?? new Set()).add(`0x${account}`));
   }
-  const newest = contracts.reduce((latest, { at }) => Math.max(latest, at ?? 0), 0);
   for (const [chain, accounts] of byChain) {
     const touched = [...accounts].map((account) => ({ account, reason: 'rule' as const }));
-    await publishPoints(tx, chain, touched, rates, newest);
+    await publishPoints(tx, chain, touched, rates, at);
+  }
+}
+
+/** The first rows in the order of their keys, and the number of all: no more than twice as many are sorted at once. */
+class FirstRows<T> {
+  count = 0;
+  private kept: T[] = [];
+
+  constructor(
+    private readonly most: number,
+    private readonly keyOf: (row: T) => string,
+  ) {}
+
+  add(row: T): void {
+    this.count += 1;
+    this.kept.push(row);
+    if (this.kept.length >= 2 * this.most) this.kept = this.rows();
+  }
+
+  rows(): T[] {
+    return this.kept.sort((a, b) => (this.keyOf(a) < this.keyOf(b) ? -1 : 1)).slice(0, this.most);
   }
 }
 

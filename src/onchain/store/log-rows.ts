@@ -28,6 +28,9 @@ export const bytes = (hex: string): string => `\\x${hex.slice(2)}`;
 /** Returns bytes of the database as hexadecimal text. */
 export const hexOf = (value: Buffer): `0x${string}` => `0x${value.toString('hex')}`;
 
+/** Logs of one statement: writing the values of more would hold the event loop. */
+const ROWS_PER_STATEMENT = 1_000;
+
 const identity = (event: { blockHash: string; logIndex: number }): string => `${event.blockHash}:${event.logIndex}`;
 
 /**
@@ -49,8 +52,10 @@ export async function insertLogs(
       .filter(({ id }) => !stored.has(`${id}:${identity(event)}`))
       .map(({ id }) => ({ id, event })),
   );
-  if (rows.length === 0) return;
-  await tx.query({ name: 'onchain_insert_logs', text: INSERT, values: columnsOf(chain, rows, source) });
+  for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
+    const values = columnsOf(chain, rows.slice(from, from + ROWS_PER_STATEMENT), source);
+    await tx.query({ name: 'onchain_insert_logs', text: INSERT, values });
+  }
 }
 
 /** Returns the stored logs in the blocks of events, and makes them canonical if they are part of these blocks. */
