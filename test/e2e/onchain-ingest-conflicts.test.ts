@@ -95,6 +95,15 @@ describe('posted events that contradict what is stored', () => {
     expect(await processed(chain)).toEqual(['1', '8', '80', '20']);
   });
 
+  test('of an empty stretch behind final events replace what follows', async () => {
+    const chain = await addChain();
+    await post(mint(chain, 1, 1), mint(chain, 20, 20));
+    expect(codes(await post(mint(chain, 18, 18)))).toEqual(['1 accepted']);
+    expect(codes(await post(mint(chain, 17, 17, { blockHash: hashOf(17, 'b') })))).toEqual(['1 accepted']);
+    expect(codes(await post(mint(chain, 18, 19, { blockHash: hashOf(18, 'b') })))).toEqual(['1 accepted']);
+    expect(await tokens(chain)).toEqual(['1', '17', '19']);
+  });
+
   test('that are retracted before their block is known never come', async () => {
     const chain = await addChain();
     const unplaced = mint(chain, 10, 1, { blockHash: undefined });

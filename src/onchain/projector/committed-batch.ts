@@ -35,9 +35,9 @@ export class CommittedBatch {
       const storedFrom = batch.storedAt.reduce((a, b) => Math.min(a, b));
       await writeErrors(tx, stream, projection.errors, storedFrom);
     }
-    const hasImages = !batch.isFinal || batch.events.length === 0;
+    const withoutImages = batch.isFinal && last !== undefined ? last.blockNumber : null;
     const newest = last === undefined ? null : batch.events.reduce((latest, { at }) => Math.max(latest, at), 0);
-    const at = await movePosition(tx, stream, batch.to, newest, stop, hasImages);
+    const at = await movePosition(tx, stream, batch.to, newest, stop, withoutImages);
     if (!this.state.isShadow) await this.publish(tx, locked, at ?? 0);
   }
 

@@ -32,7 +32,8 @@ export function isUnpublished({ publishedBlock, publishedLog }: LockedStream, ev
 
 /**
  * Moves the position. Its time is the highest of all headers and events up to it: a block may be older than the one before it,
- * and what began earlier would else end before it began. `hasImages`: the before-images of what changed are stored.
+ * and what began earlier would else end before it began. `withoutImages`: newest block that changed
+ * something without before-images; the blocks behind it changed nothing.
  * @returns the time, Unix milliseconds; null before the first header
  */
 export async function movePosition(
@@ -41,12 +42,12 @@ export async function movePosition(
   to: Position,
   newestEventAt: number | null,
   haltedReason: string | null,
-  hasImages = true,
+  withoutImages: number | null = null,
 ): Promise<number | null> {
   const { rows } = await tx.query<{ at: number | null }>({
     name: 'onchain_move_stream',
     text: `UPDATE onchain_streams AS s SET block = $2, log = $3, halted_reason = left($5, 2000),
-        undo_from = CASE WHEN $6 THEN undo_from ELSE greatest(undo_from, $2) END,
+        undo_from = greatest(undo_from, $6),
         block_hash = (SELECT hash FROM onchain_blocks b WHERE b.chain = s.chain AND canonical AND number = $2),
         at_ms = greatest(s.at_ms, $4::bigint, (SELECT b.at_ms FROM onchain_blocks b WHERE b.chain = s.chain AND canonical
           AND number <= $2 ORDER BY number DESC LIMIT 1), (SELECT max(b.at_ms) FROM onchain_blocks b WHERE b.chain = s.chain
@@ -54,7 +55,7 @@ export async function movePosition(
         published_block = CASE WHEN ($2, $3) > (published_block, published_log) THEN $2 ELSE published_block END,
         published_log = CASE WHEN ($2, $3) > (published_block, published_log) THEN $3 ELSE published_log END
       WHERE id = $1 RETURNING at_ms AS at`,
-    values: [stream, to.block, to.log, newestEventAt, haltedReason, hasImages],
+    values: [stream, to.block, to.log, newestEventAt, haltedReason, withoutImages],
   });
   await tx.query({
     name: 'onchain_note_projection',
