@@ -8,7 +8,7 @@ const MAX_QUESTION_BYTES = 64 * 1024;
 /** Largest range of `eth_getLogs`: about 700 logs. */
 const MAX_RANGE_BLOCKS = 1_000;
 
-const CODES = { invalid: -32_602, method: -32_601, unknown: -32_000, parse: -32_700 } as const;
+const CODES = { invalid: -32_602, method: -32_601, unknown: -32_000 } as const;
 
 /** Refusal of a call, with a code of JSON-RPC. */
 class Refusal extends Error {
@@ -58,7 +58,7 @@ export class SampleRpc {
       const question = await questionOf(request);
       id = question['id'] ?? null;
       const { method, params } = question;
-      const known = this.methods[typeof method === 'string' ? method : ''];
+      const known = this.methods.get(typeof method === 'string' ? method : '');
       if (known === undefined) throw new Refusal('method', 'the method does not exist');
       send(response, { jsonrpc: '2.0', id, result: known(Array.isArray(params) ? params : []) });
     } catch (error) {
@@ -67,14 +67,16 @@ export class SampleRpc {
     }
   }
 
-  private readonly methods: Readonly<Record<string, Method>> = {
-    eth_chainId: () => hex(SAMPLE_CHAIN_ID),
-    eth_blockNumber: () => hex(this.blocks.head),
-    eth_getBlockByNumber: ([tag]) => headerOf(this.blocks.byNumber(this.heightOf(tag))),
-    eth_getBlockByHash: ([hash]) => headerOf(this.blocks.byHash(hash)),
-    eth_getBlockReceipts: ([hash]) => receiptsOf(this.blocks.byHash(hash)),
-    eth_getLogs: ([filter]) => this.logs(membersOf(filter)),
-  };
+  private readonly methods: ReadonlyMap<string, Method> = new Map(
+    Object.entries<Method>({
+      eth_chainId: () => hex(SAMPLE_CHAIN_ID),
+      eth_blockNumber: () => hex(this.blocks.head),
+      eth_getBlockByNumber: ([tag]) => headerOf(this.blocks.byNumber(this.heightOf(tag))),
+      eth_getBlockByHash: ([hash]) => headerOf(this.blocks.byHash(hash)),
+      eth_getBlockReceipts: ([hash]) => receiptsOf(this.blocks.byHash(hash)),
+      eth_getLogs: ([filter]) => this.logs(membersOf(filter)),
+    }),
+  );
 
   private heightOf(tag: unknown): number {
     if (tag === 'latest') return this.blocks.head;

@@ -82,7 +82,7 @@ export async function followedFixture() {
   }
 
   /** Begins to follow a chain from endpoints. */
-  async function follow(endpoints: readonly MockRpc[], setup: Partial<ChainSetup> = {}) {
+  async function follow(endpoints: readonly Pick<MockRpc, 'url'>[], setup: Partial<ChainSetup> = {}) {
     const name = `chain-${(runs += 1)}`;
     const contracts = [{ address: NFT, standard: 'erc721' as const, fromBlock: 1 }];
     const urls = endpoints.map(({ url }) => ({ url }));
