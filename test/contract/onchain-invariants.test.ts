@@ -13,6 +13,7 @@ it('every invariant of the projection names a test and checks that exist, and no
       'src/events/core/*.spec.ts',
       'test/*/onchain*.test.ts',
       'test/integration/onchain/*.ts',
+      'test/integration/{alerts,query}/*.test.ts',
     ],
     {
       cwd: ROOT,

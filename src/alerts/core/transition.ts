@@ -59,8 +59,38 @@ export interface HeldBack {
   readonly at: number;
   /** Number of times that the instance began to hold. */
   readonly times: number;
+  /** On-chain event that caused it, while the event is not final. */
+  readonly onchainId?: string;
   /** Set if the instance no longer holds at the time of the summary. Events have no duration, so they never end. */
   readonly ended?: true;
+}
+
+/** On-chain events that a transition tells of, by their identity; `pending` ones may still be retracted in the usual way. */
+export function onchainEventsOf({ event, heldBack }: Pick<Transition, 'event' | 'heldBack'>): {
+  all: string[];
+  pending: string[];
+} {
+  const held = heldBack.flatMap(({ onchainId }) => onchainId ?? []);
+  const own = event === null ? undefined : onchainIdOf(event);
+  const pending = event === null ? undefined : pendingIdOf(event);
+  const together = (id: string | undefined): string[] => [...new Set(id === undefined ? held : [id, ...held])];
+  return { all: together(own), pending: together(pending) };
+}
+
+function onchainIdOf({ type, data }: MarketRow): string | undefined {
+  const id = type === 'onchain_event' ? data?.['onchainId'] : undefined;
+  return typeof id === 'string' ? id : undefined;
+}
+
+/** Returns the member of a firing that is held back which names its on-chain event, if that is not final yet. */
+export function causeOf({ event }: Pick<Transition, 'event'>): Pick<HeldBack, 'onchainId'> {
+  const onchainId = event === null ? undefined : pendingIdOf(event);
+  return onchainId === undefined ? {} : { onchainId };
+}
+
+/** Returns the identity of an on-chain event that is not final yet. */
+function pendingIdOf(row: MarketRow): string | undefined {
+  return row.data?.['status'] === 'pending' ? onchainIdOf(row) : undefined;
 }
 
 /** Change of an instance of which its owner is notified, or of which it is not (`silenced`). Unique by (ruleId, seq). */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { UserBytes } from '../../notifications/index.js';
+import { onchainEventsOf } from '../core/index.js';
 import { hashedId } from '../messages/alert-message.js';
 import type { Storm } from '../messages/storm.js';
 import type { Planned } from './transition-writer.js';
@@ -49,7 +50,9 @@ export class AlertHistoryWriter {
       const groupedIn = groupOf.get(plan.alert.alertId);
       const row = rowOf(plan, groupedIn);
       const isSentAlone = plan.outcome.messages > 0 && groupedIn === undefined;
-      const isWhole = (this.count(plan) <= MAX_ROWS_PER_HOUR && !plan.isOverBudget) || isSentAlone;
+      // An alert that was sent must be found if its on-chain event is retracted.
+      const isSent = isSentAlone || (plan.outcome.messages > 0 && row['onchain_ids'] !== null);
+      const isWhole = (this.count(plan) <= MAX_ROWS_PER_HOUR && !plan.isOverBudget) || isSent;
       if (isWhole) rows.push(row);
       else addTo(grouped, row, plan);
     }
@@ -88,6 +91,7 @@ export class AlertHistoryWriter {
 }
 
 function rowOf({ transition, rule, alert, outcome }: Planned, groupedIn: string | undefined): HistoryRow {
+  const onchainIds = onchainEventsOf(transition).all;
   return {
     id: alert.alertId,
     user_id: rule.userId,
@@ -101,6 +105,8 @@ function rowOf({ transition, rule, alert, outcome }: Planned, groupedIn: string 
     alert,
     outcome: groupedIn === undefined ? outcome : { ...outcome, groupedIn },
     grouped: null,
+    onchain_ids: onchainIds.length === 0 ? null : onchainIds,
+    event_seq: onchainIds.length === 0 ? null : (transition.event?.seq ?? null),
   };
 }
 
@@ -127,10 +133,11 @@ function subjectOf({ protocol, chain, token }: Partial<Record<'protocol' | 'chai
     .join(',');
 }
 
-const COLUMNS = `id, user_id, rule_id, rule_version, instance_key, seq, state, reason, at, alert, outcome`;
+const COLUMNS = `id, user_id, rule_id, rule_version, instance_key, seq, state, reason, at, alert, outcome, onchain_ids, event_seq`;
 
 const GIVEN = `jsonb_to_recordset($1::jsonb) AS g (id uuid, user_id text, rule_id uuid, rule_version int, instance_key text,
-  seq bigint, state text, reason text, at timestamptz, alert jsonb, outcome jsonb, grouped jsonb)`;
+  seq bigint, state text, reason text, at timestamptz, alert jsonb, outcome jsonb, grouped jsonb, onchain_ids text[],
+  event_seq bigint)`;
 
 const RECORD = `
 INSERT INTO alert_transitions (${COLUMNS}) SELECT ${COLUMNS} FROM ${GIVEN}

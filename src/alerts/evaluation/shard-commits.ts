@@ -6,6 +6,7 @@ import { Deliveries } from '../../notifications/index.js';
 import { Database } from '../../platform/database/database.js';
 import { isTransient } from '../../platform/errors/database-errors.js';
 import type { Transition } from '../core/index.js';
+import type { ChainRows } from './chain-rows.js';
 import type { MemoryChanges } from './memory-writer.js';
 import { ShardMoved, ShardStore, type Lease } from './shard-store.js';
 import { TransitionWriter, type Owners } from './transition-writer.js';
@@ -18,6 +19,8 @@ interface Uncommitted {
   clock: number;
   memory: MemoryChanges;
   transitions: readonly Transition[];
+  /** Rows about chains, to be settled after the transitions. */
+  chains: ChainRows;
 }
 
 type Write = (tx: PoolClient, work: Uncommitted, owners: Owners) => Promise<string[]>;
@@ -53,7 +56,7 @@ export class ShardCommits {
         const write = failures < MAX_ATTEMPTS ? this.together : this.oneByOne;
         const owners = await this.writer.ownersOf(work.transitions);
         const ids = await this.database.transaction((tx) =>
-          this.move(tx, lease, from, work, () => write(tx, work, owners)),
+          this.move(tx, lease, from, work, () => write(tx, work, owners), failures >= MAX_ATTEMPTS),
         );
         this.deliveries.announce(ids);
         if (work.transitions.length > 0) this.sequencer.ring();
@@ -77,12 +80,29 @@ export class ShardCommits {
     from: number,
     work: Uncommitted,
     write: () => Promise<string[]>,
+    isLastResort: boolean,
   ): Promise<string[]> {
     if ((await this.store.lock(tx, lease, from, work.last.seq)) === 'done') return [];
     const ids = await write();
+    ids.push(...(await this.settle(tx, work, lease.shard, isLastResort)));
     await work.memory.write(tx);
     await this.store.move(tx, lease, { epoch: work.last.epoch, seq: work.last.seq, clock: work.clock });
     return ids;
+  }
+
+  /** Settles rows about chains; as a last resort they become a dead letter, so that they do not stop the shard. */
+  private async settle(tx: PoolClient, work: Uncommitted, shard: number, isLastResort: boolean): Promise<string[]> {
+    if (!isLastResort) return this.writer.settle(tx, work.chains, shard);
+    await tx.query('SAVEPOINT chains');
+    try {
+      return await this.writer.settle(tx, work.chains, shard);
+    } catch (error) {
+      if (isTransient(error)) throw error;
+      await tx.query('ROLLBACK TO SAVEPOINT chains');
+      await this.letters.record(tx, ALERTS_READER, work.last, error, MAX_ATTEMPTS);
+      this.logger.error({ err: error, seq: work.last.seq }, 'retractions became a dead letter');
+      return [];
+    }
   }
 
   private readonly together: Write = (tx, { transitions }, owners) =>

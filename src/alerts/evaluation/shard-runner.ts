@@ -6,6 +6,7 @@ import { Doorbell } from '../../platform/process/doorbell.js';
 import type { Transition } from '../core/index.js';
 import type { AlertMetrics } from './alert-metrics.js';
 import type { LogRows } from './log-rows.js';
+import { ChainRows } from './chain-rows.js';
 import { MemoryChanges } from './memory-writer.js';
 import type { ShardCommits } from './shard-commits.js';
 import type { LoadedShard, ShardRules } from './shard-rules.js';
@@ -145,6 +146,7 @@ class Session {
   /** Number of uncommitted transitions and their readings. */
   private weight = 0;
   private memory = new MemoryChanges();
+  private chains = new ChainRows();
   private committedAt = performance.now();
   /** Committed position. */
   private committed: number;
@@ -174,7 +176,8 @@ class Session {
     const revision = await newest();
     if (revision > this.loaded.revision) await this.edit(revision, batch[0]?.loggedAt);
     await this.evaluate(batch);
-    if (this.transitions.length > 0 || this.restMs() === 0) await this.commit();
+    const isUrgent = this.transitions.length > 0 || this.chains.retractions.length > 0;
+    if (isUrgent || this.restMs() === 0) await this.commit();
     return hasMore;
   }
 
@@ -197,10 +200,10 @@ class Session {
   }
 
   async commit(): Promise<void> {
-    const { last, transitions, memory } = this;
+    const { last, transitions, memory, chains } = this;
     if (last === undefined) return;
     const { commits, metrics, clock } = this.parts;
-    const work = { last, transitions, memory, clock: this.loaded.evaluator.clock };
+    const work = { last, transitions, memory, chains, clock: this.loaded.evaluator.clock };
     await commits.commit(this.lease, this.committed, work, this.cancelled);
     metrics.committed(transitions, clock.now());
     this.committed = last.seq;
@@ -209,6 +212,7 @@ class Session {
     this.transitions = [];
     this.weight = 0;
     this.memory = new MemoryChanges();
+    this.chains = new ChainRows();
   }
 
   private take(transition: Transition): void {
@@ -227,9 +231,10 @@ class Session {
         const transitions = evaluator.apply(event, event.loggedAt < lateBefore);
         for (const transition of transitions) this.take(transition);
       }
+      this.chains.note(event);
       this.last = event;
       this.evaluated = { seq: event.seq, at: event.loggedAt };
-      if (this.weight >= MAX_UNCOMMITTED) {
+      if (this.weight + this.chains.weight >= MAX_UNCOMMITTED) {
         this.memory.add(evaluator.takeChanges());
         await this.commit();
       }

@@ -11,6 +11,7 @@ import { groupStorms } from '../messages/storm.js';
 import { ruleColumns, ruleOf, type RuleRow } from '../rules/rule-row.js';
 import { AlertMetrics } from './alert-metrics.js';
 import { AlertHistoryWriter } from './alert-history-writer.js';
+import { settleChainRows, type ChainRows } from './chain-rows.js';
 import { actionsByFirings } from './notified-targets.js';
 
 /** Preferences of the rules' owners, and the ids of owners whose storage budget is used up. */
@@ -61,6 +62,14 @@ export class TransitionWriter {
     const ids = await this.deliveries.create(tx, [...single, ...storms.map((storm) => storm.delivery)], stored);
     this.metrics.count(plans);
     return ids;
+  }
+
+  /**
+   * Writes what follows from rows about chains: alerts whose events were retracted are taken back, and messages whose events are
+   * final are released. To be called after the transitions of earlier rows were written.
+   */
+  async settle(tx: PoolClient, rows: ChainRows, shard: number): Promise<string[]> {
+    return settleChainRows(tx, this.deliveries, rows, shard, this.clock.now());
   }
 
   /** Returns the transitions with their rules: the current versions, but with the conditions that the evaluator used. */

@@ -125,6 +125,10 @@ export class AlertView {
   @ApiProperty({ format: 'date-time' })
   at!: string;
 
+  /** Time of the reorganisation that undid the alert's on-chain event; absent: the alert was not retracted. */
+  @ApiProperty({ type: String, format: 'date-time', required: false })
+  retractedAt?: string;
+
   /** Time of the evaluation. */
   @ApiProperty({ format: 'date-time' })
   evaluatedAt!: string;

@@ -16,6 +16,7 @@ interface TransitionRow extends PageRow {
   reason: string;
   at: Date;
   evaluated_at: Date;
+  retracted_at: Date | null;
   alert: Omit<AlertMessage, 'state'> & { state: AlertView['state'] };
   outcome: Outcome;
   grouped: GroupedAlerts | null;
@@ -55,7 +56,8 @@ export class AlertHistory {
   }
 }
 
-function viewOf({ rule_version, reason, at, evaluated_at, alert, outcome, grouped }: TransitionRow): AlertView {
+function viewOf({ rule_version, reason, at, evaluated_at, retracted_at, ...row }: TransitionRow): AlertView {
+  const { alert, outcome, grouped } = row;
   const { type: _, protocol = null, chain = null, token = null, ...shown } = alert;
   return {
     alertId: shown.alertId,
@@ -76,13 +78,14 @@ function viewOf({ rule_version, reason, at, evaluated_at, alert, outcome, groupe
     outcome,
     ...(grouped ?? { count: 1 }),
     at: at.toISOString(),
+    ...(retracted_at === null ? {} : { retractedAt: retracted_at.toISOString() }),
     evaluatedAt: evaluated_at.toISOString(),
   };
 }
 
 const LIST = withinPageBytes(
   `
-SELECT position, rule_version, reason, at, evaluated_at, alert, outcome, grouped FROM alert_transitions t
+SELECT position, rule_version, reason, at, evaluated_at, retracted_at, alert, outcome, grouped FROM alert_transitions t
 WHERE user_id = $1 AND ($2::bigint IS NULL OR t.position < $2) AND ($3::uuid IS NULL OR rule_id = $3)
   AND ($4::text IS NULL OR state = $4) AND ($5::text IS NULL OR alert ->> 'protocol' = $5)
   AND ($6::text IS NULL OR alert ->> 'token' = $6) AND ($7::timestamptz IS NULL OR at >= $7)

@@ -15,6 +15,7 @@ import {
   type Silence,
   type Transition,
   FLAP_LIMITS,
+  onchainEventsOf,
 } from '../core/index.js';
 import { flapKey, leavesOf } from './alert-message.js';
 import { incidentParts } from './incidents.js';
@@ -22,6 +23,8 @@ import { summaryParts } from './parts.js';
 
 /** Age up to which a message is still sent, ms. */
 const MAX_MESSAGE_AGE_MS = 86_400_000;
+/** Age up to which a message waits until its on-chain events are final, ms. */
+const MAX_FINALITY_MS = 7 * MAX_MESSAGE_AGE_MS;
 
 /** Transition with the current version of its rule and the message about it. */
 export interface RuleTransition {
@@ -61,6 +64,7 @@ const TYPES: Readonly<Record<AlertMessage['state'], MessageType>> = {
   fired: 'alert.fired',
   resolved: 'alert.resolved',
   summary: 'alert.summary',
+  retracted: 'alert.retracted',
   test: 'test',
 };
 
@@ -77,11 +81,16 @@ export function planMessages(
   if (transition.silenced) return silent(alert, transition.silenced);
   if (rule.snoozedUntil && rule.snoozedUntil.getTime() > transition.at) return silent(alert, 'snoozed');
   const sent = transition.flapNotice ? withNotice(alert, rule) : alert;
+  const { all, pending } = onchainEventsOf(transition);
   const deliveries = rule.actions
     .map((action): NewDelivery => ({
       ...addressed(rule, action, now, preferences),
+      ...(all.length === 0 ? {} : { onchainIds: all }),
+      ...(action.finality === 'final' && pending.length > 0 ? { awaited: pending } : {}),
       // The expiry counts from the time of the log row, which may be long ago.
-      expiresAt: new Date(transition.at + MAX_MESSAGE_AGE_MS),
+      expiresAt: new Date(
+        transition.at + (action.finality === 'final' && pending.length > 0 ? MAX_FINALITY_MS : MAX_MESSAGE_AGE_MS),
+      ),
       type: TYPES[alert.state],
       data: sent,
       collapseKey: flapKey(transition),

@@ -34,7 +34,17 @@ export function groupStorms(deliveries: readonly NewDelivery[]): { single: NewDe
     const { userId, channel, target, format = '', notBefore, suppressed = '' } = delivery;
     const isSingle = delivery.priority === 'critical' || keepsIncidents(delivery);
     const single = isSingle ? delivery.data.alertId : '';
-    const key = JSON.stringify([userId, channel, target, format, notBefore?.getTime() ?? 0, suppressed, single]);
+    const isAwaiting = delivery.awaited !== undefined;
+    const key = JSON.stringify([
+      userId,
+      channel,
+      target,
+      format,
+      notBefore?.getTime() ?? 0,
+      suppressed,
+      single,
+      isAwaiting,
+    ]);
     const group = byTarget.get(key);
     if (group === undefined) byTarget.set(key, [delivery]);
     else group.push(delivery);
@@ -63,6 +73,9 @@ function grouped(group: readonly NewDelivery[]): Storm[] {
   if (first === undefined) return [];
   const { template: _, ...delivery } = first;
   const alerts = sorted.map(({ data }) => data);
+  const [onchainIds, awaited] = (['onchainIds', 'awaited'] as const).map((member) => [
+    ...new Set(sorted.flatMap((one) => one[member] ?? [])),
+  ]);
   // Programs get all alerts, in several parts if necessary; people get a readable extract.
   const toProgram = isForProgram(delivery);
   const parts = toProgram ? inParts(alerts, listedAlert) : [alerts];
@@ -71,7 +84,16 @@ function grouped(group: readonly NewDelivery[]): Storm[] {
     const grouping = { type: 'alert.summary', data, collapseKey: data.alertId, transitionId: data.alertId } as const;
     // Ids of all rules: the message is sent as long as at least one of these rules still wants it.
     const ruleIds = [...new Set(part.map((alert) => alert.ruleId))];
-    return { delivery: { ...delivery, ...grouping, ruleIds }, alertIds: part.map((alert) => alert.alertId) };
+    return {
+      delivery: {
+        ...delivery,
+        ...grouping,
+        ruleIds,
+        ...(onchainIds?.length ? { onchainIds } : {}),
+        ...(awaited?.length ? { awaited } : {}),
+      },
+      alertIds: part.map((alert) => alert.alertId),
+    };
   });
 }
 

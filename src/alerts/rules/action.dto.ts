@@ -1,6 +1,7 @@
 import { ApiProperty, OmitType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsIn } from 'class-validator';
+import { FINALITIES, type Finality } from '../../events/index.js';
 import { CHANNEL_NAMES, FORMATS, type Channel, type Format } from '../../notifications/index.js';
 import { IfGiven, IsPlainText } from '../../platform/http/fields.js';
 
@@ -35,6 +36,15 @@ export class ActionBody {
   @IfGiven()
   @IsIn(FORMATS)
   format?: Format;
+
+  /**
+   * Rows of on-chain events that the action is sent for; absent: as the rule. `final`: each message waits until its events are
+   * final, and is not sent if they are retracted before.
+   */
+  @ApiProperty({ enum: FINALITIES, required: false })
+  @IfGiven()
+  @IsIn(FINALITIES)
+  finality?: Finality;
 
   /** Read only: ignored in requests. */
   @ApiProperty({ enum: STATUSES, required: false, readOnly: true })

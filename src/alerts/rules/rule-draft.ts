@@ -2,6 +2,7 @@ import { NEVER_QUIET, quietHoursFault, type RuleQuietHours } from '../../notific
 import { timeGiven } from '../../platform/input/time.js';
 import { faultyInput, inputFault } from '../../platform/input/faults.js';
 import { checkRule, parseConditions, type EvaluatorOptions, type Rule, type RuleFinding } from '../core/index.js';
+import { leavesOf } from '../messages/alert-message.js';
 import type { ChangeRuleBody, RuleBody } from './rule.dto.js';
 
 /** Rule without the fields that the server sets. */
@@ -40,6 +41,7 @@ export function draftOf(
 ): { draft: RuleDraft; warnings: RuleFinding[] } {
   if (base !== undefined && WATCHED.every((field) => body[field] === undefined)) {
     const draft = { ...base, ...given(body) };
+    if (body.actions !== undefined) checkActions(draft);
     return { draft, warnings: checkRule(draft, deadBand).warnings };
   }
   const { conditions, where, errors } = parseConditions(
@@ -57,7 +59,24 @@ export function draftOf(
   };
   const findings = checkRule(draft, deadBand);
   if (findings.errors.length > 0) throw faultyInput(findings.errors);
+  checkActions(draft);
   return { draft, warnings: findings.warnings };
+}
+
+/** Refuses a finality of an action that has no meaning for the rule. */
+function checkActions({ actions, finality, ...rule }: RuleDraft): void {
+  const isOnchain = leavesOf(rule).some((leaf) => leaf.metric === 'event' && leaf.eventType === 'onchain_event');
+  const findings = actions.flatMap((action, index): RuleFinding[] => {
+    const pointer = `/actions/${index}/finality`;
+    if (action.finality === undefined) return [];
+    if (!isOnchain) {
+      const detail = 'Must be absent: the rule has no condition on onchain_event.';
+      return [{ pointer, code: 'not_applicable', detail }];
+    }
+    if (action.finality === 'final' || finality !== 'final') return [];
+    return [{ pointer, code: 'contradictory', detail: 'Must be final or absent, as the rule waits for final events.' }];
+  });
+  if (findings.length > 0) throw faultyInput(findings);
 }
 
 /** Returns the fields of the body that a rule adopts unchanged. */
@@ -66,11 +85,12 @@ function given(body: RuleBody | ChangeRuleBody): Partial<RuleDraft> {
   const { priority, isActive } = body;
   const throttleMinutes = throttleOf(body);
   const snoozedUntil = typeof body.snoozedUntil === 'string' ? timeGiven(body.snoozedUntil, 0) : body.snoozedUntil;
-  const actions = body.actions?.map(({ type, target, template, format }) => ({
+  const actions = body.actions?.map(({ type, target, template, format, finality: own }) => ({
     type,
     target,
     ...(template === undefined ? {} : { template }),
     ...(format === undefined ? {} : { format }),
+    ...(own === undefined ? {} : { finality: own }),
   }));
   const fields = {
     name,

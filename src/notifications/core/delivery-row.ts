@@ -59,6 +59,8 @@ export interface CandidateRow {
   expires_at: Date;
   asked: boolean;
   rule_ids: string[] | null;
+  /** Whether the message waits until its on-chain events are final. */
+  awaits: boolean;
   /**
    * State of the previous messages about the same subjects: for a resolution, of its firings; for a firing, of
    * resolutions.

@@ -38,7 +38,7 @@ export interface AlertMessage {
   alertId: string;
   ruleId: string;
   name: string;
-  state: 'fired' | 'resolved' | 'summary' | 'test';
+  state: 'fired' | 'resolved' | 'summary' | 'retracted' | 'test';
   /** Kind of the condition that fired, for example `change_pct`. */
   type: string;
   /** One sentence for people; begins with the name of the rule. */
@@ -87,6 +87,10 @@ export interface NewDelivery {
   expiresAt: Date;
   /** Id under which a message to a target is recorded only once, even if it is created repeatedly. */
   transitionId?: string;
+  /** On-chain events that the message tells of, by their identity; with them it can be retracted. */
+  onchainIds?: readonly string[];
+  /** Those of them that must become final before the message is sent. */
+  awaited?: readonly string[];
   /** Reason why the message is recorded but never sent, for example `channel_off`. */
   suppressed?: string;
 }

@@ -6,6 +6,7 @@ const TEAMS_STYLES: Partial<Record<AlertMessage['state'], string>> = {
   fired: 'attention',
   resolved: 'good',
   summary: 'emphasis',
+  retracted: 'emphasis',
   test: 'accent',
 };
 

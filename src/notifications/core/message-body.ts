@@ -34,6 +34,7 @@ const COLORS: Record<AlertMessage['state'], number> = {
   fired: 0xd64545,
   resolved: 0x2f9e62,
   summary: 0x8a8f98,
+  retracted: 0x8a8f98,
   test: 0x2457d6,
 };
 

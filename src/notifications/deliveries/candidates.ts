@@ -81,7 +81,7 @@ const recent = (limits: TargetLimits): string =>
 export const candidate = (limits: TargetLimits): string => `
   SELECT d.id, d.position, d.user_id, d.target_id, d.channel, d.target, d.type, d.data, d.template, d.format, d.priority,
     d.digest, d.collapse_key, d.standalone, d.state, d.attempts, d.tries, d.created_at, d.expires_at, d.asked,
-    d.rule_ids, t.host, t.status, t.status_reason, t.verified_at, t.sealed, t.breaker_open_until,
+    d.rule_ids, d.awaited IS NOT NULL AS awaits, t.host, t.status, t.status_reason, t.verified_at, t.sealed, t.breaker_open_until,
     CASE WHEN d.channel IN (${SIGNED}) THEN ARRAY(SELECT s.sealed FROM webhook_secrets s WHERE s.target_id = t.id
       AND (s.retires_at IS NULL OR s.retires_at > now()) ORDER BY s.id DESC LIMIT 3) ELSE '{}' END AS secrets,
     CASE d.channel

@@ -1,24 +1,18 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { BurstLimit } from '../core/burst-limit.js';
-import { CHANNELS } from '../core/channels/catalogue.js';
-import type { NewDelivery, SystemType } from '../core/delivery.js';
-import { newId, sha256 } from '../core/ids.js';
+import type { NewDelivery } from '../core/delivery.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
-import { isUuid } from '../../platform/input/ids.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
 import { untilHandedOver } from './until-handed-over.js';
 import { Lanes, type Job } from './lanes.js';
 import { priorityOf } from './order.js';
+import { INSERT, keysOf, newRow, type InsertedRow, type NewRow, type SystemDelivery } from './delivery-insert.js';
 import { reconsider } from './reconsider.js';
+import { retractMessages, settleAwaited, type RetractedAlert, type RetractedCopy } from './retractions.js';
 import { bytesOf, StorageBudget, type UserBytes } from './storage-budget.js';
 
-/** Message of the service itself, without an alert. */
-type SystemDelivery = Omit<NewDelivery, 'type' | 'data'> & { type: SystemType; data: object };
-
-/** Time after which the sweeper enqueues a recorded message without a job, ms. */
-const ANNOUNCEMENT_TIMEOUT_MS = 15_000;
 /**
  * Maximum number of a user's messages that a process enqueues per second. The sweeper takes further ones, user by user, so that
  * the queues are short for everyone.
@@ -26,8 +20,6 @@ const ANNOUNCEMENT_TIMEOUT_MS = 15_000;
 const ANNOUNCED_OF_USER = 50;
 /** Maximum number of messages that wait for the confirmation of one target; further messages are suppressed. */
 const MAX_UNCONFIRMED = 100;
-/** Period in which all messages of one rule to one target that the budget refuses share one row, ms. */
-const REFUSAL_WINDOW_MS = 60_000;
 const NOTICE_TTL_MS = 86_400_000;
 
 /**
@@ -97,6 +89,24 @@ export class Deliveries {
     for (const { channel, state } of ended) this.metrics.count(channel, state);
   }
 
+  /**
+   * Ends the wait for events that have become final, in the transaction that read so in the log; returns the ids of the messages
+   * that wait for no other event, to be announced after the commit.
+   */
+  async becameFinal(tx: PoolClient, onchainIds: readonly string[]): Promise<string[]> {
+    return settleAwaited(tx, onchainIds);
+  }
+
+  /**
+   * Takes back messages about alerts whose on-chain events were retracted. Those that no receiver can have are ended; returns
+   * where the others may have arrived, or will.
+   */
+  async retract(tx: PoolClient, alerts: readonly RetractedAlert[]): Promise<RetractedCopy[]> {
+    const { copies, ended } = await retractMessages(tx, alerts);
+    for (const channel of ended) this.metrics.count(channel, 'suppressed');
+    return copies;
+  }
+
   /** Waits, after the commit of an edit of a rule, until no message that the edit forbids can be handed over any more. */
   settled(ruleId: string): Promise<void> {
     return untilHandedOver(this.database, ruleId);
@@ -155,115 +165,6 @@ export class Deliveries {
     return rows.map((row) => keysOf(row).flatMap((key) => byKey.get(key) ?? [])[0] ?? row.id);
   }
 }
-
-interface InsertedRow {
-  id: string;
-  channel: string;
-  state: string;
-  type: string;
-  target_id: string | null;
-  collapse_key: string;
-  position: number;
-  user_id: string;
-  reason: string | null;
-  bytes: number;
-}
-
-type NewRow = ReturnType<typeof newRow>;
-
-/** Returns the row for INSERT, by column names; bytea as text. */
-function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
-  const starts = Math.max(now, delivery.notBefore?.getTime() ?? 0);
-  // The lifetime starts when the message may be sent, so that a message held back by quiet hours does not expire
-  // meanwhile.
-  const expires = starts >= delivery.expiresAt.getTime() ? starts + (delivery.expiresAt.getTime() - now) : undefined;
-  const { userId, transitionId, target, channel, template = null, format = null, type } = delivery;
-  const key = CHANNELS[channel].key(target);
-  const identity = JSON.stringify([transitionId, userId, channel, key, type, template, format]);
-  const rules = delivery.ruleIds ?? ('ruleId' in delivery.data ? [delivery.data.ruleId] : []);
-  const known = rules.filter(isUuid);
-  const refusedIn = JSON.stringify([userId, channel, key, type, rules[0], Math.floor(now / REFUSAL_WINDOW_MS)]);
-  return {
-    id: newId(now),
-    idempotency_key: transitionId === undefined ? null : bytea(identity),
-    refused_key: bytea(refusedIn),
-    target_key: bytea(key),
-    user_id: userId,
-    channel,
-    target,
-    type,
-    data: delivery.data,
-    template,
-    format,
-    priority: delivery.priority,
-    digest: delivery.digest ?? false,
-    collapse_key: delivery.collapseKey,
-    standalone: delivery.standalone ?? false,
-    transition_id: transitionId ?? null,
-    suppressed: delivery.suppressed ?? null,
-    held_by: type.startsWith('alert.') && starts > now ? (delivery.digest ? 'digest' : 'quiet_hours') : null,
-    rule_ids: known.length === 0 ? null : known,
-    // Absent: at once, by the clock of the database, which finds what is due. The clock of this process may be wrong.
-    next_attempt_at: delivery.notBefore === undefined ? null : new Date(starts),
-    expires_at: new Date(expires ?? delivery.expiresAt.getTime()),
-  };
-}
-
-function keysOf({ idempotency_key: own, refused_key: refused }: NewRow): string[] {
-  return own === null ? [refused] : [own, refused];
-}
-
-function bytea(text: string): string {
-  return `\\x${sha256(text).toString('hex')}`;
-}
-
-/**
- * SQL that inserts rows. Their state is derived from the message, its target and its user's budget, as they are in this
- * transaction. Messages that the budget refuses are stored without their text, one row per minute, rule and target.
- */
-const INSERT = `
-  WITH given AS MATERIALIZED (
-    SELECT n.*, t.id AS target_id, t.status, t.status_reason, s.bytes >= $2::bigint AS is_full,
-      n.type LIKE 'alert.%' OR n.type = 'test' AS is_sent_by_rules,
-      row_number() OVER (PARTITION BY t.id ORDER BY n.ordinality) AS place
-    FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (id uuid, user_id text, channel text, target text,
-      target_key text, type text, data jsonb, template text, format text, priority text, digest boolean,
-      collapse_key text, standalone boolean, transition_id text, idempotency_key text, refused_key text,
-      suppressed text, held_by text, rule_ids jsonb, next_attempt_at timestamptz,
-      expires_at timestamptz)) WITH ORDINALITY AS n
-    LEFT JOIN notification_targets t
-      ON t.user_id = n.user_id AND t.channel = n.channel AND t.target_key = n.target_key::bytea
-    LEFT JOIN user_storage s ON s.user_id = n.user_id
-  ), waiting AS MATERIALIZED (
-    SELECT p.target_id, (SELECT count(*) FROM (SELECT FROM deliveries d WHERE d.target_id = p.target_id
-      AND d.state IN ('pending', 'sending', 'retrying') LIMIT $3) open) AS messages
-    FROM (SELECT DISTINCT target_id FROM given WHERE status = 'pending' AND is_sent_by_rules) p
-  )
-  INSERT INTO deliveries (id, user_id, target_id, channel, target, type, data, template, format, priority, digest,
-    collapse_key, standalone, transition_id, idempotency_key, rule_ids, state, reason, next_attempt_at, due_at, expires_at,
-    finished_at)
-  SELECT n.id, n.user_id, n.target_id, n.channel, n.target, n.type,
-    CASE WHEN f.reason = 'budget'
-      THEN jsonb_strip_nulls(jsonb_build_object('alertId', n.data -> 'alertId', 'ruleId', n.data -> 'ruleId'))
-      ELSE n.data END,
-    n.template, n.format, n.priority, n.digest, n.collapse_key, n.standalone, n.transition_id,
-    CASE WHEN f.reason = 'budget' THEN n.refused_key ELSE n.idempotency_key END::bytea,
-    CASE WHEN n.rule_ids IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(n.rule_ids)::uuid) END,
-    CASE WHEN f.reason IS NULL THEN 'pending' ELSE 'suppressed' END,
-    coalesce(f.reason, CASE WHEN held THEN 'target_unverified' END, n.held_by),
-    coalesce(n.next_attempt_at, now()),
-    CASE WHEN held THEN n.expires_at ELSE coalesce(n.next_attempt_at, now() + interval '${ANNOUNCEMENT_TIMEOUT_MS} ms') END,
-    n.expires_at, CASE WHEN f.reason IS NOT NULL THEN now() END
-  FROM given n LEFT JOIN waiting w ON w.target_id = n.target_id
-  CROSS JOIN LATERAL (SELECT coalesce(n.suppressed, CASE WHEN n.target_id IS NULL THEN 'unknown_target'
-    WHEN n.status <> 'disabled' OR n.type = 'endpoint.disabled' THEN NULL
-    WHEN n.status_reason = 'bounced' THEN 'bounced' ELSE 'target_disabled' END) AS reason) u
-  CROSS JOIN LATERAL (SELECT CASE WHEN n.is_sent_by_rules AND n.is_full THEN 'budget' WHEN u.reason IS NOT NULL THEN u.reason
-    WHEN n.is_sent_by_rules AND n.status = 'pending' AND w.messages + n.place > $3 THEN 'budget' END AS reason) f
-  CROSS JOIN LATERAL (SELECT n.status = 'pending' AND n.type NOT IN ('endpoint.verify', 'target.confirm') AS held) h
-  ORDER BY n.ordinality
-  ON CONFLICT (idempotency_key) DO NOTHING
-  RETURNING id, channel, state, type, target_id, collapse_key, position, user_id, reason, delivery_bytes(type, data) AS bytes`;
 
 /**
  * SQL that supersedes messages that wait for a later attempt by newer ones, so that a receiver that recovers after hours

@@ -181,7 +181,8 @@ function answers(ids: readonly string[], decisions: readonly Decision[], now: nu
 }
 
 /** SQL condition of waiting deliveries. The tolerance of 1 s is for clocks of other machines that are slightly ahead. */
-const WAITING = `d.state IN ('pending', 'retrying') AND d.next_attempt_at <= now() + interval '1 second'`;
+const WAITING = `d.state IN ('pending', 'retrying') AND d.awaited IS NULL
+  AND d.next_attempt_at <= now() + interval '1 second'`;
 
 const OF_IDS = ` WHERE d.id = ANY($1) AND ${WAITING} ORDER BY d.position FOR UPDATE OF d SKIP LOCKED`;
 

@@ -14,9 +14,9 @@ const isHeld = (of: string): string => `${of}.reason IN ('after_firing', 'after_
 const nextOf = (of: string): string => `CASE WHEN ${of}.state <> 'sending'
   THEN ${of}.next_attempt_at - CASE WHEN ${isHeld(of)} THEN ${IN_ORDER_INTERVAL_MS} ELSE 0 END * interval '1 ms' END`;
 
-/** Returns the SQL for whether a message (of) reports that subjects no longer hold. */
+/** Returns the SQL for whether a message (of) takes back what an earlier one reported, so that it must arrive after it. */
 export const isEnd = (of: string): string =>
-  `(${of}.type = 'alert.resolved' OR ${of}.data #>> '{explanation,state}' IS NOT DISTINCT FROM 'resolved')`;
+  `(${of}.type IN ('alert.resolved', 'alert.retracted') OR ${of}.data #>> '{explanation,state}' IS NOT DISTINCT FROM 'resolved')`;
 
 /**
  * Returns the SQL for the priority of a message (of) in the queue. Resolutions must not overtake the firings for which
@@ -55,7 +55,9 @@ export const UNFINISHED = `
   SELECT count(*) > 0 AS is_open, max(next_attempt_at) AS next FROM (
     SELECT ${nextOf('f')} AS next_attempt_at FROM deliveries f
     WHERE f.target_id = d.target_id AND f.collapse_key = d.collapse_key AND f.position < d.position AND ${isOpen('f')}
-      AND f.type = CASE d.type WHEN 'alert.fired' THEN 'alert.resolved' WHEN 'alert.resolved' THEN 'alert.fired' ELSE 'test' END
+      AND f.type = CASE d.type WHEN 'alert.fired' THEN 'alert.resolved' WHEN 'alert.resolved' THEN 'alert.fired'
+        WHEN 'alert.retracted' THEN 'alert.fired' ELSE 'test' END
+      AND (d.type <> 'alert.retracted' OR f.transition_id = d.transition_id)
     UNION ALL
     SELECT ${nextOf('s')} FROM deliveries s
     WHERE d.type <> 'test' AND ${SUMMARY_BEFORE} AND ${isOpen('s')} AND ${isEnd('s')} <> ${isEnd('d')}

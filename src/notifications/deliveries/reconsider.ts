@@ -25,7 +25,8 @@ export async function reconsider(
   const decided = rows.flatMap((row): Decision[] => {
     const wanted = stillWanted(wishes.question(row), now);
     if (wanted.action === 'finish') return [{ row, admission: wanted }];
-    const isSnoozed = wanted.action === 'defer' && wanted.reason === SNOOZED;
+    // A message that waits for finality is asked about the snooze when it is final.
+    const isSnoozed = wanted.action === 'defer' && wanted.reason === SNOOZED && !row.awaits;
     return isSnoozed ? [{ row, admission: { ...wanted, extends: true } }] : [];
   });
   const ended = await putOff(tx, decided);

@@ -4,6 +4,7 @@ import { afterAttempt, HEALTHY, type Health } from '../core/breaker.js';
 import { CHANNELS } from '../core/channels/catalogue.js';
 import type { Outcome } from '../core/outcome.js';
 import type { ClaimedDelivery } from '../core/delivery-row.js';
+import { AWAITS_FINAL } from './retractions.js';
 import { TargetWarnings } from './target-warnings.js';
 
 const DAY_MS = 86_400_000;
@@ -60,9 +61,10 @@ export class TargetHealth {
       [targetId],
     );
     await tx.query(
-      `UPDATE deliveries SET next_attempt_at = now(), due_at = now(), reason = NULL
+      `UPDATE deliveries SET next_attempt_at = CASE WHEN awaited IS NULL THEN now() ELSE next_attempt_at END,
+         due_at = CASE WHEN awaited IS NULL THEN now() ELSE due_at END, reason = CASE WHEN awaited IS NOT NULL THEN $2 END
        WHERE target_id = $1 AND state = 'pending' AND reason = 'target_unverified'`,
-      [targetId],
+      [targetId, AWAITS_FINAL],
     );
   }
 

@@ -7,7 +7,7 @@ import { comparedFigures, figure, movedFigures, unitOf, unitOfField } from '../c
 interface Shown {
   /** State, rule, subject and value; used as subject of a mail and title of a push. */
   title: string;
-  /** State: `Alert`, `Resolved`, `Summary` or `Test`. */
+  /** State: `Alert`, `Resolved`, `Summary`, `Retracted` or `Test`. */
   state: string;
   /** Subject, such as `aave-v3 on ethereum`. */
   subject: string;
@@ -32,7 +32,12 @@ const MAX_LIST_LENGTH = 2_000;
 const MAX_LINE_LENGTH = 300;
 /** Maximum length of a rule's name in a list, UTF-16 code units. */
 const MAX_LISTED_NAME_LENGTH = 100;
-const STATES: Readonly<Record<string, string>> = { resolved: 'Resolved', summary: 'Summary', test: 'Test' };
+const STATES: Readonly<Record<string, string>> = {
+  resolved: 'Resolved',
+  summary: 'Summary',
+  retracted: 'Retracted',
+  test: 'Test',
+};
 const NOTHING = {
   name: '',
   message: '',

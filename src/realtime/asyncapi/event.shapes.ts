@@ -75,7 +75,7 @@ const OWN_SHAPES: Readonly<Record<Exclude<EventType, PostedType>, EventShape>> =
       alertId: text('id of this alert'),
       ruleId: text('rule that fired'),
       name: text("the rule's name"),
-      state: choice(['fired', 'resolved', 'summary']),
+      state: choice(['fired', 'resolved', 'summary', 'retracted']),
       type: text('kind of the condition that fired: an operator such as change_pct, absent, event, or storm'),
       message: text('one sentence for people'),
       priority: text('low, normal, high, critical'),

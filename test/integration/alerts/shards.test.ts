@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ChainRows } from '../../../src/alerts/evaluation/chain-rows.js';
 import { MemoryChanges } from '../../../src/alerts/evaluation/memory-writer.js';
 import { ShardCommits } from '../../../src/alerts/evaluation/shard-commits.js';
 import { ShardLeases } from '../../../src/alerts/evaluation/shard-leases.js';
@@ -112,7 +113,13 @@ describe('the commit of an alert shard', () => {
     };
     const gone = { ...transition, ruleId: randomUUID() };
     const last = { epoch: position.epoch, seq: position.seq + 1 } as LogEvent;
-    const work = { last, clock: 0, memory: new MemoryChanges(), transitions: [transition, gone] };
+    const work = {
+      last,
+      clock: 0,
+      memory: new MemoryChanges(),
+      transitions: [transition, gone],
+      chains: new ChainRows(),
+    };
     const commits = app.nest.get(ShardCommits);
     for (let attempt = 0; attempt < 2; attempt++) {
       await commits.commit(lease!, position.seq, work, () => false);

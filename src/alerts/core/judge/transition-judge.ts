@@ -3,7 +3,7 @@ import type { LeafTable } from '../table/leaf-table.js';
 import type { Throttles } from './throttle.js';
 import type { RuleTable } from '../table/rule-table.js';
 import { firstHolding, type Moment, type TransitionList } from './transition-list.js';
-import type { HeldBack, TransitionReason } from '../transition.js';
+import { causeOf, type HeldBack, type TransitionReason } from '../transition.js';
 import type { Waiting } from './waiting.js';
 import { ABSENCE } from '../rule/watched-number.js';
 
@@ -112,7 +112,7 @@ export class TransitionJudge {
     const readings = this.list.silence(row, table.isNotified(row) ? 'firing' : 'ok', 'firing', 'throttled', moment);
     const { protocol = null, chain = null, token = null, value = null, condition = 0 } = firstHolding(readings) ?? {};
     const happens = moment.event !== null && (table.momentary.get(row) !== 0 || this.waiting.listsMoves(row));
-    const firing = { instanceKey: table.key(row), protocol, chain, token, value, at: moment.at };
+    const firing = { instanceKey: table.key(row), protocol, chain, token, value, at: moment.at, ...causeOf(moment) };
     this.throttles.holdBack(row, firing, happens, this.leaves.comparesWith(rule, condition));
     if (!this.throttles.hasOwn(row)) this.waiting.oweSummary(rule);
   }

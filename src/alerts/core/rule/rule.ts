@@ -184,6 +184,8 @@ export interface RuleAction {
   readonly target: string;
   readonly template?: string;
   readonly format?: Format;
+  /** Rows of on-chain events for which the action is sent; absent: as the rule. `final`: each message waits until its events are final. */
+  readonly finality?: Finality;
 }
 
 /** Rule with all members that its owner sees. */

@@ -45,7 +45,9 @@ export function isJson(text: string): boolean {
   }
 }
 
+const SHOWN_STATES = ['resolved', 'summary', 'retracted', 'test'] as const;
+
 function stateOf(data: object): AlertMessage['state'] {
   const state = 'state' in data ? data.state : undefined;
-  return state === 'resolved' || state === 'summary' || state === 'test' ? state : 'fired';
+  return SHOWN_STATES.find((known) => known === state) ?? 'fired';
 }
