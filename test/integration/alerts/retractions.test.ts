@@ -143,6 +143,22 @@ it('an alert that still waits for its time is not sent at all when its event is 
   expect(await history()).toMatchObject([{ retractedAt: expect.any(String) }]);
 }, 240_000);
 
+it('a retraction that was written while no process ran is made by the next one', async () => {
+  await stakeRule();
+  await append(stake('g1'));
+  await waitFor(() => received('alert.fired').length === 1, { what: 'a firing', timeoutMs: 90_000 });
+  const parts = [await reorg([], 1_500), await reorg(['g1'])];
+  await app.close();
+  const client = await db.pool.connect();
+  await appendEvents(client, parts).finally(() => client.release());
+  app = await createTestApp({ db, settings: SETTINGS });
+  await shardsReady(app);
+  user = new RestCaller(app.url, user.apiKey);
+  await waitFor(() => received('alert.retracted').length === 1, { what: 'a retraction', timeoutMs: 90_000 });
+  await settled();
+  expect(received('alert.retracted')).toHaveLength(1);
+}, 240_000);
+
 it('one action is sent at once and another of the same rule once the event is final', async () => {
   const final = await WebhookReceiver.start();
   try {

@@ -102,7 +102,8 @@ export function conditionWarnings(
       {
         pointer: `${pointer}/metric`,
         code: 'no_data_yet',
-        detail: 'No points are recorded yet: the condition cannot hold.',
+        detail:
+          'Points are not compared as a metric yet: the condition cannot hold. Use the event points_change, with one condition on its field currentPoints or final, and one on its field account.',
       },
     ];
   }
