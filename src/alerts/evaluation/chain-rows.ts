@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg';
 import { appendEvents, isFor, parseEventId, type LogEvent } from '../../events/index.js';
 import type { AlertMessage, Deliveries, NewDelivery } from '../../notifications/index.js';
 import { isoTime } from '../../platform/input/time.js';
+import { alertEvent } from './alert-event.js';
 import { flapKey } from '../messages/alert-message.js';
 import type { Outcome } from '../messages/plan-messages.js';
 
@@ -94,10 +95,7 @@ async function retract(
   const alerts = new Map(told.map((row) => [row.id, { row, alert: retracted(row.alert, at, chain) }]));
   await appendEvents(
     tx,
-    Array.from(alerts.values(), ({ row, alert: { protocol, chain: on, token, at: _, ...data } }) => {
-      const subject = { protocol: protocol ?? null, chain: on ?? null, token: token ?? null };
-      return { type: 'alert' as const, ...subject, data, source: 'alerts', observedAt: at, owner: row.user_id };
-    }),
+    Array.from(alerts.values(), ({ row, alert }) => alertEvent(alert, row.user_id, at)),
   );
   const copies = await deliveries.retract(
     tx,

@@ -11,6 +11,7 @@ import { groupStorms } from '../messages/storm.js';
 import { ruleColumns, ruleOf, type RuleRow } from '../rules/rule-row.js';
 import { AlertMetrics } from './alert-metrics.js';
 import { AlertHistoryWriter } from './alert-history-writer.js';
+import { alertEvent } from './alert-event.js';
 import { settleChainRows, type ChainRows } from './chain-rows.js';
 import { actionsByFirings } from './notified-targets.js';
 
@@ -58,7 +59,11 @@ export class TransitionWriter {
     const plans = this.plan(entries, owners);
     const { single, storms } = groupStorms(plans.flatMap((plan) => plan.deliveries));
     const stored = await this.history.record(tx, plans, storms);
-    await appendEvents(tx, plans.filter(({ outcome }) => outcome.suppressed === undefined).map(eventOf));
+    const told = plans.filter(({ outcome }) => outcome.suppressed === undefined);
+    await appendEvents(
+      tx,
+      told.map(({ alert, rule, transition }) => alertEvent(alert, rule.userId, transition.at)),
+    );
     const ids = await this.deliveries.create(tx, [...single, ...storms.map((storm) => storm.delivery)], stored);
     this.metrics.count(plans);
     return ids;
@@ -113,13 +118,6 @@ async function conditionsOf(
     [transitions.map((transition) => transition.ruleId), transitions.map((transition) => transition.ruleVersion)],
   );
   return new Map(rows.map(({ id, ...judged }) => [id, judged]));
-}
-
-function eventOf({ alert, rule, transition }: Planned): Parameters<typeof appendEvents>[1][number] {
-  // An event already has the time as a common field.
-  const { protocol, chain, token, at: _, ...data } = alert;
-  const subject = { protocol: protocol ?? null, chain: chain ?? null, token: token ?? null };
-  return { type: 'alert', ...subject, data, source: 'alerts', observedAt: transition.at, owner: rule.userId };
 }
 
 const TRIGGER = `

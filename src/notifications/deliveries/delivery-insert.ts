@@ -35,10 +35,8 @@ export function newRow(delivery: NewDelivery | SystemDelivery, now: number) {
   const expires = starts >= delivery.expiresAt.getTime() ? starts + (delivery.expiresAt.getTime() - now) : undefined;
   const { userId, transitionId, target, channel, template = null, format = null, type } = delivery;
   const key = CHANNELS[channel].key(target);
-  const identity = JSON.stringify([
-    ...[transitionId, userId, channel, key, type, template, format],
-    ...(delivery.awaited === undefined ? [] : ['final']),
-  ]);
+  const parts = [transitionId, userId, channel, key, type, template, format];
+  const identity = JSON.stringify(delivery.awaited === undefined ? parts : [...parts, 'final']);
   const rules = delivery.ruleIds ?? ('ruleId' in delivery.data ? [delivery.data.ruleId] : []);
   const known = rules.filter(isUuid);
   const refusedIn = JSON.stringify([userId, channel, key, type, rules[0], Math.floor(now / REFUSAL_WINDOW_MS)]);
