@@ -89,7 +89,12 @@ class OnchainRejectedItem {
   /** Place of the item in the request, from 0; in a stream that of its line. */
   index!: number;
 
-  /** Stable code, such as `out_of_order`, `unknown_block`, `unknown_chain`, `unknown_contract` or `out_of_range`. */
+  /**
+   * Stable code. `out_of_order`: the block is final. `conflict`: the block has another event with this log index. `in_future`: the
+   * time is more than a day ahead of the server's clock. `limit_exceeded`: more than 100 reorganisations in one request, or 50,000
+   * events that wait for their block. Others are `unknown_block`, `unknown_chain`, `unknown_contract`, `out_of_range` and faults
+   * of single fields.
+   */
   code!: string;
 
   detail!: string;
