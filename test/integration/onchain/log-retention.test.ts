@@ -68,6 +68,8 @@ describe('the retention of logs', () => {
     const kept = await partitions();
     expect(kept).toEqual(expect.arrayContaining([notFinal, notProjected, recent]));
     expect(kept).not.toContain(done);
+    const { rows: contracts } = await db.pool.query('SELECT dropped::text FROM onchain_contracts');
+    expect(contracts).toEqual([{ dropped: '{[100,101)}' }]);
     const { rows } = await db.pool.query<{ detail: string }>('SELECT detail FROM onchain_alarms');
     expect(rows).toEqual([
       {
