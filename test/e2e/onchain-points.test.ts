@@ -107,6 +107,8 @@ describe('points over HTTP', () => {
     ]);
     const past = (await get(`/v1/points/${ALICE}/explain?at=${timeOf(150)}`)).body;
     expect(past).toMatchObject({ at: '2026-01-01T00:02:30.000Z', balance: '1' });
+    const ahead = (await get(`/v1/points/${ALICE}/explain?at=2999-01-01`)).body;
+    expect(ahead).toMatchObject({ at: '2026-01-01T00:06:40.000Z', balance: '5.5' });
     expect((await get(`/v1/points/${ALICE}/explain?at=yesterday`)).status).toBe(400);
     expect((await get(`/v1/points/${CAROL}/explain`)).body).toMatchObject({ balance: '0', intervals: [] });
   });

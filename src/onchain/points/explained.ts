@@ -40,7 +40,9 @@ export class Explained {
       const parts = new Parts(snapshot, limit ?? Infinity);
       await eachInterval(snapshot.tx, account, (row) => parts.add(row));
       const { asOf, tx } = snapshot;
-      const at = limit === undefined ? asOf.at : isoTime(limit);
+      // Nothing is known of the time after the newest block.
+      const isPast = limit !== undefined && asOf.at !== null && limit <= Date.parse(asOf.at);
+      const at = isPast ? isoTime(limit) : asOf.at;
       return {
         account,
         at,
