@@ -1,7 +1,8 @@
 /** Decimal numbers as text: up to 80 digits, then at most 18 decimals, such as `-12.5`. */
-const DECIMAL = /^(-?)0*(\d{1,80})(?:\.(\d{1,18}))?$/;
+const DECIMAL = /^(-?)(\d{1,100})(?:\.(\d{1,18}))?$/;
 
 const MAX_LENGTH = 100;
+const MAX_DIGITS = 80;
 
 /** Form of a decimal number, for messages. */
 export const DECIMAL_FORM =
@@ -10,8 +11,9 @@ export const DECIMAL_FORM =
 /** Reads a decimal text and returns it without superfluous zeros; undefined if it has another form. Never throws. */
 export function parseDecimal(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length > MAX_LENGTH) return undefined;
-  const [found, sign = '', digits = '', decimals = ''] = DECIMAL.exec(value) ?? [];
-  if (found === undefined) return undefined;
+  const [found, sign = '', written = '', decimals = ''] = DECIMAL.exec(value) ?? [];
+  const digits = written.slice(firstDigit(written));
+  if (found === undefined || digits.length > MAX_DIGITS) return undefined;
   const end = lastDigit(decimals);
   const fraction = end === 0 ? '' : `.${decimals.slice(0, end)}`;
   const isZero = digits === '0' && fraction === '';
@@ -32,6 +34,13 @@ function compareSizes(left: string, right: string): number {
   if (digits !== others) return digits < others ? -1 : 1;
   if (decimals === otherDecimals) return 0;
   return decimals < otherDecimals ? -1 : 1;
+}
+
+/** Returns the position of the first digit that is not a superfluous zero. */
+function firstDigit(digits: string): number {
+  let start = 0;
+  while (start < digits.length - 1 && digits[start] === '0') start += 1;
+  return start;
 }
 
 /** Returns the length of the digits without zeros at the end. */

@@ -1,6 +1,6 @@
 import type { BlockHeader } from '../model/block.js';
 import type { Hash } from '../model/hex.js';
-import { viemUtils } from '../model/viem-utils.js';
+import { keccak } from '../model/keccak.js';
 
 type Bloom = BlockHeader['logsBloom'];
 
@@ -12,7 +12,7 @@ const BLOOM_CHARACTERS = 2 + 512;
 
 /** Computes the bits of a topic or an address, to be done once: hashing costs far more than asking a bloom. */
 export function bloomBits(value: Hash): BloomBits {
-  const hash = viemUtils().keccak256(value, 'bytes');
+  const hash = keccak(Buffer.from(value.slice(2), 'hex'));
   return [0, 2, 4].map((at) => (((hash[at] ?? 0) << 8) | (hash[at + 1] ?? 0)) & 2047);
 }
 

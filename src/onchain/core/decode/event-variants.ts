@@ -1,7 +1,7 @@
 import type { AbiEvent } from 'viem';
 import { EVENT_FORMS, STANDARDS, type EventForm, type EventKind, type Standard } from '../model/event-forms.js';
 import { parseHash, type Hash } from '../model/hex.js';
-import { viemUtils } from '../model/viem-utils.js';
+import { keccak } from '../model/keccak.js';
 
 /** Topics of a log after the first. */
 const MAX_INDEXED = 3;
@@ -17,7 +17,8 @@ export interface EventVariant {
 
 /** Hash of the event's signature, which `indexed` does not change. */
 function topic0Of(form: EventForm): Hash {
-  const hash = parseHash(viemUtils().toEventSelector(`${form.kind}(${form.args.map(({ type }) => type).join(',')})`));
+  const signature = `${form.kind}(${form.args.map(({ type }) => type).join(',')})`;
+  const hash = parseHash(`0x${Buffer.from(keccak(signature)).toString('hex')}`);
   if (!hash) throw new Error(`no selector of ${form.kind}`);
   return hash;
 }
