@@ -17,6 +17,6 @@ export type { BalanceSlot, Interval, TokenSlot } from './project/rows.js';
 export { StreamModel, type StreamContract } from './project/stream-model.js';
 export { findFork, type BlockRef, type ForkResult, type StoredChain } from './chain/fork.js';
 export { RangeSize, type BlockRange } from './chain/range-size.js';
-export { lowestGap, type Coverage } from './chain/coverage.js';
+export { lowestGap, nextGap, type Coverage } from './chain/coverage.js';
 export { EmptyAnswers } from './chain/emptier.js';
 export { digestOfBlocks, digestOfLogs } from './chain/log-digest.js';

@@ -1,4 +1,4 @@
-import { lowestGap, RangeSize, type BlockRange } from '../core/index.js';
+import { nextGap, RangeSize, type BlockRange } from '../core/index.js';
 import type { WatchedContract } from '../config/chain-registry.js';
 import type { EndpointPool } from '../rpc/endpoint-pool.js';
 import { RpcFault } from '../rpc/rpc-fault.js';
@@ -33,7 +33,7 @@ export class Backfill {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** Returns the lowest range up to `last` that contracts lack; undefined if they lack none. */
+  /** Returns the next range up to `last` that contracts lack; undefined if they lack none. */
   async next(
     contracts: readonly WatchedContract[],
     covered: readonly CoveredContract[],
@@ -61,7 +61,7 @@ export class Backfill {
     covered: readonly CoveredContract[],
     last: number,
   ): Asked | undefined {
-    const gap = lowestGap(covered, last);
+    const gap = nextGap(covered, last);
     if (gap === undefined) return undefined;
     const ids = new Set(gap.contracts.map(({ id }) => id));
     const watched = contracts.filter(({ id }) => ids.has(id));

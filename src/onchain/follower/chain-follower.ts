@@ -9,8 +9,9 @@ import type { BlockBatch, BlockRef, ChainStore } from '../store/chain-store.js';
 import { Backfill } from './backfill.js';
 import type { Checks } from './block-logs.js';
 import { hasLogsAbove, putState, readPosition, type ChainPosition } from './chain-position.js';
+import { ChainView } from './chain-view.js';
 import type { FollowerListener } from './listener.js';
-import { liveStep, MAX_BLOCKS_OF_STEP, windowOf, type LiveFinding, type LiveWindow } from './live-step.js';
+import { liveStep, windowOf, type LiveFinding, type LiveWindow } from './live-step.js';
 import { Watch } from './watch.js';
 
 /** Parts of the process that a follower uses. */
@@ -22,8 +23,6 @@ export interface FollowerParts {
   readonly maxBatchQuantity: number;
 }
 
-/** Parent of block 0. */
-const BEFORE_BLOCK_0: BlockRef = { number: -1, hash: `0x${'0'.repeat(64)}`, at: 0 };
 /** Headers below the final block that are kept, for endpoints that lag. */
 const KEPT_FINAL_HEADERS = 256;
 
@@ -41,6 +40,8 @@ type Found =
       readonly finding: LiveFinding;
       /** Whether the step ends below the head. */
       readonly isPart: boolean;
+      /** Whether some contracts lack final blocks. */
+      readonly hasGap: boolean;
     };
 
 /**
@@ -50,9 +51,12 @@ type Found =
 export class ChainFollower {
   private readonly logger = new Logger(ChainFollower.name);
   private readonly backfill: Backfill;
+  private readonly view: ChainView;
   private liveWatch: { readonly key: string; readonly watch: Watch } | undefined;
   /** Head whose blocks are all stored; a look that finds it again is the only call of its run. */
   private done: string | undefined;
+  /** Whether new blocks are next, beside contracts that still lack old ones. */
+  private isLiveNext = false;
   /** Projection of the range that was stored last: the next one is read and stored meanwhile. */
   private projecting: Promise<void> = Promise.resolve();
   /** Whether stored blocks may wait for their projection: at the start, and after a failure. */
@@ -66,6 +70,7 @@ export class ChainFollower {
     private readonly parts: FollowerParts,
     private readonly signal: AbortSignal,
   ) {
+    this.view = new ChainView(chain);
     this.backfill = new Backfill(parts.pool, parts.maxBatchQuantity, signal);
   }
 
@@ -82,14 +87,15 @@ export class ChainFollower {
     if (found.kind !== 'gap') await this.settled();
     if (found.kind === 'none' || found.kind === 'again') return found.kind === 'again';
     if (found.kind === 'gap') return this.fill(contracts, position, found);
-    const { head, final, window, finding, isPart } = found;
+    const { head, final, window, finding, isPart, hasGap } = found;
+    this.isLiveNext = false;
     if (finding.kind === 'too_deep') return this.stop(head, finding.reason);
-    await putState(database, this.chain.id, 'following');
+    await putState(database, this.chain.id, hasGap ? 'backfilling' : 'following');
     if (finding.kind === 'again') return true;
     if (finding.kind === 'blocks' && !(await this.storeLive(finding, window, this.watchOf(contracts), final)))
       return false;
     if (!isPart) this.done = head.hash;
-    return isPart;
+    return isPart || hasGap;
   }
 
   /** Reads what is new, all from one endpoint, and what is missing. */
@@ -100,61 +106,29 @@ export class ChainFollower {
     contracts: readonly WatchedContract[],
   ): Promise<Found> {
     const head = await endpoint.latest();
-    if (head.hash === this.done) return { kind: 'none' };
-    const tip = newer(position.final, await this.finalOf(endpoint, head, position.final));
-    const other = await this.otherBlock(endpoint, above, tip);
+    const isDone = head.hash === this.done;
+    if (isDone && !isLacking(position.contracts, position.final)) return { kind: 'none' };
+    const tip = await this.view.finalOf(endpoint, head, position.final);
+    const other = await this.view.otherBlock(endpoint, above, tip);
     // Stored blocks that are not of the final chain are replaced first, up to their own height.
     const final = other === undefined ? tip : position.final;
-    if (final !== undefined && lowestGap(position.contracts, final.number) !== undefined)
-      return { kind: 'gap', head, final };
-    const base = final ?? (await this.beforeFirst(endpoint));
+    const hasGap = isLacking(position.contracts, final);
+    if (final !== undefined && hasGap) {
+      // New blocks of contracts that are complete do not wait for the old blocks of others.
+      const isComplete = position.contracts.some((each) => !isLacking([each], final));
+      if (!isComplete || isDone || !this.isLiveNext) return { kind: 'gap', head, final };
+    }
+    const base = final ?? (await this.view.beforeFirst(endpoint));
     const window = windowOf(
       base,
       above.filter(({ number }) => number > base.number),
     );
-    const goal = other ?? (await this.goalOf(endpoint, head, window));
+    const goal = other ?? (await this.view.goalOf(endpoint, head, window));
     const { forkDepth } = this.chain;
     const finding = await liveStep(endpoint, goal, window, forkDepth, this.watchOf(contracts), this.checks);
     if (finding.kind === 'too_deep') await this.doubt(endpoint, window, finding.reason);
     if (goal !== head && finding.kind === 'none') return { kind: 'again' };
-    return { kind: 'live', head: goal, final, window, finding, isPart: goal !== head };
-  }
-
-  /** Returns the block up to which a step reads: the head, or one on the way to it. */
-  private async goalOf(endpoint: StepEndpoint, head: BlockHeader, window: LiveWindow): Promise<BlockHeader> {
-    const number = window.head.number + MAX_BLOCKS_OF_STEP;
-    if (head.number <= number) return head;
-    const block = await endpoint.blockByNumber(number);
-    if (block === undefined) throw endpoint.out(`it does not have block ${number}, below its newest one`);
-    return block;
-  }
-
-  private async finalOf(
-    endpoint: StepEndpoint,
-    head: BlockHeader,
-    known: BlockRef | undefined,
-  ): Promise<BlockRef | undefined> {
-    const { tag, depth } = this.chain.finality;
-    const tagged = await endpoint.finalized(tag);
-    if (tagged !== undefined) return tagged;
-    const number = head.number - depth;
-    if (number < 0 || number <= (known?.number ?? -1)) return undefined;
-    return endpoint.blockByNumber(number);
-  }
-
-  /** Returns the endpoint's block at the height of a stored one that is not in the chain of the final block. */
-  private async otherBlock(
-    endpoint: StepEndpoint,
-    above: readonly BlockRef[],
-    final: BlockRef | undefined,
-  ): Promise<BlockHeader | undefined> {
-    if (final === undefined) return undefined;
-    const top = above.findLast(({ number }) => number <= final.number);
-    if (top === undefined || top.hash === final.hash) return undefined;
-    const block = await endpoint.blockByNumber(top.number);
-    if (top.number === final.number && block?.hash !== final.hash)
-      throw endpoint.out('its final block is not its block of that height');
-    return block?.hash === top.hash ? undefined : block;
+    return { kind: 'live', head: goal, final, window, finding, isPart: goal !== head, hasGap };
   }
 
   /** Stores the next range of final blocks that contracts lack. */
@@ -170,6 +144,7 @@ export class ChainFollower {
     const batch = { ...logs, blocks: [], covered: range, keys: watch.keys, head, final, source: 'rpc' } as const;
     await this.parts.store.flush(this.lease, batch);
     await this.settled();
+    this.isLiveNext = true;
     this.projecting = this.noteStored(batch, range.to - range.from + 1);
     // The failure is that of the next step.
     this.projecting.catch(() => undefined);
@@ -282,13 +257,6 @@ export class ChainFollower {
     },
   };
 
-  /** Base of a chain of which no block is final yet: the block before the first one that is wanted. */
-  private async beforeFirst(endpoint: StepEndpoint): Promise<BlockRef> {
-    const first = this.chain.contracts.reduce((lowest, { fromBlock }) => Math.min(lowest, fromBlock), Infinity);
-    const block = first > 0 && first < Infinity ? await endpoint.blockByNumber(first - 1) : undefined;
-    return block ?? BEFORE_BLOCK_0;
-  }
-
   private watchOf(contracts: readonly WatchedContract[]): Watch {
     const key = contracts.map(({ id }) => id).join();
     if (this.liveWatch?.key !== key) this.liveWatch = { key, watch: new Watch(contracts, this.parts.maxBatchQuantity) };
@@ -296,7 +264,7 @@ export class ChainFollower {
   }
 }
 
-function newer(one: BlockRef | undefined, other: BlockRef | undefined): BlockRef | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  return other.number > one.number ? other : one;
+/** Whether contracts lack blocks up to the final one. */
+function isLacking(contracts: ChainPosition['contracts'], final: BlockRef | undefined): boolean {
+  return final !== undefined && lowestGap(contracts, final.number) !== undefined;
 }

@@ -184,7 +184,7 @@ class History {
         await this.settle();
         return await this.readAgain();
       } catch (error) {
-        if (attempt > 20) throw error;
+        if (attempt > 200) throw error;
       }
       // Endpoints that were taken out are tried again.
       await new Promise((resolve) => setTimeout(resolve, 20));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blocksMissing, lowestGap, type Coverage } from './coverage.js';
+import { blocksMissing, lowestGap, nextGap, type Coverage } from './coverage.js';
 import type { BlockRange } from './range-size.js';
 
 /** Ranges of the blocks that are in a set. */
@@ -57,5 +57,16 @@ describe('the lowest gap', () => {
           for (let block = fromBlock; block <= 20; block += 1) expect(sets[at]!.has(block)).toBe(true);
       }),
     );
+  });
+});
+
+describe('the next gap', () => {
+  it('is that of a contract that lacks few blocks, before the lower one of a contract that lacks many', () => {
+    const late = { fromBlock: 0, covered: [] };
+    const complete = { fromBlock: 0, covered: [{ from: 0, to: 4_990 }] };
+    expect(nextGap([late, complete], 5_000)).toEqual({ from: 4_991, to: 5_000, contracts: [complete] });
+    expect(nextGap([late, complete], 4_990)).toEqual({ from: 0, to: 4_990, contracts: [late] });
+    expect(nextGap([late], 500)).toEqual({ from: 0, to: 500, contracts: [late] });
+    expect(nextGap([], 500)).toBeUndefined();
   });
 });

@@ -26,6 +26,15 @@ export function lowestGap<T extends Coverage>(contracts: readonly T[], last: num
   return { from, to, contracts: missing.filter(({ range }) => range.from === from).map(({ contract }) => contract) };
 }
 
+/** Blocks that a contract lacks at most to be read before others that lack more: else its new blocks would wait for them. */
+const MAX_BLOCKS_BEHIND = 1_000;
+
+/** Returns the gap to be read next: that of contracts which are nearly complete, else the lowest one. */
+export function nextGap<T extends Coverage>(contracts: readonly T[], last: number): Gap<T> | undefined {
+  const near = contracts.filter((each) => blocksMissing([each], last) <= MAX_BLOCKS_BEHIND);
+  return lowestGap(near, last) ?? lowestGap(contracts, last);
+}
+
 /** Returns the number of wanted blocks up to `last` that some contract lacks, at most. */
 export function blocksMissing(contracts: readonly Coverage[], last: number): number {
   const from = contracts.reduce(
