@@ -35,8 +35,11 @@ export class DailyPoints {
    */
   async calculate(day: string): Promise<RecalculateAnswer> {
     const start = Date.parse(`${day}T00:00:00.000Z`);
-    const { rows, drift } = await inSnapshot(this.database, (snapshot) => computed(snapshot, start));
-    await this.store(day, rows, drift);
+    const { rows, drift, version } = await inSnapshot(this.database, async (snapshot) => ({
+      ...(await computed(snapshot, start)),
+      version: await versionOf(snapshot),
+    }));
+    await this.store(day, rows, drift, version);
     if (drift === 0n) await this.alarms.clear(ALL_CHAINS, 'points_drift');
     else
       await this.alarms.raise(
@@ -47,22 +50,28 @@ export class DailyPoints {
     return { accounts: rows.length, drift: formatPoints(drift) };
   }
 
-  /** Returns the days before `today` that were not calculated yet, the oldest first; the first one ever is yesterday. */
+  /**
+   * Returns the days before `today` that were not calculated yet, or are to be calculated again, the oldest first; the first one ever
+   * is yesterday.
+   */
   async missingDays(today: number, most: number): Promise<string[]> {
     const rows = await this.database.query<{ day: string }>(
-      `SELECT to_char(d, 'YYYY-MM-DD') AS day FROM generate_series(
-         coalesce((SELECT max(day) + 1 FROM onchain_days), $1::date - 1), $1::date - 1, '1 day') d ORDER BY d LIMIT $2`,
+      `SELECT to_char(d, 'YYYY-MM-DD') AS day FROM (
+         SELECT generate_series(coalesce((SELECT max(day) + 1 FROM onchain_days), $1::date - 1), $1::date - 1, '1 day') AS d
+         UNION SELECT day FROM onchain_days WHERE stale_since IS NOT NULL AND day < $1::date) days
+       ORDER BY d LIMIT $2`,
       [new Date(today).toISOString(), most],
     );
     return rows.map(({ day }) => day);
   }
 
-  private async store(day: string, rows: readonly DayRow[], drift: bigint): Promise<void> {
+  private async store(day: string, rows: readonly DayRow[], drift: bigint, version: string): Promise<void> {
     await this.database.transaction(async (tx) => {
       await tx.query(
         `INSERT INTO onchain_days (day, accounts, drift) VALUES ($1, $2, $3) ON CONFLICT (day) DO UPDATE
-         SET accounts = excluded.accounts, drift = excluded.drift, calculated_at = clock_timestamp()`,
-        [day, rows.length, drift.toString()],
+         SET accounts = excluded.accounts, drift = excluded.drift, calculated_at = clock_timestamp(),
+           stale_since = nullif(onchain_days.stale_since, least(onchain_days.stale_since, $4::bigint))`,
+        [day, rows.length, drift.toString(), version],
       );
       await dropOthers(tx, day, rows);
       for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
@@ -158,6 +167,11 @@ async function computed(snapshot: PointsSnapshot, start: number): Promise<{ rows
   });
   // Rounded up, so that no drift looks like none.
   return { rows, drift: drift === 0n ? 0n : microPoints(drift) + 1n };
+}
+
+async function versionOf({ tx }: PointsSnapshot): Promise<string> {
+  const { rows } = await tx.query<{ version: string }>('SELECT version FROM onchain_points_state');
+  return rows[0]?.version ?? '0';
 }
 
 const ratesOf = ({ rates }: PointsSnapshot, { chain, address, standard }: PointsSnapshot['contracts'][number]) =>

@@ -19,6 +19,7 @@ import { Projector } from '../projector/projector.js';
 import { publishPoints } from '../projector/publications.js';
 import { acquireLease, releaseLease, type ChainLease } from '../store/chain-lease.js';
 import { eachIntervalOfAll, Sums } from './all-intervals.js';
+import { markDaysStale } from '../store/stale-days.js';
 import { inSnapshot, type EarningContract } from './points-snapshot.js';
 import type { DryRunAnswer, PointsRuleView } from './points.dto.js';
 
@@ -97,7 +98,7 @@ export class RuleChanges {
       const before = await loadRates(tx);
       if (isPast) await this.rollBack(tx, contracts);
       const added = await insertRule(tx, rule, origin);
-      await tx.query('UPDATE onchain_points_state SET version = version + 1');
+      await markDaysStale(tx, rule.validFrom);
       if (isPast) await recompute(tx, contracts, before);
       return { version: added, chains: isPast ? locked.map(({ id }) => id) : [] };
     });

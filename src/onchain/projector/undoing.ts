@@ -3,6 +3,7 @@ import type { Clock } from '../../platform/clock/clock.js';
 import type { Address, PointRates } from '../core/index.js';
 import { readFreshEvents } from './log-source.js';
 import { publishEvents, publishPoints } from './publications.js';
+import { markDaysStale } from '../store/stale-days.js';
 import { WHOLE_BLOCK, type StreamState } from './stream-reader.js';
 import { takeBack } from './stream-writer.js';
 import { pruneImages, restore } from './undo-store.js';
@@ -84,6 +85,8 @@ export class Undoing {
       after = accounts.at(-1)?.slice(2) ?? '';
     }
     await tx.query('UPDATE onchain_streams SET caught_up = true WHERE id = $1', [stream]);
+    // Days that were calculated meanwhile lack what had not been read.
+    await markDaysStale(tx, 0);
   }
 }
 

@@ -14,6 +14,7 @@ import { ChainAlarms } from '../store/chain-alarms.js';
 import { insertBlocks, retractAbove, type BlockRef } from '../store/chain-store.js';
 import { lockChain, startOver } from '../store/contract-rows.js';
 import { bytes } from '../store/log-rows.js';
+import { markDaysStale } from '../store/stale-days.js';
 import type { RewindAnswer, RewindBody } from './chain-admin.dto.js';
 
 /** Longest wait for the endpoints of the chain, ms. */
@@ -81,6 +82,8 @@ export class Rewinds {
     await this.rollBack(tx, chain.id, kept.number);
     await retractAbove(tx, chain.id, kept.number);
     await resume(tx, chain.id, kept);
+    await markDaysStale(tx, kept.at);
+    await tx.query('DELETE FROM onchain_feast_epochs WHERE closes_ms > $1', [kept.at]);
     const oldHead: BlockRef = { number: head, hash: headHash ?? kept.hash, at: headAt ?? kept.at };
     await publishReorg(tx, chain.name, { oldHead, newHead: kept, depth: head - kept.number }, retracted);
     return effect;

@@ -75,6 +75,21 @@ describe('a pool of endpoints', () => {
     ]);
   });
 
+  it('uses an endpoint again after its rest, also the only one, and lets it rest again if it still fails', async () => {
+    const pool = poolOf([first], { attempts: 1, breakAfter: 2, breakMs: 50 });
+    const end = first.plan(FAULTS.unavailable());
+    const fails = (reason: string) => expect(headOf(pool)).rejects.toThrow(reason);
+    for (const round of [1, 2, 3]) {
+      for (let failure = 0; failure < (round === 1 ? 2 : 1); failure += 1) await fails('503');
+      await fails('no endpoint of the chain is usable');
+      expect(states(pool)[0]?.[0]).toBe('out');
+      await new Promise((resolve) => setTimeout(resolve, 60));
+    }
+    end();
+    expect(await headOf(pool)).toBe(30);
+    expect(states(pool)).toEqual([['in_use', undefined]]);
+  });
+
   it('waits as long as a 429 asks if there is no other endpoint, and else does not wait', async () => {
     first.plan(FAULTS.tooManyRequests('1'), { times: 1 });
     const begun = performance.now();

@@ -35,6 +35,8 @@ export class EndpointState {
   private highest = -1;
   private outUntil = 0;
   private pausedUntil = 0;
+  /** End of the rest after failures, Unix ms. The breaker stays open until work is tried again. */
+  private restsUntil = 0;
   private reason: string | undefined;
   private readonly breaker: CircuitBreakerPolicy;
 
@@ -46,11 +48,12 @@ export class EndpointState {
       handleWhen((error) => error instanceof RpcFault && ILL.has(error.kind)),
       { halfOpenAfter: options.breakMs, breaker: new ConsecutiveBreaker(options.breakAfter) },
     );
+    this.breaker.onBreak(() => (this.restsUntil = Date.now() + options.breakMs));
   }
 
   /** Time from which it may be used, Unix ms; 0: now. An endpoint that rests after failures tells no time. */
   usableAt(now: number): number {
-    if (this.breaker.state === CircuitState.Open) return Infinity;
+    if (this.breaker.state === CircuitState.Open && now < this.restsUntil) return Infinity;
     const at = Math.max(this.outUntil, this.pausedUntil);
     return at <= now ? 0 : at;
   }

@@ -14,8 +14,11 @@ import { EndpointPool } from '../../../src/onchain/rpc/endpoint-pool.js';
 import type { ChainAlarms } from '../../../src/onchain/store/chain-alarms.js';
 import { acquireLease } from '../../../src/onchain/store/chain-lease.js';
 import { ChainStore } from '../../../src/onchain/store/chain-store.js';
+import { Rebuilds } from '../../../src/onchain/repair/rebuilds.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { Database } from '../../../src/platform/database/database.js';
+import { Metrics } from '../../../src/platform/metrics/metrics.js';
+import { BackgroundLoops } from '../../../src/platform/process/background-loops.js';
 import { SecretBox } from '../../../src/platform/secrets/secret-box.js';
 import { parseSettings } from '../../../src/platform/settings/settings.js';
 import { MockChain, type LogSpec } from '../../support/chain/mock-rpc-chain.js';
@@ -99,6 +102,8 @@ let db: TestDatabase;
 let database: Database;
 let listener: ProjectionListener;
 let healer: Healer;
+let registry: ChainRegistry;
+let rebuilds: Rebuilds;
 let runs = 0;
 const { signal } = new AbortController();
 
@@ -113,6 +118,8 @@ beforeAll(async () => {
   const projector = new Projector(database, clock, settings);
   listener = new ProjectionListener(database, clock, projector, alarms, sequencer);
   healer = new Healer(database, clock, projector, sequencer, settings);
+  registry = new ChainRegistry(database, new SecretBox(['a key that only tests use']));
+  rebuilds = new Rebuilds(database, new BackgroundLoops(new Metrics(), settings));
 });
 afterAll(async () => {
   await database.pool.end();
@@ -127,7 +134,7 @@ class History {
   private diesNext = false;
 
   constructor(
-    readonly watched: WatchedChain,
+    public watched: WatchedChain,
     private readonly rpcs: readonly MockRpc[],
     private readonly pool: EndpointPool,
     chain: MockChain,
@@ -201,6 +208,11 @@ class History {
       await healer.heal(this.watched, lease!, finding.missing);
       from = finding.range.to + 1;
     }
+    // State that lacks logs below its before-images is projected anew beside it.
+    this.watched = (await registry.chains()).find(({ id }) => id === this.watched.id)!;
+    this.follower = undefined;
+    await this.settle();
+    await rebuilds.swapReady();
   }
 
   private note(): void {
@@ -239,7 +251,6 @@ async function withHistory<T>(work: (history: History) => Promise<T>): Promise<T
   const chain = new MockChain({ finalityDepth: FINALITY_DEPTH });
   const rpcs = await Promise.all([MockRpc.start(chain), MockRpc.start(chain)]);
   const name = `history-${(runs += 1)}`;
-  const registry = new ChainRegistry(database, new SecretBox(['a key that only tests use']));
   const contracts = [{ address: NFT, standard: 'erc721' as const, fromBlock: 1 }];
   const endpoints = rpcs.map(({ url }) => ({ url }));
   await registry.putChain(Object.assign(new ChainSetup(), { id: name, endpoints, contracts, forkDepth: 32 }), 'config');
@@ -276,13 +287,16 @@ function ownersOf(chain: MockChain): Record<string, number> {
 
 async function found({ watched }: History): Promise<{ logs: string[]; owners: Record<string, number> }> {
   const { rows: logs } = await db.pool.query<{ at: string }>(
-    `SELECT block_number || ':' || log_index AS at FROM onchain_logs WHERE chain = $1 AND canonical ORDER BY block_number, log_index`,
+    `SELECT block_number || ':' || log_index AS at FROM onchain_logs
+     WHERE chain = $1 AND canonical AND contract IN (SELECT id FROM onchain_contracts WHERE shadow_of IS NULL)
+     ORDER BY block_number, log_index`,
     [watched.id],
   );
   const { rows: owners } = await db.pool.query<{ token: string; owner: string }>(
     `SELECT token_id AS token, encode(owner, 'hex') AS owner FROM onchain_tokens
-     WHERE contract = $1 AND owner IS NOT NULL ORDER BY token_id`,
-    [watched.contracts[0]!.id],
+     WHERE contract = (SELECT id FROM onchain_contracts WHERE chain = $1 AND shadow_of IS NULL) AND owner IS NOT NULL
+     ORDER BY token_id`,
+    [watched.id],
   );
   return {
     logs: logs.map(({ at }) => at),
