@@ -11,7 +11,6 @@ export const BAD_QUERIES: [string, unknown, string][] = [
   ['an unknown member', { filter: {} }, '/filter'],
   ['an unknown dataset', { dataset: SQL }, '/dataset'],
   ['a dataset that every object has', { dataset: 'constructor' }, '/dataset'],
-  ['a dataset without data', { dataset: 'points' }, '/dataset'],
   ['an unknown filter', { filters: { [SQL]: ['a'] } }, `/filters/${SQL}`],
   ['a filter that is no list', { filters: { chains: 'ethereum' } }, '/filters/chains'],
   ['a number in a list of texts', { filters: { chains: [1] } }, '/filters/chains/0'],
