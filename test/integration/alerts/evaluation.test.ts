@@ -246,7 +246,7 @@ describe('the evaluator', () => {
     const subject = (n: number): object => ({ instanceKey: `token=t${n % 150}`, seq: n + 1, at: HOUR_START + n });
     const plan = (n: number) =>
       ({
-        transition: { ruleId, ruleVersion: 1, reason: 'first_fire', ...subject(n) },
+        transition: { ruleId, ruleVersion: 1, reason: 'first_fire', event: null, heldBack: [], ...subject(n) },
         rule: { userId: 'alice' },
         alert: { alertId: randomUUID(), ruleId, name: 'r', state: 'fired', value: n, explanation: {} },
         outcome: { messages: 0, suppressed: 'throttled' },
