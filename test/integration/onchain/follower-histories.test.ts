@@ -27,6 +27,8 @@ import { MockRpc } from '../../support/chain/mock-rpc.js';
 import { createTestDatabase, type TestDatabase } from '../../support/servers/test-database.js';
 
 const RUNS = process.env['TEST_LONG'] === '1' ? 10_000 : 300;
+/** The short form replays the same histories, so that it shows a change of the code; the long form draws new ones. */
+const SEED = process.env['TEST_LONG'] === '1' ? {} : { seed: 20_261_130 };
 const FINALITY_DEPTH = 8;
 const NFT: Address = `0x${'a1'.repeat(20)}`;
 const [TRANSFER] = topic0sOf(['erc721']);
@@ -208,7 +210,9 @@ class History {
       await healer.heal(this.watched, lease!, finding.missing);
       from = finding.range.to + 1;
     }
-    // State that lacks logs below its before-images is projected anew beside it.
+    // State that lacks logs below its before-images is projected anew beside it, and takes its place once it has come as far: the
+    // blocks that were not final when it began are read when they are.
+    this.chain.mineEmpty(FINALITY_DEPTH + 1);
     this.watched = (await registry.chains()).find(({ id }) => id === this.watched.id)!;
     this.follower = undefined;
     await this.settle();
@@ -315,7 +319,7 @@ describe('a follower in random histories of blocks, forks, faults and restarts',
           expect(await found(history)).toEqual(truth);
         }),
       ),
-      { numRuns: RUNS, endOnFailure: true, examples: [[OMITTED_BESIDE_OTHERS]] },
+      { ...SEED, numRuns: RUNS, endOnFailure: true, examples: [[OMITTED_BESIDE_OTHERS]] },
     );
   });
 });
