@@ -103,8 +103,8 @@ export class Bystander {
   }
 
   private async post(): Promise<void> {
-    // Each price occurs once and differs enough from the previous one to be published.
-    this.price = Math.round((this.price > 1e9 ? 100 : this.price * 1.01) * 1e6) / 1e6;
+    // Each price occurs once and differs enough to be published from the two before it: posts may overtake each other.
+    this.price = Math.round((this.price > 1e9 ? 100 : this.price * 1.03) * 1e6) / 1e6;
     const { price } = this;
     const entry = { at: performance.now(), accepted: false };
     this.posted.set(price, entry);
