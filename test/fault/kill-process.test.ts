@@ -33,53 +33,59 @@ afterAll(async () => {
   await db?.drop();
 });
 
-test(`invariants 1, 2 and 4: after ${KILLS} kills with -9 under load, every client has every event once and in order (seed ${seed})`, async () => {
-  const random = seeded(seed);
-  const writer = new RecordedWriter(db.pool, 'kill', 200, random);
-  await writer.insertBaselines();
+test(
+  `invariants 1, 2 and 4: after ${KILLS} kills with -9 under load, every client has every event once and in order (seed ${seed})`,
+  async () => {
+    const random = seeded(seed);
+    const writer = new RecordedWriter(db.pool, 'kill', 200, random);
+    await writer.insertBaselines();
 
-  const clients: ResumingClient[] = [
-    new SocketIoClient(app.url, KEY, [{ type: 'tvl_changes' }, { type: 'protocol', protocol: 'kill-1' }]),
-    new WebSocketClient(app.url, KEY, { channels: ['events:tvl'] }),
-    new SseClient(app.url, KEY, 'channels=events:tvl'),
-  ];
-  for (const client of clients) client.connect();
-  await waitFor(() => clients.every((client) => client.position !== undefined), { timeoutMs: 10_000 });
+    const clients: ResumingClient[] = [
+      new SocketIoClient(app.url, KEY, [{ type: 'tvl_changes' }, { type: 'protocol', protocol: 'kill-1' }]),
+      new WebSocketClient(app.url, KEY, { channels: ['events:tvl'] }),
+      new SseClient(app.url, KEY, 'channels=events:tvl'),
+    ];
+    for (const client of clients) client.connect();
+    await waitFor(() => clients.every((client) => client.position !== undefined), { timeoutMs: 10_000 });
 
-  writer.start(600);
-  for (let kill = 0; kill < KILLS; kill += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 150 + random() * 700));
-    const before = clients.map(({ recoveries }) => recoveries);
-    await app.end('SIGKILL');
-    await app.start();
-    // After every second kill all clients must have received what they missed, however slow the machine is: else the missed
-    // events grow beyond the limit of a replay. In between, a kill may interrupt a replay.
-    if (kill % 2 === 1) continue;
-    await waitFor(() => clients.every(({ recoveries }, n) => recoveries > (before[n] ?? 0)), { timeoutMs: 60_000 });
-  }
-  await writer.stop();
+    writer.start(600);
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 150 + random() * 700));
+      const before = clients.map(({ recoveries }) => recoveries);
+      await app.end('SIGKILL');
+      await app.start();
+      // After every second kill all clients must have received what they missed, however slow the machine is: else the missed
+      // events grow beyond the limit of a replay. In between, a kill may interrupt a replay.
+      if (kill % 2 === 1) continue;
+      await waitFor(() => clients.every(({ recoveries }, n) => recoveries > (before[n] ?? 0)), { timeoutMs: 60_000 });
+    }
+    await writer.stop();
 
-  const expected = writer.expected();
-  const total = [...expected.values()].reduce((sum, list) => sum + list.length, 0);
-  expect(total).toBeGreaterThan(KILLS * 200);
-  await waitFor(() => clients.every((client) => client.events.length >= total), { timeoutMs: 30_000 }).catch(() => {});
-  for (const client of clients) {
-    const got = new Map<string, { previous: number | null; current: number | null }[]>();
-    for (const key of expected.keys()) got.set(key, []);
-    for (const event of client.events) got.get(event.key)?.push({ previous: event.previous, current: event.current });
-    expect({
-      client: client.constructor.name,
-      refusals: client.refusals,
-      cameBackOften: client.reconnects > KILLS / 2,
-      repeated: client.events.length - new Set(client.events.map((event) => event.cursor)).size,
-      events: Object.fromEntries(got),
-    }).toEqual({
-      client: client.constructor.name,
-      refusals: [],
-      cameBackOften: true,
-      repeated: 0,
-      events: Object.fromEntries(expected),
-    });
-  }
-  for (const client of clients) client.close();
-}, TEST_TIMEOUT_MS);
+    const expected = writer.expected();
+    const total = [...expected.values()].reduce((sum, list) => sum + list.length, 0);
+    expect(total).toBeGreaterThan(KILLS * 200);
+    await waitFor(() => clients.every((client) => client.events.length >= total), { timeoutMs: 30_000 }).catch(
+      () => {},
+    );
+    for (const client of clients) {
+      const got = new Map<string, { previous: number | null; current: number | null }[]>();
+      for (const key of expected.keys()) got.set(key, []);
+      for (const event of client.events) got.get(event.key)?.push({ previous: event.previous, current: event.current });
+      expect({
+        client: client.constructor.name,
+        refusals: client.refusals,
+        cameBackOften: client.reconnects > KILLS / 2,
+        repeated: client.events.length - new Set(client.events.map((event) => event.cursor)).size,
+        events: Object.fromEntries(got),
+      }).toEqual({
+        client: client.constructor.name,
+        refusals: [],
+        cameBackOften: true,
+        repeated: 0,
+        events: Object.fromEntries(expected),
+      });
+    }
+    for (const client of clients) client.close();
+  },
+  TEST_TIMEOUT_MS,
+);
