@@ -90,16 +90,16 @@ async function retract(
   { at, chain }: Retraction,
   now: number,
 ): Promise<string[]> {
-  const told = rows.filter(({ outcome }) => outcome.suppressed === undefined);
-  if (told.length === 0) return [];
-  const alerts = new Map(told.map((row) => [row.id, { row, alert: retracted(row.alert, at, chain) }]));
+  const notified = rows.filter(({ outcome }) => outcome.suppressed === undefined);
+  if (notified.length === 0) return [];
+  const alerts = new Map(notified.map((row) => [row.id, { row, alert: retracted(row.alert, at, chain) }]));
   await appendEvents(
     tx,
     Array.from(alerts.values(), ({ row, alert }) => alertEvent(alert, row.user_id, at)),
   );
   const copies = await deliveries.retract(
     tx,
-    told.map(({ id, outcome: { groupedIn }, undone }) => ({
+    notified.map(({ id, outcome: { groupedIn }, undone }) => ({
       alertId: id,
       ...(groupedIn === undefined ? {} : { groupedIn }),
       onchainIds: undone,

@@ -59,10 +59,10 @@ export class TransitionWriter {
     const plans = this.plan(entries, owners);
     const { single, storms } = groupStorms(plans.flatMap((plan) => plan.deliveries));
     const stored = await this.history.record(tx, plans, storms);
-    const told = plans.filter(({ outcome }) => outcome.suppressed === undefined);
+    const notified = plans.filter(({ outcome }) => outcome.suppressed === undefined);
     await appendEvents(
       tx,
-      told.map(({ alert, rule, transition }) => alertEvent(alert, rule.userId, transition.at)),
+      notified.map(({ alert, rule, transition }) => alertEvent(alert, rule.userId, transition.at)),
     );
     const ids = await this.deliveries.create(tx, [...single, ...storms.map((storm) => storm.delivery)], stored);
     this.metrics.count(plans);

@@ -89,7 +89,7 @@ export interface NewDelivery {
   transitionId?: string;
   /** On-chain events that the message tells of, by their identity; with them it can be retracted. */
   onchainIds?: readonly string[];
-  /** Those of them that must become final before the message is sent. */
+  /** Events among them that must become final before the message is sent. */
   awaited?: readonly string[];
   /** Reason why the message is recorded but never sent, for example `channel_off`. */
   suppressed?: string;

@@ -75,7 +75,7 @@ export const bytea = (hex: string): string => `\\x${hex.slice(2)}`;
 /** Events of one statement: writing the values of more would hold the event loop. */
 const EVENTS_PER_STATEMENT = 1_000;
 
-/** What is stored in the place of an event: nothing, the same event, one that was retracted, or another event. */
+/** Contents of the place of an event: nothing, the same event, one that was retracted, or another event. */
 export type StoredAs = 'nothing' | 'same' | 'retracted' | 'other';
 
 /** Returns what is stored of watched contracts under the block hashes and log indexes of events. */

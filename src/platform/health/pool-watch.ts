@@ -8,7 +8,7 @@ import type { BackgroundLoop } from '../process/background-loop.js';
 import { BackgroundLoops } from '../process/background-loops.js';
 import { HealthNotices } from './health-notices.js';
 
-/** Share of the connections in use, averaged over five minutes, above which operators are told. */
+/** Share of the connections in use, averaged over five minutes, above which operators are notified. */
 export const MAX_POOL_SHARE = 0.8;
 const WINDOW_MS = 300_000;
 const INTERVAL_MS = 5_000;
