@@ -128,7 +128,7 @@ describe('resuming an event stream', () => {
     await market.price('sse-resume', 120);
     await market.price('sse-resume', 130);
     // The server has read all three when another client has them; until then they are live events, no replay.
-    for (let event = 0; event < 3; event += 1) await watching.next('price_change');
+    await waitFor(() => watching.named('price_change').at(-1)?.body['currentPrice'] === 130);
     const old = String(first.named('connected')[0]?.body['cursor']);
     const headers = { authorization: `Bearer ${key}`, 'last-event-id': lastEventId };
     const answer = await raw(`tokens=sse-resume&since=${old}`, headers, (text) => text.includes('event: ready'));

@@ -8,7 +8,8 @@ import { CurrentBook } from './current-book.js';
 export class CacheRefresh {
   constructor(private readonly current: CurrentBook) {}
 
+  /** Returns no entries until the book was loaded in the batch's epoch; the cache is filled after that load. */
   entries(batch: readonly LogEvent[]): readonly CacheEntry[] {
-    return entriesAfter(this.current.book, batch);
+    return batch.at(-1)?.epoch === this.current.epoch ? entriesAfter(this.current.book, batch) : [];
   }
 }

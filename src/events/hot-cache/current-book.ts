@@ -8,4 +8,9 @@ import { PublishedBook } from './published-book.js';
 @Injectable()
 export class CurrentBook {
   book = new PublishedBook();
+  /**
+   * Epoch in which the book was loaded; empty before the first load. While it is not the feed's, the book may contain values
+   * of changes that a restored database does not have: nothing of it may then be written into the shared cache.
+   */
+  epoch = '';
 }

@@ -80,6 +80,11 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
     return this.loaded;
   }
 
+  /** Whether the values belong to the feed's epoch; not from the start of a new epoch until everything is loaded again. */
+  get isOfFeedEpoch(): boolean {
+    return this.current.epoch === this.feed.epoch;
+  }
+
   /** Number of keys removed so far; cached answers expire when it changes. */
   get removals(): number {
     return this.removed;
@@ -162,10 +167,11 @@ export class PublishedState implements OnApplicationBootstrap, OnApplicationShut
     const arrived: LogEvent[] = [];
     this.arrived = arrived;
     try {
-      const { book, seq } = await this.store.load();
+      const { book, epoch, seq } = await this.store.load();
       await this.feedReaches(seq);
       for (const event of arrived) book.apply(event);
       this.current.book = book;
+      this.current.epoch = epoch;
       this.loaded = this.clock.now();
     } finally {
       this.arrived = undefined;

@@ -38,10 +38,10 @@ export class PublishedStore {
   ) {}
 
   /**
-   * Returns a new book and its position. The table is read after the reader's position and may be ahead of it; the book
+   * Returns a new book, its epoch and its position. The table is read after the reader's position and may be ahead of it; the book
    * ignores events that it already contains.
    */
-  async load(): Promise<{ book: PublishedBook; seq: number }> {
+  async load(): Promise<{ book: PublishedBook; epoch: string; seq: number }> {
     const book = new PublishedBook();
     const { epoch, firstSeq } = await this.log.bounds();
     const reader = await this.database.one<{ seq: number }>('SELECT seq FROM log_readers WHERE name = $1', [
@@ -54,7 +54,7 @@ export class PublishedStore {
       for (const row of page) book.put(publishedValue(row, epoch));
     }
     const seq = await this.applyLog(book, Math.max(reader?.seq ?? 0, firstSeq - 1));
-    return { book, seq };
+    return { book, epoch, seq };
   }
 
   private async applyLog(book: PublishedBook, after: number): Promise<number> {

@@ -186,12 +186,18 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
       if (held === undefined) return true;
       return held.at.epoch === epoch && held.at.seq <= position && body(text) !== body(entry.text);
     });
-    if (wrong.length > 0) await store.write(wrong, 'known');
+    // Entries of an earlier epoch must not be written: this process may already have removed them.
+    if (wrong.length === 0 || epoch !== feed.epoch) return 0;
+    await store.write(wrong, 'known');
     return wrong.length;
   }
 
-  /** Returns the entries of keys at the feed's position, all read in the same turn of the event loop. */
+  /**
+   * Returns the entries of keys at the feed's position, all read in the same turn of the event loop; none between the start of
+   * an epoch and the load in it, because a value that a restored database never had would get a position of the new epoch.
+   */
   private entries(keys: readonly string[]): CacheEntry[] {
+    if (!this.published.isOfFeedEpoch) return [];
     const { epoch, position } = this.parts.feed;
     return keys.flatMap((key) => {
       const value = this.published.lookUp(key);

@@ -39,6 +39,14 @@ describe('the parser of answers in pieces', () => {
     );
   });
 
+  it('reads escaped quotes in pieces of one byte', () => {
+    expect(parsed('{"id":[],"result":[["\\""],"\\\\"]}', [1])).toEqual({
+      id: [],
+      error: undefined,
+      result: [['"'], '\\'],
+    });
+  });
+
   it('parses lists longer than a group, with texts that look like JSON', () => {
     const result = Array.from({ length: 5_000 }, (_, index) => ({ index, text: `é"],[{\\${index}`, more: [[index]] }));
     const text = JSON.stringify({ jsonrpc: '2.0', result, id: 7 });

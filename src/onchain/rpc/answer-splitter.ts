@@ -91,8 +91,10 @@ export class AnswerSplitter {
   /** Returns the position of the quote that ends a text; the length of the piece if the text goes on in the next one. */
   private endOfText(chunk: Buffer, start: number): number {
     this.isInText = true;
-    for (let at = this.isEscaped ? start + 1 : start; at < chunk.length; at += 1) {
-      this.isEscaped = false;
+    if (start >= chunk.length) return chunk.length;
+    const from = this.isEscaped ? start + 1 : start;
+    this.isEscaped = false;
+    for (let at = from; at < chunk.length; at += 1) {
       const byte = chunk[at];
       if (byte === QUOTE) {
         this.isInText = false;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Metrics } from '../metrics/metrics.js';
+import { waitFor } from '../../../test/support/wait-for.js';
 import { LoopGuard } from './loop-guard.js';
 
 let metrics: Metrics;
@@ -53,7 +54,7 @@ describe('the event loop guard', () => {
       // Collections do not count as part of the turn: without them, it must still be a long one.
       compute(60);
     });
-    await sleep(40);
+    await waitFor(() => guard.longest.cause !== 'none');
     const { cause, gcMs } = guard.longest;
     expect(kept).toHaveLength(300);
     expect(cause).toBe('allocate');

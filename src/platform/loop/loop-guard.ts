@@ -165,10 +165,8 @@ export class LoopGuard implements OnApplicationShutdown {
 
   private count({ from, to, cpuMs }: LongTurn, cause: string): void {
     const within = this.collections.map((gc) => Math.max(0, Math.min(to, gc.to) - Math.max(from, gc.from)));
-    const gcMs = Math.min(
-      cpuMs,
-      within.reduce((sum, ms) => sum + ms, 0),
-    );
+    // Collections are known by wall time, of which the thread had the processor for a part on a busy machine.
+    const gcMs = Math.min(1, within.reduce((sum, ms) => sum + ms, 0) / (to - from)) * cpuMs;
     const turn = { ms: cpuMs - gcMs, gcMs, cause };
     if (turn.ms > this.sinceStart.ms) this.sinceStart = turn;
     if (turn.ms > this.sinceScrape.ms) this.sinceScrape = turn;

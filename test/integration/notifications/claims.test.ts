@@ -28,13 +28,15 @@ let directory: string;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'claims-'));
   fixture = await NotificationFixture.start({ VERIFY_TARGETS: 'false', DATA_DIR: directory });
+  // It would take a recorded message after some time: here, the tests claim.
+  await fixture.app.nest.get(Sweeper).beforeApplicationShutdown();
 });
 afterAll(async () => {
   await fixture.close();
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** Records messages without announcing them: for some seconds only the test uses them. */
+/** Records messages without announcing them, so that only the test uses them. */
 const recorded = (target: string, count: number, digest: boolean): Promise<string[]> =>
   fixture.record(Array.from({ length: count }, () => ({ channel: 'email' as const, target, digest })));
 const claim = (id: string): Promise<Claim> => fixture.app.nest.get(DeliveryClaims).claim(id, 'main');

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PublishedStore } from '../../../src/events/hot-cache/published-store.js';
 import { cacheEntry, readEntry, type CacheEntry } from '../../../src/events/hot-cache/cache-entry.js';
 import { MarketWriter } from '../../support/data/market-writer.js';
 import { startRedis, type TestRedis } from '../../support/servers/redis-server.js';
@@ -76,6 +77,33 @@ describe('RedisHotCache', () => {
     expect(await heldIn(KEY)).toMatchObject({ name: 'e2 5' });
     // This process returns only values of its own epoch, or values of its published state.
     expect(await pod.cache.getMany([KEY])).toEqual([undefined]);
+  });
+
+  it('receives no value of the old epoch as one of the new epoch while the published state is loaded again', async () => {
+    await someMarket();
+    await pod.cache.filled();
+    const load = Promise.withResolvers<void>();
+    const original = PublishedStore.prototype.load;
+    const loads = vi.spyOn(PublishedStore.prototype, 'load').mockImplementation(async function (this: PublishedStore) {
+      await load.promise;
+      return original.call(this);
+    });
+    try {
+      const before = pod.feed.epoch;
+      await db.pool.query(`UPDATE log_head SET epoch = 'enew', epoch_start_seq = seq`);
+      await waitFor(() => pod.feed.epoch !== before);
+      expect(await pod.cache.compare(true)).toBe(0);
+      await pod.cache.getMany(KEYS);
+      const epochs = async () =>
+        Promise.all(KEYS.map(async (key) => JSON.parse(String(await redis.call('GET', key))).at));
+      expect((await epochs()).every((at: string) => at.startsWith(before))).toBe(true);
+      load.resolve();
+      await waitFor(async () => (await epochs()).every((at: string) => at.startsWith(pod.feed.epoch)));
+      expect(await allEqual()).toBe(true);
+    } finally {
+      load.resolve();
+      loads.mockRestore();
+    }
   });
 
   it('is filled again after Redis returned empty, without any change or read', async () => {

@@ -53,7 +53,7 @@ async function wire(text = '', localAddress = '127.0.0.1'): Promise<Wire> {
 const answersIn = (text: string): string[] => [...text.matchAll(/\r\n\r\n(\/\d*)/g)].map(([, path = '']) => path);
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
-const until = (holds: () => boolean): Promise<true> => waitFor(holds, { timeoutMs: 2_000 });
+const until = (holds: () => boolean): Promise<true> => waitFor(holds, { timeoutMs: 10_000 });
 
 describe('an address that has sent too many tiny chunks', () => {
   it('must wait on new connections for a time, while its open connections are answered', async () => {
