@@ -51,7 +51,10 @@ export async function run(context: BenchContext): Promise<Figures> {
 
   const figures: Figures = { quiet_p99_ms: quietP99, quiet_longest_turn_ms: quietTurn };
   const rows: Record<string, string | number>[] = [];
-  for (const { name, does } of ATTACKS) {
+  const attacks = ATTACKS.filter(({ name }) => context.only?.includes(name) ?? true);
+  if (attacks.length === 0) throw new Error(`unknown attacks; allowed: ${ATTACKS.map(({ name }) => name).join(', ')}`);
+  for (const { name, does } of attacks) {
+    const causesBefore = await longTurns(app);
     const before = residentMegabytes(app.pid);
     const done = nextMessage<{ sent: number; refused: number; answers: object }>(attacker, 'done');
     attacker.send({ type: 'attack', name, forMs } satisfies AttackOrder);
@@ -72,7 +75,8 @@ export async function run(context: BenchContext): Promise<Figures> {
     };
     figures[name] = figure;
     rows.push({ attack: name, ...figure, longest_turn_ms: figure.longest_turn_ms ?? -1 });
-    context.log(`${name} ${does}: ${JSON.stringify({ ...figure, answers })}`);
+    const longTurnCauses = difference(await longTurns(app), causesBefore);
+    context.log(`${name} ${does}: ${JSON.stringify({ ...figure, answers, longTurnCauses })}`);
     await sleep(PAUSE_MS);
   }
   context.log(
@@ -87,6 +91,18 @@ async function longestTurnMs(app: BenchApp): Promise<number | null> {
   const text = await (await fetch(`${app.url}/metrics`)).text();
   const found = /event_loop_longest_turn_seconds\{window="scrape"\} ([\d.e-]+)/.exec(text)?.[1];
   return found === undefined ? null : round(Number(found) * 1_000);
+}
+
+/** Turns longer than 25 ms since the start, by cause. */
+async function longTurns(app: BenchApp): Promise<Map<string, number>> {
+  const text = await (await fetch(`${app.url}/metrics`)).text();
+  const found = text.matchAll(/event_loop_long_turns_total\{cause="([^"]*)"\} (\d+)/g);
+  return new Map([...found].map(([, cause = '', count]) => [cause, Number(count)]));
+}
+
+function difference(after: Map<string, number>, before: Map<string, number>): Record<string, number> {
+  const grown = [...after].map(([cause, count]) => [cause, count - (before.get(cause) ?? 0)] as const);
+  return Object.fromEntries(grown.filter(([, count]) => count > 0));
 }
 
 /** Resident memory of the process, megabytes. */

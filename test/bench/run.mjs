@@ -1,4 +1,4 @@
-/** `npm run bench -- <name> [--quick] [--json]`: runs one bench and prints its figures. See README.md beside this file. */
+/** `npm run bench -- <name> [--quick] [--only <parts>] [--json]`: runs one bench and prints its figures. See README.md beside this file. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -8,9 +8,10 @@ const benches = readdirSync(import.meta.dirname)
   .map((file) => file.slice(0, -'.ts'.length))
   .sort();
 
-const USAGE = `npm run bench -- <name> [--quick] [--json]
+const USAGE = `npm run bench -- <name> [--quick] [--only <parts>] [--json]
 
   --quick   a smaller run of the same thing that ends within 60 s
+  --only    hostile: attacks to run, separated by commas, such as S4,S10
   --json    print only the last line, one JSON object with all figures
   --help    this text
 
@@ -22,7 +23,7 @@ function parse() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+      options: { quick: { type: 'boolean' }, only: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
     });
   } catch (error) {
     return { values: {}, positionals: [], problem: error.message };
@@ -41,7 +42,7 @@ if (problem || positionals.length > 1 || !benches.includes(name)) {
 }
 
 const { BenchContext } = await import('./support/bench-context.ts');
-const context = new BenchContext({ name, quick: values.quick ?? false, silent: values.json ?? false });
+const context = new BenchContext({ name, quick: values.quick ?? false, only: values.only?.split(','), silent: values.json ?? false });
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => void context.cleanUp().finally(() => process.exit(130)));
 }

@@ -14,6 +14,8 @@ export class BenchContext {
   readonly name: string;
   /** Whether this is a smaller run that ends within 60 s. */
   readonly quick: boolean;
+  /** Names of the parts to run; all if undefined. */
+  readonly only: readonly string[] | undefined;
   private readonly silent: boolean;
   /** Load of the machine before the bench: figures are not valid if other work was running. */
   private readonly loadBefore = loadavg()[0] ?? 0;
@@ -25,9 +27,10 @@ export class BenchContext {
     ws: packageVersion(join(ROOT, 'node_modules/ws/package.json')),
   };
 
-  constructor(options: { name: string; quick: boolean; silent: boolean }) {
+  constructor(options: { name: string; quick: boolean; only?: readonly string[]; silent: boolean }) {
     this.name = options.name;
     this.quick = options.quick;
+    this.only = options.only;
     this.silent = options.silent;
     if (this.loadBefore > 1)
       this.log(`This machine is busy (load ${this.loadBefore.toFixed(1)}): expect worse figures`);
