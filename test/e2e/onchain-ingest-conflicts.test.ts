@@ -81,6 +81,27 @@ describe('posted events that contradict what is stored', () => {
     expect(await tokens(chain)).toEqual(['1']);
   });
 
+  test('are rejected if their block hash is that of a block of another number', async () => {
+    const chain = await addChain();
+    const twice = { blockHash: hashOf(10) };
+    expect(codes(await post(mint(chain, 10, 1), mint(chain, 11, 2, twice)))).toEqual(['1 accepted', '1 conflict']);
+    const waiting = mint(chain, 12, 3, { blockHash: undefined });
+    expect(codes(await post(waiting))).toEqual(['1 accepted']);
+    expect(codes(await post(mint(chain, 12, 4, { ...twice, logIndex: 1 })))).toEqual(['0 accepted', '0 conflict']);
+    expect(codes(await post(mint(chain, 12, 5, { logIndex: 2 })))).toEqual(['1 accepted']);
+    expect(await tokens(chain)).toEqual(['1', '3', '5']);
+  });
+
+  test('in blocks far apart are found again without the events between them', async () => {
+    const chain = await addChain();
+    await post(mint(chain, 1, 1), mint(chain, 2_000, 2), mint(chain, 5_000_000, 3));
+    expect(codes(await post(mint(chain, 5_000_000, 3)))).toEqual(['1 accepted']);
+    const fork = [mint(chain, 5_000_000, 4, { blockHash: hashOf(5_000_000, 'b') }), mint(chain, 1, 1)];
+    expect(codes(await post(...fork))).toEqual(['2 accepted']);
+    expect(codes(await post(mint(chain, 5_000_000, 3), mint(chain, 2_000, 2)))).toEqual(['2 accepted']);
+    expect(await tokens(chain)).toEqual(['1', '2', '3']);
+  });
+
   test('beside a fork are added to the blocks that stay', async () => {
     const chain = await addChain();
     await post(mint(chain, 1, 1), mint(chain, 8, 8), mint(chain, 10, 10));

@@ -116,7 +116,9 @@ export class ChainRegistry {
       );
       const id = rows[0]?.id;
       if (id === undefined) return undefined;
-      for (const { address, standard, token, fromBlock = startBlock } of setup.contracts) {
+      // Contracts of tokens first: a staking contract would add its token with blocks and standard of its own.
+      const ordered = setup.contracts.toSorted((a, b) => Number(a.token !== undefined) - Number(b.token !== undefined));
+      for (const { address, standard, token, fromBlock = startBlock } of ordered) {
         await putContract(tx, id, { address, standard, token, fromBlock }, origin);
       }
       return id;

@@ -40,5 +40,12 @@ async function checkedSetup(content: unknown): Promise<OnchainSetup> {
   if (repeated !== undefined) {
     throw new DomainError('invalid_request', `/chains: must not name the chain ${repeated} twice`);
   }
+  for (const { id, contracts } of checked.chains) {
+    const addresses = contracts.map(({ address }) => address);
+    const twice = addresses.find((address, at) => addresses.indexOf(address) !== at);
+    if (twice !== undefined) {
+      throw new DomainError('invalid_request', `/chains: must not name the contract ${twice} of ${id} twice`);
+    }
+  }
   return checked;
 }

@@ -4,6 +4,7 @@ import { RangeSize, type BlockRange, type Hash } from '../core/index.js';
 import { RpcFault } from '../rpc/rpc-fault.js';
 import type { StepEndpoint } from '../rpc/step-endpoint.js';
 import type { ChainLease } from '../store/chain-lease.js';
+import type { BlockBatch } from '../store/chain-store.js';
 import { bytes } from '../store/log-rows.js';
 import { storedHashes } from '../store/stored-logs.js';
 import { RangeReader } from './block-logs.js';
@@ -32,6 +33,8 @@ export class LateContracts {
   private readonly size = new RangeSize();
   private readonly reader = new RangeReader();
   private lookedAt = -Infinity;
+  /** Blocks that are stored and whose projection failed: it is repeated. */
+  private unprojected: BlockBatch | undefined;
 
   constructor(
     private readonly chain: WatchedChain,
@@ -43,6 +46,7 @@ export class LateContracts {
   /** Reads what contracts lack, if it is time to look for it. */
   async run(): Promise<void> {
     if (performance.now() - this.lookedAt < LOOK_INTERVAL_MS) return;
+    await this.project();
     while (await this.fill());
     this.lookedAt = performance.now();
   }
@@ -63,7 +67,8 @@ export class LateContracts {
       this.size.answered(part, size);
       const batch = { ...logs, blocks: [], covered: part, keys: watch.keys, source: 'rpc' } as const;
       await this.parts.store.flushAfter(this.lease, batch, (tx) => requireBranch(tx, this.chain.id, lack));
-      await this.parts.listener.stored(this.chain, this.lease, batch);
+      this.unprojected = batch;
+      await this.project();
       return true;
     } catch (error) {
       if (error instanceof OtherBranch) return false;
@@ -71,6 +76,12 @@ export class LateContracts {
       if (!isTooLarge || !this.size.tooLarge(part, error.details.suggested)) throw error;
       return true;
     }
+  }
+
+  private async project(): Promise<void> {
+    if (this.unprojected === undefined) return;
+    await this.parts.listener.stored(this.chain, this.lease, this.unprojected);
+    this.unprojected = undefined;
   }
 
   private async read(

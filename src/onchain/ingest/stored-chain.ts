@@ -163,6 +163,20 @@ export async function canonicalHashes(
   return new Map(rows.map(({ number, hash }) => [number, hexOf(hash)]));
 }
 
+/** Returns the numbers of stored blocks, canonical or not, by their hashes. */
+export async function heightsOf(
+  database: Database,
+  chain: number,
+  hashes: readonly Hash[],
+): Promise<Map<Hash, number>> {
+  if (hashes.length === 0) return new Map();
+  const rows = await database.query<{ number: number; hash: Buffer }>(
+    'SELECT number, hash FROM onchain_blocks WHERE chain = $1 AND hash = ANY ($2::bytea[])',
+    [chain, [...new Set(hashes)].map(bytea)],
+  );
+  return new Map(rows.map(({ number, hash }) => [hexOf(hash), number]));
+}
+
 /** Whether anything is stored in a range of blocks: events mostly come in new blocks. */
 async function hasLogs(database: Database, chain: number, range: readonly number[]): Promise<boolean> {
   const row = await database.one<{ found: boolean }>(

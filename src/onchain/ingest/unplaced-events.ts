@@ -6,7 +6,7 @@ import { ZERO_ADDRESS, type ChainEvent } from '../core/index.js';
 import { readChainEvent, type PostedChainEvent } from './event-item.js';
 import type { PlacedEvent } from './branch-runs.js';
 import type { Reject } from './fed-chain.js';
-import { bytea, canonicalHashes, readStored, storedEvents } from './stored-chain.js';
+import { bytea, canonicalHashes, heightsOf, readStored, storedEvents } from './stored-chain.js';
 
 /** Events of a chain that wait for their blocks, at most: they are read together when their block becomes known. */
 const MAX_WAITING = 50_000;
@@ -30,7 +30,8 @@ export class UnplacedEvents {
    * Returns the events whose blocks are known, with those that have waited for these blocks (index −1). The others wait, or
    * are rejected if their block can no longer become known.
    */
-  async place(chain: WatchedChain, items: readonly PostedItem[], reject: Reject): Promise<PlacedItem[]> {
+  async place(chain: WatchedChain, posted: readonly PostedItem[], reject: Reject): Promise<PlacedItem[]> {
+    const items = await this.ofOneHeight(chain.id, posted, reject);
     const unknown = items.filter(({ event }) => event.blockHash === null).map(({ event }) => event.blockNumber);
     const hashes = await canonicalHashes(this.database, chain.id, unknown);
     for (const { event, removed } of items) {
@@ -62,6 +63,26 @@ export class UnplacedEvents {
       'DELETE FROM onchain_unplaced_events WHERE chain = $1 AND block_number = ANY ($2::bigint[])',
       [chain, blocks],
     );
+  }
+
+  /** Rejects events whose block hash is that of a block of another number: a hash names one block. */
+  private async ofOneHeight(
+    chain: number,
+    items: readonly PostedItem[],
+    reject: Reject,
+  ): Promise<readonly PostedItem[]> {
+    const heights = await heightsOf(
+      this.database,
+      chain,
+      items.flatMap(({ event }) => event.blockHash ?? []),
+    );
+    return items.filter(({ index, event: { blockHash, blockNumber } }) => {
+      if (blockHash === null) return true;
+      const height = heights.get(blockHash) ?? blockNumber;
+      heights.set(blockHash, height);
+      if (height !== blockNumber) reject(index, 'conflict', `the block hash is that of block ${height}`);
+      return height === blockNumber;
+    });
   }
 
   /** Returns those whose block may still become known: nothing is added to final blocks that are projected. */

@@ -4,7 +4,9 @@ import { Database } from '../../platform/database/database.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import { BackgroundLoops } from '../../platform/process/background-loops.js';
+import type { Origin } from '../config/chain-registry.js';
 import { FollowerMetrics } from '../follower/follower-metrics.js';
+import { SampleEndpoint } from '../sample/sample-endpoint.js';
 import { ChainAlarms } from '../store/chain-alarms.js';
 import { CONDITIONS, MIN_ATTEMPTS, type ConditionCode } from './conditions.js';
 
@@ -12,6 +14,7 @@ const INTERVAL_MS = 10_000;
 
 interface ChainRow {
   chain: string;
+  origin: Origin;
   /** Age of the oldest block that is not projected, s; 0 if none waits, or while the chain catches up. */
   delay: number;
   left: number;
@@ -34,6 +37,7 @@ export class ChainMonitor implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly database: Database,
     private readonly alarms: ChainAlarms,
     private readonly followers: FollowerMetrics,
+    private readonly sample: SampleEndpoint,
     loops: BackgroundLoops,
     metrics: Metrics,
   ) {
@@ -70,10 +74,19 @@ export class ChainMonitor implements OnApplicationBootstrap, BeforeApplicationSh
     for (const gauge of Object.values(this.gauges)) gauge.reset();
     const found = new Set<string>();
     for (const row of rows) {
+      if (!this.sample.isReachable(row)) {
+        await this.endAlarms(row);
+        continue;
+      }
       for (const [name, gauge] of Object.entries(this.gauges)) gauge.set({ chain: row.chain }, Number(row[name]));
       await this.judge(row, found);
     }
     this.found = found;
+  }
+
+  /** Ends the alarms of the sample chain in a process that does not play it: nothing would end them. */
+  private async endAlarms({ chain, held }: ChainRow): Promise<void> {
+    if (held.length > 0) await this.alarms.clearAll(chain);
   }
 
   /** Raises the alarms of conditions that two rounds in a row have found, and ends those that do not hold. */
@@ -108,7 +121,7 @@ const typedEntries = <K extends string, V>(record: Readonly<Record<K, V>>): [K, 
   Object.entries(record) as [K, V][];
 
 /** The stream that is furthest behind counts; one whose contract begins above the newest block waits for nothing. */
-const READ = `SELECT h.name AS chain, coalesce(greatest(0, h.head_number - s.block), 0)::float8 AS left,
+const READ = `SELECT h.name AS chain, h.origin, coalesce(greatest(0, h.head_number - s.block), 0)::float8 AS left,
     CASE WHEN h.state IN ('following', 'stopped') AND s.block < h.head_number
       THEN greatest(0, extract(epoch FROM clock_timestamp()) - coalesce((SELECT b.at_ms FROM onchain_blocks b
         WHERE b.chain = h.id AND b.canonical AND b.number > s.block ORDER BY b.number LIMIT 1), h.head_ms) / 1000.0)::float8

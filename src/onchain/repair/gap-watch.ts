@@ -2,6 +2,7 @@ import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap
 import { Database } from '../../platform/database/database.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import { BackgroundLoops } from '../../platform/process/background-loops.js';
+import { SampleEndpoint } from '../sample/sample-endpoint.js';
 import { ChainAlarms } from '../store/chain-alarms.js';
 
 const WATCH_INTERVAL_MS = 30_000;
@@ -19,7 +20,8 @@ interface LowestGap {
 
 /**
  * Raises an alarm for a chain whose lowest missing block has been the same for 5 minutes: a backfill that goes on moves it. The
- * alarm ends itself when the block is read. Chains and contracts that are paused or stopped are left out.
+ * alarm ends itself when the block is read. Chains and contracts that are paused or stopped are left out, and so is the
+ * sample chain while it is not played.
  */
 @Injectable()
 export class GapWatch implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -28,6 +30,7 @@ export class GapWatch implements OnApplicationBootstrap, BeforeApplicationShutdo
   constructor(
     private readonly database: Database,
     private readonly alarms: ChainAlarms,
+    private readonly sample: SampleEndpoint,
     loops: BackgroundLoops,
   ) {
     this.loop = loops.loop({
@@ -48,7 +51,10 @@ export class GapWatch implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   /** Looks at the lowest gap of each chain once. */
   async round(): Promise<void> {
-    const gaps = await this.database.query<LowestGap & Record<string, unknown>>(LOWEST_GAPS, [MAX_GAP_MINUTES]);
+    const gaps = await this.database.query<LowestGap & Record<string, unknown>>(LOWEST_GAPS, [
+      MAX_GAP_MINUTES,
+      this.sample.isReachable({ origin: 'sample' }),
+    ]);
     const old = new Map(gaps.filter(({ isOld }) => isOld).map((gap) => [gap.name, gap]));
     for (const { name, contract, block, last } of old.values()) {
       const detail = `blocks ${block} to ${last} of contract ${contract} are not read for more than ${MAX_GAP_MINUTES} minutes`;
@@ -68,7 +74,7 @@ const LOWEST_GAPS = `WITH gaps AS MATERIALIZED (
       FROM onchain_contracts c CROSS JOIN LATERAL
         unnest(int8multirange(int8range(c.from_block, greatest(h.head_number + 1, c.from_block))) - c.covered) AS gap
       WHERE c.chain = h.id AND NOT c.paused ORDER BY lower(gap), c.id LIMIT 1) AS g
-    WHERE h.state NOT IN ('paused', 'stopped') AND h.head_number IS NOT NULL
+    WHERE h.state NOT IN ('paused', 'stopped') AND h.head_number IS NOT NULL AND (h.origin <> 'sample' OR $2)
   ), closed AS (DELETE FROM onchain_stalls s WHERE s.chain NOT IN (SELECT chain FROM gaps)
   ), seen AS (
     INSERT INTO onchain_stalls AS s (chain, block) SELECT chain, block FROM gaps ORDER BY chain

@@ -113,6 +113,12 @@ export class ChainAlarms implements OnApplicationBootstrap, BeforeApplicationShu
     this.loop.ring();
   }
 
+  /** Ends all alarms of a chain that is not followed now. */
+  async clearAll(chain: string): Promise<void> {
+    const ended = await this.database.query('DELETE FROM onchain_alarms WHERE chain = $1 RETURNING 1', [chain]);
+    if (ended.length > 0) this.loop.ring();
+  }
+
   private async show(): Promise<void> {
     const alarms = await this.database.query<Alarm & Record<string, unknown>>(
       'SELECT chain, code, detail, since FROM onchain_alarms ORDER BY since',

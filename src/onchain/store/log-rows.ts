@@ -31,6 +31,9 @@ export const hexOf = (value: Buffer): `0x${string}` => `0x${value.toString('hex'
 /** Logs of one statement: writing the values of more would hold the event loop. */
 const ROWS_PER_STATEMENT = 1_000;
 
+/** Blocks per block with events above which each block is looked up by itself. */
+const MAX_GAP_FACTOR = 1_000;
+
 const identity = (event: { blockHash: string; logIndex: number }): string => `${event.blockHash}:${event.logIndex}`;
 
 /**
@@ -60,13 +63,15 @@ export async function insertLogs(
 
 /** Returns the stored logs in the blocks of events, and makes them canonical if they are part of these blocks. */
 async function storedLogs(tx: ClientBase, chain: number, events: readonly ChainEvent[]): Promise<Set<string>> {
-  const numbers = events.map(({ blockNumber }) => blockNumber);
+  const numbers = [...new Set(events.map(({ blockNumber }) => blockNumber))];
   const [low, high] = [numbers.reduce((a, b) => Math.min(a, b)), numbers.reduce((a, b) => Math.max(a, b))];
+  // Events of few blocks far apart, as writers may post them: the logs between them are not read.
+  const isSparse = high - low > MAX_GAP_FACTOR * numbers.length;
   const { rows } = await tx.query<{ contract: number; hash: Buffer; log_index: number; canonical: boolean }>({
-    name: 'onchain_stored_logs',
+    name: isSparse ? 'onchain_stored_logs_of_blocks' : 'onchain_stored_logs',
     text: `SELECT contract, block_hash AS hash, log_index, canonical FROM onchain_logs
-      WHERE chain = $1 AND block_number BETWEEN $2 AND $3`,
-    values: [chain, low, high],
+      WHERE chain = $1 AND ${isSparse ? 'block_number = ANY ($2::bigint[])' : 'block_number BETWEEN $2 AND $3'}`,
+    values: isSparse ? [chain, numbers] : [chain, low, high],
   });
   if (rows.length === 0) return new Set();
   const found = new Map(

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { lowestGap } from '../../../src/onchain/core/index.js';
 import { readPosition } from '../../../src/onchain/follower/chain-position.js';
 import { followedFixture, transfer, type FollowedFixture } from './followed-fixture.js';
@@ -41,5 +41,23 @@ describe('a contract that is added to a long chain', () => {
     await second.settle();
     expect(await followed.state()).toEqual(await second.state());
     expect((await followed.state()).filter((text) => text.startsWith('token'))).toHaveLength(43);
+  });
+
+  it('has its pending blocks projected after a failure, although no block follows', async () => {
+    const { chain, first } = await fixture.begin();
+    chain.mineEmpty(20);
+    for (let block = 0; block < 4; block += 1) chain.mine([transfer(block, 0, 1, OTHER)]);
+    const followed = await fixture.follow([first]);
+    await followed.settle();
+    await fixture.registry.addContract(followed.chain.id, { address: OTHER, standard: 'erc721', fromBlock: 1 }, 'rest');
+    await followed.lead();
+    await followed.settle();
+    const failing = vi
+      .spyOn(fixture.projector, 'project')
+      .mockRejectedValueOnce(new Error('the database is unavailable'));
+    await expect(followed.late.run()).rejects.toThrow('unavailable');
+    failing.mockRestore();
+    await followed.late.run();
+    expect((await followed.state()).filter((text) => text.startsWith('token'))).toHaveLength(4);
   });
 });

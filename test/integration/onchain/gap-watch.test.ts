@@ -2,6 +2,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { OnchainStart } from '../../../src/onchain/config/onchain-start.js';
 import { ConfiguredRules } from '../../../src/onchain/points/configured-rules.js';
 import { RuleChanges } from '../../../src/onchain/points/rule-changes.js';
+import { ChainMonitor } from '../../../src/onchain/monitoring/chain-monitor.js';
+import { FollowerMetrics } from '../../../src/onchain/follower/follower-metrics.js';
+import { SampleEndpoint } from '../../../src/onchain/sample/sample-endpoint.js';
+import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { GapWatch } from '../../../src/onchain/repair/gap-watch.js';
 import { followedFixture, transfer, type FollowedFixture } from './followed-fixture.js';
 
@@ -16,7 +20,7 @@ it('a gap is an alarm once it is older than five minutes, and the alarm ends whe
   for (let block = 0; block < 20; block += 1) chain.mine([transfer(block, 0, 1)]);
   const followed = await fixture.follow([first]);
   await followed.settle();
-  const watch = new GapWatch(fixture.database, fixture.alarms, fixture.loops);
+  const watch = new GapWatch(fixture.database, fixture.alarms, new SampleEndpoint(), fixture.loops);
   const alarm = async (): Promise<string | undefined> => {
     await watch.round();
     const { rows } = await fixture.test.pool.query<{ detail: string }>(
@@ -44,6 +48,29 @@ it('a gap is an alarm once it is older than five minutes, and the alarm ends whe
   await followed.lead();
   await followed.settle();
   expect(await alarm()).toBeUndefined();
+});
+
+it('alarms of the sample chain end in a process that does not play it', async () => {
+  const { database, alarms, loops, clock, test } = fixture;
+  const { first } = await fixture.begin();
+  const followed = await fixture.follow([first]);
+  await followed.settle();
+  await test.pool.query(`UPDATE onchain_chains SET origin = 'sample' WHERE id = $1`, [followed.chain.id]);
+  await test.pool.query('UPDATE onchain_streams SET block = 0 WHERE chain = $1', [followed.chain.id]);
+  await alarms.raise(followed.name, 'endpoints', 'no endpoint answers');
+  const metrics = new Metrics();
+  const monitor = new ChainMonitor(
+    database,
+    alarms,
+    new FollowerMetrics(metrics, clock),
+    new SampleEndpoint(),
+    loops,
+    metrics,
+  );
+  await monitor.round();
+  await monitor.round();
+  await new GapWatch(database, alarms, new SampleEndpoint(), loops).round();
+  expect((await test.pool.query('SELECT FROM onchain_alarms WHERE chain = $1', [followed.name])).rowCount).toBe(0);
 });
 
 it('rules of the file are added once, although two processes start at once', async () => {
