@@ -128,7 +128,7 @@ export default {
       name: `${name}-through-its-index`,
       comment: `Other modules enter ${name} through src/${name}/index.ts, or its core, which loads nothing but core, through src/${name}/core/index.ts.`,
       severity: 'error',
-      from: { path: '^src/', pathNot: `^src/(?:${name}/|app\\.module\\.ts|[^/]+\\.ts$)` },
+      from: { path: '^src/', pathNot: `^src/(?:${name}/|commands/|[^/]+\\.ts$)` },
       to: { path: `^src/${name}/`, pathNot: `^src/${name}/(?:core/)?index\\.ts$` },
     })),
     ...Object.entries(rooms).flatMap(([folder, names]) =>
@@ -168,6 +168,13 @@ export default {
       severity: 'error',
       from: { path: '^src/(?:[^/]+/core|platform/input)/', pathNot: '\\.spec\\.ts$' },
       to: { path: '^node_modules/(?:@nestjs|typeorm|pg|bullmq|ioredis|socket\\.io|ws|express|class-validator|rxjs)' },
+    },
+    {
+      name: 'commands-are-loaded-by-main-only',
+      comment: 'A command is a program of its own: its parts that others need belong to the modules.',
+      severity: 'error',
+      from: { path: '^(?:src|migrations)/', pathNot: '^src/(?:main\\.ts$|commands/)' },
+      to: { path: '^src/commands/' },
     },
     {
       name: 'src-never-imports-test',

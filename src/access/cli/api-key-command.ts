@@ -22,7 +22,7 @@ interface Output {
 
 const ACTOR = 'cli';
 
-/** Runs `npm run apikey -- …` and returns the exit code. 0: done; 1: refused or failed; 2: invalid arguments. */
+/** Runs `defi-realtime apikey …` and returns the exit code. 0: done; 1: refused or failed; 2: invalid arguments. */
 export async function runApiKeyCommand(
   args: readonly string[],
   settings: () => Settings,
@@ -117,7 +117,7 @@ async function connect(settings: Settings): Promise<DataSource> {
 }
 
 const NOT_RUNNING =
-  'The embedded database is not running: start the server with `npm start` and run this in another terminal, or set DATABASE_URL.';
+  'The embedded database is not running: start the server with `defi-realtime start` and run this in another terminal, or set DATABASE_URL.';
 
 async function embeddedUrl(dataDir: string): Promise<string> {
   try {

@@ -7,11 +7,11 @@ import type { NewKey } from '../keys/api-keys.js';
 
 export const HELP = `Creates, lists, rotates and revokes API keys.
 
-  npm run apikey -- create --user alice [--role reader] [--tier free] [--expires 30d] [--name "…"]
-                           [--types tvl_changes,alerts] [--transports socketio,sse]
-  npm run apikey -- list [--user alice] [--json]
-  npm run apikey -- rotate <id> [--overlap 1h]
-  npm run apikey -- revoke <id>
+  defi-realtime apikey create --user alice [--role reader] [--tier free] [--expires 30d] [--name "…"]
+                              [--types tvl_changes,alerts] [--transports socketio,sse]
+  defi-realtime apikey list [--user alice] [--json]
+  defi-realtime apikey rotate <id> [--overlap 1h]
+  defi-realtime apikey revoke <id>
 
   --user        user who owns the key and everything created with it, up to 255 characters
   --role        ${ROLES.join(' | ')}; each includes those before it
@@ -21,8 +21,8 @@ export const HELP = `Creates, lists, rotates and revokes API keys.
   --transports  transports that the key may use; default: all of ${TRANSPORTS.join(', ')}
   --overlap     how long the old key stays valid after a rotation, up to 30d; default: not at all
 
-Only the new key is written to standard output, so KEY=$(npm run -s apikey -- create --user alice) works. It is shown once.
-Works on DATABASE_URL, or on the embedded database while the server runs.`;
+Only the new key is written to standard output, so KEY=$(defi-realtime apikey create --user alice) works. It is shown once.
+Works on DATABASE_URL, or on the embedded database while the server runs. In a clone: npm run apikey -- create …`;
 
 export type Command =
   | { name: 'help' }
@@ -33,7 +33,7 @@ export type Command =
 
 /** Error of an invalid command line; its message names the reason and the help. */
 export class UsageError extends Error {
-  constructor(message: string, see = '\nSee npm run apikey -- --help') {
+  constructor(message: string, see = '\nSee defi-realtime apikey --help') {
     super(`${message}${see}`);
   }
 }

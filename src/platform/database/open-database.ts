@@ -58,7 +58,7 @@ async function prepareSchema(url: string, migrate: boolean): Promise<void> {
   const pending = await unmigrated(url);
   if (pending.length > 0) {
     throw new Error(
-      `The database lacks ${pending.length} migrations of this version: run \`npm run migrate\`, or set MIGRATE_ON_START=true.`,
+      `The database lacks ${pending.length} migrations of this version: run \`defi-realtime migrate\`, or set MIGRATE_ON_START=true.`,
     );
   }
 }

@@ -10,9 +10,7 @@ export function helpText(): string {
     const shown = setting.shown ?? String(setting.fallback);
     return [`  ${name}  (${setting.unit}; default: ${shown})`, ...wrapped(setting.doc)].join('\n');
   });
-  return `Usage: npm start            run the service
-       npm run migrate      run the pending database migrations
-       npm run apikey       manage API keys
+  return `Usage: defi-realtime start      run the service (in a clone: npm start)
 
 Settings are environment variables, or lines of a file .env in the working directory:
 

@@ -79,7 +79,7 @@ export const SETTINGS = {
   MIGRATE_ON_START: optional(flag, {
     unit: 'true | false',
     shown: 'true if the database is embedded',
-    doc: 'Run pending database migrations at the start. false: run them with `npm run migrate`.',
+    doc: 'Run pending database migrations at the start. false: run them with `defi-realtime migrate`.',
   }),
   DATA_DIR: required(text, '.data', {
     unit: 'directory',

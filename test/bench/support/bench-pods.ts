@@ -6,18 +6,18 @@ import { startTestCluster } from '../../support/servers/test-cluster.js';
 import { openTestPool } from '../../support/servers/test-pool.js';
 import type { BenchContext } from './bench-context.js';
 
-const MIGRATE = join(import.meta.dirname, '../../../dist/src/migrate.js');
+const MAIN = join(import.meta.dirname, '../../../dist/src/main.js');
 
 /**
  * Starts three pods behind the shipped nginx, with their own Redis and PostgreSQL (without fsync); they are stopped with
  * the bench.
  */
 export async function startBenchPods(context: BenchContext, env: Record<string, string> = {}): Promise<TestPods> {
-  if (!existsSync(MIGRATE)) throw new Error('Build first: npm run build');
+  if (!existsSync(MAIN)) throw new Error('Build first: npm run build');
   const cluster = await startTestCluster();
   context.atEnd(() => cluster.stop());
   const url = cluster.address('postgres');
-  execFileSync(process.execPath, [MIGRATE], { env: { ...process.env, DATABASE_URL: url }, stdio: 'ignore' });
+  execFileSync(process.execPath, [MAIN, 'migrate'], { env: { ...process.env, DATABASE_URL: url }, stdio: 'ignore' });
   const pool = openTestPool(url);
   const pods = await startPods({ url, pool, drop: () => pool.end() }, env);
   context.atEnd(() => pods.stop());

@@ -26,7 +26,7 @@ async function run(line: string, env: Record<string, string> = { DATABASE_URL: d
 }
 const idOf = (key: string | undefined) => key?.split('_')[1] ?? '';
 
-describe('npm run apikey', () => {
+describe('defi-realtime apikey', () => {
   it('creates a key and prints only the key on standard output', async () => {
     const { code, out, err } = await run('create --user alice --tier pro --name desk --expires 30d');
     expect([code, out.length]).toEqual([0, 1]);
@@ -64,13 +64,13 @@ describe('npm run apikey', () => {
     const { rows } = await db.pool.query(`SELECT outcome, detail FROM audit_log WHERE subject = 'nosuchkey'`);
     expect(rows).toEqual([{ outcome: 'refused', detail: { code: 'not_found' } }]);
     expect(await run('revoke')).toMatchObject({ code: 2 });
-    expect((await run('--help')).out[0]).toContain('npm run apikey -- create');
+    expect((await run('--help')).out[0]).toContain('defi-realtime apikey create');
   });
 
   it('finds the embedded database while the server runs, and otherwise explains how to start it', async () => {
-    expect((await run('list', {})).err).toContain('start the server with `npm start`');
+    expect((await run('list', {})).err).toContain('start the server with `defi-realtime start`');
     await writeFile(join(dataDir, 'database.url'), 'postgres://127.0.0.1:1/x\n');
-    expect((await run('list', {})).err).toContain('start the server with `npm start`');
+    expect((await run('list', {})).err).toContain('start the server with `defi-realtime start`');
     await writeFile(join(dataDir, 'database.url'), `${db.url}\n`);
     expect((await run('list', {})).code).toBe(0);
     const unavailable = await run('list', { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x' });

@@ -41,7 +41,7 @@ describe('/health/ready', () => {
     app = await createTestApp({ db });
     expect(await ready()).toMatchObject({
       status: 503,
-      body: { error: { migrations: { status: 'down', message: expect.stringContaining('npm run migrate') } } },
+      body: { error: { migrations: { status: 'down', message: expect.stringContaining('defi-realtime migrate') } } },
     });
     await db.pool.query(
       'INSERT INTO schema_migrations SELECT * FROM jsonb_populate_record(NULL::schema_migrations, $1)',

@@ -22,16 +22,14 @@ import { createTestDatabase } from '../../support/servers/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const MAIN = join(import.meta.dirname, '../../../dist/src/main.js');
-const MIGRATE = join(import.meta.dirname, '../../../dist/src/migrate.js');
-const APIKEY = join(import.meta.dirname, '../../../dist/src/apikey.js');
 
 /** The built product as a process, with all its output. */
 class Run {
   readonly child: ChildProcess;
   output = '';
 
-  constructor(env: Record<string, string>, script = MAIN, args: string[] = []) {
-    this.child = spawn(process.execPath, [script, ...args], {
+  constructor(env: Record<string, string>, args: readonly string[]) {
+    this.child = spawn(process.execPath, [MAIN, ...args], {
       cwd: tmpdir(),
       env: { PATH: process.env['PATH'] ?? '', HOST: '127.0.0.1', PORT: '0', SOURCE: 'none', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -115,8 +113,8 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
   const runs: Run[] = [];
   let blocker: Server | undefined;
 
-  function run(env: Record<string, string> = {}, script = MAIN, args: string[] = []): Run {
-    const started = new Run(env, script, args);
+  function run(env: Record<string, string> = {}, args: readonly string[] = []): Run {
+    const started = new Run(env, args);
     runs.push(started);
     return started;
   }
@@ -214,8 +212,10 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     ]);
   });
 
-  it('refuses an unknown argument, as do the migrate and apikey commands', async () => {
-    const slips = [MAIN, MIGRATE, APIKEY].map((script) => run({ DATA_DIR: join(root, 'slip') }, script, ['--hlep']));
+  it('refuses an unknown argument in every command', async () => {
+    const slips = [[], ['start'], ['migrate'], ['apikey'], ['probe']].map((command) =>
+      run({ DATA_DIR: join(root, 'slip') }, [...command, '--hlep']),
+    );
     for (const slip of slips) {
       expect([await slip.end(), slip.output]).toEqual([2, 'unknown argument --hlep; see --help\n']);
     }
@@ -236,10 +236,10 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     const env = { DATABASE_URL: db.url, SECRETS_KEY: 'a key that only tests use' };
     const early = run(env);
     expect(await early.end()).toBe(1);
-    expect(early.output).toMatch(/^Cannot start: The database lacks \d+ migrations .*npm run migrate/);
-    const migrated = run(env, MIGRATE);
+    expect(early.output).toMatch(/^Cannot start: The database lacks \d+ migrations .*defi-realtime migrate/);
+    const migrated = run(env, ['migrate']);
     expect([await migrated.end(), migrated.output]).toEqual([0, expect.stringMatching(/^Applied Capture\d+, /)]);
-    const again = run(env, MIGRATE);
+    const again = run(env, ['migrate']);
     expect([await again.end(), again.output]).toEqual([0, 'The schema is up to date.\n']);
     const keyless = run({ DATABASE_URL: db.url, DATA_DIR: join(root, 'external') });
     expect(await keyless.end()).toBe(1);
@@ -250,6 +250,10 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     const ready = run({ ...env, ...tls, DATA_DIR: join(root, 'external') });
     const console = await ready.fact('Console');
     expect(await certificateAt(console)).toBe('one.example');
+    const address = { HOST: new URL(console).hostname, PORT: new URL(console).port };
+    expect(await run({ ...env, ...tls, ...address }, ['probe']).end()).toBe(0);
+    const overHttp = run({ ...env, ...address }, ['probe']);
+    expect([await overHttp.end(), overHttp.output]).toEqual([1, expect.stringMatching(/.+\n/)]);
     expect(await certificateAt(console, { maxVersion: 'TLSv1.2' })).toMatch(/PROTOCOL_VERSION|ECONNRESET/);
     installCertificate(certificates, 'two');
     ready.child.kill('SIGHUP');
@@ -259,12 +263,26 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     await db.drop();
   });
 
-  it('explains its settings with `--help`', async () => {
-    const help = run({}, MAIN, ['--help']);
-    expect(await help.end()).toBe(0);
-    expect(help.output).toContain('DATABASE_URL  (URL; default: unset)');
-    const migrate = run({}, MIGRATE, ['--help']);
-    expect(await migrate.end()).toBe(0);
-    expect(migrate.output).toContain('DATABASE_URL=postgres://… npm run migrate');
+  it('lists its commands with `--help`, and refuses one that it does not have', async () => {
+    const help = run({}, ['--help']);
+    expect([await help.end(), help.output]).toEqual([
+      0,
+      expect.stringMatching(/^Usage: defi-realtime <command>\n\n {2}start {4}run the service;.*\n {2}migrate /),
+    ]);
+    const unknown = run({}, ['strat', '--help']);
+    expect([await unknown.end(), unknown.output]).toEqual([
+      2,
+      expect.stringMatching(/^unknown command strat; allowed: start, migrate, apikey, probe.*\n$/),
+    ]);
+  });
+
+  it.each([
+    ['start', 'DATABASE_URL  (URL; default: unset)'],
+    ['migrate', 'DATABASE_URL=postgres://… defi-realtime migrate'],
+    ['apikey', 'defi-realtime apikey create --user alice'],
+    ['probe', 'exit code 0: /health/live answers 200'],
+  ])('explains the command %s with `--help`', async (command, text) => {
+    const help = run({}, [command, '--help']);
+    expect([await help.end(), help.output]).toEqual([0, expect.stringContaining(text)]);
   });
 });

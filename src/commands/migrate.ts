@@ -1,13 +1,13 @@
-import { migrateAsSet } from './platform/database/migrate-as-set.js';
-import { runCommand } from './platform/process/command-line.js';
-import { loadSettings } from './platform/settings/load-settings.js';
+import { migrateAsSet } from '../platform/database/migrate-as-set.js';
+import { runCommand } from '../platform/process/command-line.js';
+import { loadSettings } from '../platform/settings/load-settings.js';
 
 const HELP = `Brings the schema of the database up to date: tables, triggers, and the roles rta_app, rta_writer and rta_reader.
 
-  DATABASE_URL=postgres://… npm run migrate
+  DATABASE_URL=postgres://… defi-realtime migrate      (in a clone: npm run migrate)
 
 What is up to date stays as it is. Without DATABASE_URL it works on the embedded database, which brings itself up to
-date at every start. All settings: npm start -- --help
+date at every start. All settings: defi-realtime start --help
 `;
 
 async function migrate(): Promise<void> {
@@ -20,4 +20,7 @@ async function migrate(): Promise<void> {
   }
 }
 
-await runCommand(process.argv.slice(2), () => HELP, migrate);
+/** Brings the schema of the database up to date. */
+export async function run(args: readonly string[]): Promise<void> {
+  await runCommand(args, () => HELP, migrate);
+}
