@@ -58,7 +58,8 @@ export class HealthChecks {
       .attempt(async () => {
         if (this.migrated) return;
         const pending = await pendingMigrations((text) => this.database.query(text));
-        if (pending.length > 0) throw new Error(`${pending.length} migrations are pending; run \`defi-realtime migrate\``);
+        if (pending.length > 0)
+          throw new Error(`${pending.length} migrations are pending; run \`defi-realtime migrate\``);
         this.migrated = true;
       })
       .withTimeout(TIMEOUT_MS);
