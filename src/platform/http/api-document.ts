@@ -2,7 +2,6 @@ import type { INestApplication } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { NextFunction, Request, Response } from 'express';
-import { stringify } from 'yaml';
 import { withRefusals } from './api-refusals.js';
 import { CSV } from './csv.js';
 import { Documents } from './documents.js';
@@ -54,12 +53,12 @@ export function serveApiDocument(app: NestExpressApplication): void {
   const documents = app.get(Documents);
   let made: OpenAPIObject | undefined;
   const make = (): OpenAPIObject => (made ??= apiDocument(app));
-  documents.add('/openapi.json', () => JSON.stringify(make()));
-  documents.add('/openapi.yaml', () => stringify(make(), { aliasDuplicateObjects: false, lineWidth: 120 }));
+  documents.add('/openapi.json', 'json', make);
+  documents.add('/openapi.yaml', 'yaml', make);
   for (const [path, type] of Object.entries(FORMS)) {
     app.use(path, (request: Request, response: Response, next: NextFunction) => {
       const isAsked = request.path === '/' && ['GET', 'HEAD'].includes(request.method);
-      if (isAsked) documents.send(path, type, request, response);
+      if (isAsked) documents.send(path, type, request, response).catch(next);
       else next();
     });
   }

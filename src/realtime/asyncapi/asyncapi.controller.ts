@@ -1,7 +1,6 @@
 import { Controller, Get, Header, Req } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { Request } from 'express';
-import { stringify } from 'yaml';
 import { Public } from '../../access/index.js';
 import { Documents } from '../../platform/http/documents.js';
 import { asyncApiDocument } from './document.js';
@@ -16,23 +15,21 @@ const HOST = 'host.invalid';
 @Controller()
 export class AsyncApiController {
   constructor(private readonly documents: Documents) {
-    for (const scheme of ['http', 'https']) documents.add(nameFor(scheme), () => template(scheme === 'https'));
+    for (const scheme of ['http', 'https']) {
+      documents.add(nameFor(scheme), 'yaml', () => asyncApiDocument(HOST, scheme === 'https', VERSION));
+    }
   }
 
   @Get('asyncapi.yaml')
   @Public('pages')
   @Header('Content-Type', 'application/yaml; charset=utf-8')
-  document(@Req() request: Request): string {
+  async document(@Req() request: Request): Promise<string> {
     // The client chooses this header. As a JSON string it is always a single YAML value, whatever its content.
     const host = JSON.stringify(request.get('host') ?? DEFAULT_HOST);
-    return this.documents.text(nameFor(request.protocol)).replaceAll(HOST, () => host);
+    return (await this.documents.text(nameFor(request.protocol))).replaceAll(HOST, () => host);
   }
 }
 
 function nameFor(scheme: string): string {
   return `/asyncapi.yaml for ${scheme}`;
-}
-
-function template(isSecure: boolean): string {
-  return stringify(asyncApiDocument(HOST, isSecure, VERSION), { aliasDuplicateObjects: false, lineWidth: 120 });
 }
