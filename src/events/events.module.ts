@@ -9,6 +9,7 @@ import { DeadBands } from './capture/dead-bands.js';
 import { LeaderAudit } from './capture/leader-audit.js';
 import { SequencerMetrics } from './capture/sequencer-metrics.js';
 import { Sequencer } from './capture/sequencer.js';
+import { TriggerMetrics } from './capture/trigger-metrics.js';
 import { DeadLettersModule } from './dead-letters/dead-letters.module.js';
 import { EventFeed } from './feed/event-feed.js';
 import { HistoryModule } from './history/history.module.js';
@@ -39,6 +40,7 @@ function broker(
     EventFeed,
     Sequencer,
     SequencerMetrics,
+    TriggerMetrics,
     LeaderAudit,
     DeadBands,
   ],

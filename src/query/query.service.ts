@@ -4,6 +4,7 @@ import type { Caller } from '../access/index.js';
 import { EventFeed } from '../events/index.js';
 import { isoTime } from '../platform/input/time.js';
 import { eachInSlices } from '../platform/loop/slices.js';
+import { metricOf } from '../platform/metrics/metric-of.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 import type { QueryMeta, QueryPlan, QuerySpan } from './query.dto.js';
 import type { Query } from './core/ast.js';
@@ -45,10 +46,7 @@ export class QueryService implements OnModuleInit {
     metrics: Metrics,
   ) {
     this.durations = new Histogram({
-      name: 'query_duration_seconds',
-      help: 'Duration of answered queries in seconds, by result of the cache look-up.',
-      labelNames: ['cache'],
-      buckets: [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      ...metricOf('query_duration_seconds'),
       registers: [metrics.registry],
     });
   }

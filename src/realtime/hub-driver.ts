@@ -8,6 +8,7 @@ import { AccessEvents, type EndReason } from '../access/index.js';
 import { EventFeed } from '../events/index.js';
 import { RealtimeHub } from './core/hub.js';
 import type { CloseReason } from './core/wire/link.js';
+import { RealtimeMetrics } from './realtime-metrics.js';
 import { ConnectionAdmission } from './transports/admission/connection-admission.js';
 import { WriteBatches } from './transports/sending/write-batches.js';
 
@@ -33,9 +34,11 @@ export class HubDriver implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly accessEvents: AccessEvents,
     private readonly admission: ConnectionAdmission,
     private readonly batches: WriteBatches,
+    private readonly metrics: RealtimeMetrics,
   ) {}
 
   onApplicationBootstrap(): void {
+    this.metrics.observeWrites(this.batches);
     this.batches.isBurst = () => this.feed.isBurst;
     this.ends.push(
       this.accessEvents.onEnded((keyId, reason) => {

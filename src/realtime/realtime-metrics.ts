@@ -2,15 +2,16 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { LogEvent } from '../events/index.js';
 import { Clock } from '../platform/clock/clock.js';
+import { metricOf } from '../platform/metrics/metric-of.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 import type { RealtimeHub } from './core/hub.js';
 import type { TransportName } from './core/wire/link.js';
 import type { RealtimeObserver } from './core/session/log-ports.js';
 import type { ReplayFailure } from './core/session/session-calls.js';
 
+import type { WriteBatches } from './transports/sending/write-batches.js';
+
 const TRANSPORTS: readonly TransportName[] = ['socketio', 'websocket', 'sse'];
-/** Buckets, seconds; the product's target is a p99 below 0.1. */
-const LATENCY_BUCKETS = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 15];
 
 /** Metrics of the connections of this process. */
 @Injectable()
@@ -22,6 +23,7 @@ export class RealtimeMetrics implements RealtimeObserver {
   private readonly slowConsumers: Counter<'step'>;
   private readonly replays: Counter<'outcome'>;
   private readonly replayedEvents: Counter;
+  private readonly replaysRunning: Gauge;
 
   constructor(
     private readonly metrics: Metrics,
@@ -29,37 +31,41 @@ export class RealtimeMetrics implements RealtimeObserver {
   ) {
     const registers = [metrics.registry];
     this.routedEvents = new Counter({
-      name: 'ws_event_routed_total',
-      help: 'Events sent to connections; one event sent to three connections counts as three.',
+      ...metricOf('ws_event_routed_total'),
       registers,
     });
     this.filteredEvents = new Counter({
-      name: 'ws_event_filtered_total',
-      help: 'Events without a matching subscription in this process.',
+      ...metricOf('ws_event_filtered_total'),
       registers,
     });
     this.latency = new Histogram({
-      name: 'event_commit_to_delivery_seconds',
-      help: 'Seconds from the capture of a change in the database to its delivery to the connections, excluding the wait of FLUSH_MS.',
-      buckets: LATENCY_BUCKETS,
+      ...metricOf('event_commit_to_delivery_seconds'),
       registers,
     });
     this.slowConsumers = new Counter({
-      name: 'ws_slow_consumers_total',
-      help: 'Connections that read too slowly, by action: latest (switched to mode latest), closed.',
-      labelNames: ['step'],
+      ...metricOf('ws_slow_consumers_total'),
       registers,
     });
     this.replays = new Counter({
-      name: 'ws_replays_total',
-      help: 'Subscriptions that continued from a cursor, by outcome.',
-      labelNames: ['outcome'],
+      ...metricOf('ws_replays_total'),
       registers,
     });
+    this.replaysRunning = new Gauge({ ...metricOf('ws_replays_running'), registers });
     this.replayedEvents = new Counter({
-      name: 'ws_replayed_events_total',
-      help: 'Events sent by replays.',
+      ...metricOf('ws_replayed_events_total'),
       registers,
+    });
+  }
+
+  /** Counter that reads the sent bytes when it is scraped. */
+  observeWrites({ sentBytes }: WriteBatches): Counter {
+    return new Counter({
+      ...metricOf('ws_sent_bytes_total'),
+      registers: [this.metrics.registry],
+      collect() {
+        this.reset();
+        for (const transport of TRANSPORTS) this.inc({ transport }, sentBytes[transport]);
+      },
     });
   }
 
@@ -68,25 +74,21 @@ export class RealtimeMetrics implements RealtimeObserver {
     const registers = [this.metrics.registry];
     return [
       new Gauge({
-        name: 'ws_connections',
-        help: 'Open connections by transport.',
-        labelNames: ['transport'],
+        ...metricOf('ws_connections'),
         registers,
         collect() {
           for (const transport of TRANSPORTS) this.set({ transport }, hub.sessions.countBy(transport));
         },
       }),
       new Gauge({
-        name: 'ws_subscription_count',
-        help: 'Subscriptions of all open connections.',
+        ...metricOf('ws_subscription_count'),
         registers,
         collect() {
           this.set(hub.subscriptionCount);
         },
       }),
       new Gauge({
-        name: 'ws_filter_groups',
-        help: 'Distinct filters of all subscriptions.',
+        ...metricOf('ws_filter_groups'),
         registers,
         collect() {
           this.set(hub.groupCount);
@@ -107,6 +109,10 @@ export class RealtimeMetrics implements RealtimeObserver {
   replayed(outcome: 'recovered' | ReplayFailure | 'failed', events: number): void {
     this.replays.inc({ outcome });
     this.replayedEvents.inc(events);
+  }
+
+  replaying(change: 1 | -1): void {
+    this.replaysRunning.inc(change);
   }
 
   slowConsumer(step: 'latest' | 'closed'): void {

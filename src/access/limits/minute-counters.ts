@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Gauge } from 'prom-client';
 import { RateLimiterMemory, RateLimiterRedis, type RateLimiterAbstract } from 'rate-limiter-flexible';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import { Leases, type Count } from './leases.js';
@@ -56,8 +57,7 @@ export class MinuteCounters {
   ) {
     const isShared = (): boolean => redis.state === 'up';
     this.gauge = new Gauge({
-      name: 'limits_shared',
-      help: '1 if limits are counted in Redis over all processes; 0 if each process counts for itself.',
+      ...metricOf('limits_shared'),
       registers: [metrics.registry],
       collect() {
         this.set(isShared() ? 1 : 0);

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram } from 'prom-client';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { LogEvent } from '../core/log-event.js';
 import { EventLog } from '../log/event-log.js';
@@ -12,35 +13,48 @@ export class SequencerMetrics {
   /** Age of the oldest change in the outbox, queried from the database at each scrape. */
   readonly outboxAge: Gauge;
   private readonly lag: Histogram;
+  private readonly leases: Counter;
+  private readonly stepSeconds: Histogram;
+  private readonly stepEvents: Histogram;
   private readonly events: Counter<'type'>;
 
   constructor(metrics: Metrics, log: EventLog) {
     const registers = [metrics.registry];
     this.leader = new Gauge({
-      name: 'sequencer_leader',
-      help: '1 while this process is the leader, which numbers the events; 0 in other processes.',
+      ...metricOf('sequencer_leader'),
       registers,
     });
     this.lag = new Histogram({
-      name: 'event_log_lag_seconds',
-      help: 'Time from a change inside its transaction until it has its number in the log, in seconds, for the oldest change of each batch.',
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
+      ...metricOf('event_log_lag_seconds'),
       registers,
     });
     this.events = new Counter({
-      name: 'event_log_events_total',
-      help: 'Events that this process numbered as the leader, by type.',
-      labelNames: ['type'],
+      ...metricOf('event_log_events_total'),
       registers,
     });
+    this.leases = new Counter({ ...metricOf('sequencer_lease_acquired_total'), registers });
+    this.stepSeconds = new Histogram({ ...metricOf('sequencer_step_seconds'), registers });
+    this.stepEvents = new Histogram({ ...metricOf('sequencer_step_events'), registers });
     this.outboxAge = new Gauge({
-      name: 'outbox_age_seconds',
-      help: 'Age of the oldest change in the outbox, in seconds; NaN while the database is unavailable.',
+      ...metricOf('outbox_age_seconds'),
       registers,
       async collect() {
         this.set(await log.outboxAge().catch(() => Number.NaN));
       },
     });
+  }
+
+  /** Notes that this process became the leader. */
+  led(): void {
+    this.leader.set(1);
+    this.leases.inc();
+  }
+
+  /** Notes a step that numbered events. */
+  stepped(ms: number, events: number): void {
+    if (events === 0) return;
+    this.stepSeconds.observe(ms / 1_000);
+    this.stepEvents.observe(events);
   }
 
   numbered(batch: readonly LogEvent[]): void {

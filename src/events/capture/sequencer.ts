@@ -127,7 +127,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
       },
     });
     this.logger.log({ lease: session.leaseEpoch }, 'became leader of the event log');
-    this.metrics.leader.set(1);
+    this.metrics.led();
     void this.audit.record(session.leaseEpoch);
     this.nextTickAt = 0;
     this.nextMaintenanceAt = 0;
@@ -187,7 +187,10 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     const begun = performance.now();
     try {
       const step = await session.step(limit);
-      if (step !== undefined) this.size.took(performance.now() - begun, step);
+      if (step === undefined) return undefined;
+      const ms = performance.now() - begun;
+      this.size.took(ms, step);
+      this.metrics.stepped(ms, step.batch.length);
       return step;
     } catch (error) {
       this.size.failed();

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Gauge } from 'prom-client';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import { BackgroundLoops } from '../../platform/process/background-loops.js';
@@ -68,8 +69,7 @@ export class EventFeed implements OnModuleInit, OnApplicationShutdown {
     const value: Record<FeedState, number> = { broker: 1, log: 0.5, unavailable: 0 };
     const state = (): number => value[this.currentState];
     this.status = new Gauge({
-      name: 'ws_listener_status',
-      help: "Source of this process's event stream: 1 the broker, 0.5 the log while the broker is silent, 0 none available.",
+      ...metricOf('ws_listener_status'),
       registers: [metrics.registry],
       collect() {
         this.set(state());

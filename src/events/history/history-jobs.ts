@@ -1,6 +1,7 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Gauge } from 'prom-client';
 import { Clock } from '../../platform/clock/clock.js';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import { BackgroundLoops } from '../../platform/process/background-loops.js';
@@ -35,8 +36,7 @@ export class HistoryJobs implements OnApplicationBootstrap, BeforeApplicationShu
     metrics: Metrics,
   ) {
     this.lastRound = new Gauge({
-      name: 'history_jobs_last_success_seconds',
-      help: 'Unix time of the last successful round of the history jobs (aggregates, hourly samples, partitions).',
+      ...metricOf('history_jobs_last_success_seconds'),
       registers: [metrics.registry],
     });
     this.loop = loops.loop({

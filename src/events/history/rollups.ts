@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
 import type { PoolClient } from 'pg';
 import { Database } from '../../platform/database/database.js';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 
 /** Marks processed per transaction, about 50 ms of work. */
@@ -20,8 +21,7 @@ export class Rollups {
     metrics: Metrics,
   ) {
     this.recomputed = new Counter({
-      name: 'history_rollup_buckets_total',
-      help: 'Hourly buckets that were recomputed because they had new points.',
+      ...metricOf('history_rollup_buckets_total'),
       registers: [metrics.registry],
     });
   }

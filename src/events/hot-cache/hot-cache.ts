@@ -1,4 +1,5 @@
 import { Counter } from 'prom-client';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { PublishedState } from './published-state.js';
 import type { ProtocolMeta, ProtocolTvl, PublishedValue } from './published-value.js';
@@ -30,13 +31,11 @@ export abstract class HotCache {
   ) {
     const registers = [metrics.registry];
     this.hits = new Counter({
-      name: 'cache_hits_total',
-      help: 'Look-ups of keys that were in the hot cache.',
+      ...metricOf('cache_hits_total'),
       registers,
     });
     this.misses = new Counter({
-      name: 'cache_misses_total',
-      help: 'Look-ups of keys that were not in the hot cache and were read from the published state.',
+      ...metricOf('cache_misses_total'),
       registers,
     });
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { Gauge } from 'prom-client';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import type { Metrics } from '../../platform/metrics/metrics.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import type { BackgroundLoops } from '../../platform/process/background-loops.js';
@@ -56,8 +57,7 @@ export class RedisHotCache extends HotCache implements BeforeApplicationShutdown
   constructor(private readonly parts: RedisHotCacheParts) {
     super(parts.published, parts.metrics);
     this.differing = new Gauge({
-      name: 'hot_cache_differences',
-      help: 'Keys of the shared cache that differed from the published state at the last comparison; they were rewritten.',
+      ...metricOf('hot_cache_differences'),
       registers: [parts.metrics.registry],
     });
     this.unsubscribe = [

@@ -2,6 +2,7 @@ import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationB
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Gauge } from 'prom-client';
 import { Database } from '../../platform/database/database.js';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import { BackgroundLoops } from '../../platform/process/background-loops.js';
@@ -33,8 +34,7 @@ export class StateReconciler implements OnApplicationBootstrap, BeforeApplicatio
     metrics: Metrics,
   ) {
     this.differing = new Gauge({
-      name: 'published_state_differences',
-      help: 'Keys whose published value in memory differed from that in their row at the last comparison; the state was then loaded again.',
+      ...metricOf('published_state_differences'),
       registers: [metrics.registry],
     });
     this.loop = loops.loop({

@@ -5,6 +5,7 @@ import { Database } from '../../platform/database/database.js';
 import { errorCode } from '../../platform/errors/error-code.js';
 import { RequestContext } from '../../platform/request/request-context.js';
 import { SlicedWork } from '../../platform/loop/slices.js';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { PublicationWait } from './publication-wait.js';
 import { IngestGate } from './ingest-gate.js';
@@ -92,9 +93,7 @@ export class IngestService {
     metrics: Metrics,
   ) {
     this.items = new Counter({
-      name: 'ingest_items_total',
-      help: 'Items sent to the ingest API, by outcome (accepted, rejected).',
-      labelNames: ['outcome'],
+      ...metricOf('ingest_items_total'),
       registers: [metrics.registry],
     });
   }

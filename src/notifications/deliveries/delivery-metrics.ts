@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Histogram } from 'prom-client';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 
 /** Metrics of deliveries, by channel. */
@@ -8,24 +9,27 @@ export class DeliveryMetrics {
   private readonly deliveries: Counter<'channel' | 'state'>;
   private readonly handedOver: Histogram<'channel'>;
 
+  private readonly trips: Counter<'channel'>;
+
   constructor(metrics: Metrics) {
     this.deliveries = new Counter({
-      name: 'notification_deliveries_total',
-      help: 'Deliveries that reached a state, by channel.',
-      labelNames: ['channel', 'state'],
+      ...metricOf('notification_deliveries_total'),
       registers: [metrics.registry],
     });
+    this.trips = new Counter({ ...metricOf('notification_breaker_trips_total'), registers: [metrics.registry] });
     this.handedOver = new Histogram({
-      name: 'notification_handover_seconds',
-      help: 'Time from recording a message to its hand-over to the target, for delivered messages.',
-      labelNames: ['channel'],
-      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3_600],
+      ...metricOf('notification_handover_seconds'),
       registers: [metrics.registry],
     });
   }
 
   count(channel: string, state: string, number = 1): void {
     this.deliveries.inc({ channel, state }, number);
+  }
+
+  /** Counts a target that failed repeatedly and gets nothing for a while. */
+  tripped(channel: string): void {
+    this.trips.inc({ channel });
   }
 
   delivered(channel: string, seconds: number): void {

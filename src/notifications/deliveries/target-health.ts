@@ -4,6 +4,7 @@ import { afterAttempt, HEALTHY, type Health } from '../core/breaker.js';
 import { CHANNELS } from '../core/channels/catalogue.js';
 import type { Outcome } from '../core/outcome.js';
 import type { ClaimedDelivery } from '../core/delivery-row.js';
+import { DeliveryMetrics } from './delivery-metrics.js';
 import { AWAITS_FINAL } from './retractions.js';
 import { TargetWarnings } from './target-warnings.js';
 
@@ -28,7 +29,10 @@ interface Attempt {
 export class TargetHealth {
   private readonly logger = new Logger(TargetHealth.name);
 
-  constructor(private readonly warnings: TargetWarnings) {}
+  constructor(
+    private readonly warnings: TargetWarnings,
+    private readonly metrics: DeliveryMetrics,
+  ) {}
 
   async note(tx: PoolClient, attempts: readonly Attempt[], now: number): Promise<void> {
     await this.noteEndpoints(
@@ -124,6 +128,7 @@ export class TargetHealth {
     }
     const [last] = attempts.slice(-1);
     if (last === undefined) return;
+    if (health.trips > row.breaker_trips) this.metrics.tripped(last.delivery.channel);
     const warnedMs = health.failures === 0 || row.warned_at === null ? 0 : now - row.warned_at.getTime();
     if (warnedMs >= DISABLE_AFTER_WARNING_MS) await this.disable(tx, last.delivery, 'failing');
     else if (warn) await this.warnings.warn(tx, last.delivery, 'endpoint.failing', last.outcome.detail ?? 'no answer');

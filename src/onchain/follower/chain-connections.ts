@@ -37,11 +37,13 @@ export class ConnectionOpener {
       (kind) => this.metrics.called(name, kind),
       (attempt) => this.metrics.attempted(name, attempt),
     );
+    const unwatch = this.metrics.watch(name, pool);
     const watches = chain.endpoints.flatMap(({ ws }) =>
       ws === undefined ? [] : [new HeadWatch(ws, ring, { dispatcher: dispatcher() })],
     );
     for (const watch of watches) watch.start();
     const close = async (): Promise<void> => {
+      unwatch();
       await Promise.all([pool.close(), ...watches.map((watch) => watch.stop())]);
     };
     return { pool, watches, close };

@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { Counter, Histogram } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
 import { Clock } from '../../platform/clock/clock.js';
 import { RecentShare } from '../../platform/input/recent-share.js';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { CallKind } from '../rpc/endpoint.js';
-import type { StepAttempt } from '../rpc/endpoint-pool.js';
+import type { EndpointPool, StepAttempt } from '../rpc/endpoint-pool.js';
 
 /** Time over which shares of failures are judged, ms. */
 const WINDOW_MS = 300_000;
@@ -28,6 +29,9 @@ export class FollowerMetrics {
   private readonly events: Counter<'chain'>;
   private readonly lag: Histogram<'chain'>;
   private readonly depth: Histogram<'chain'>;
+  /** Endpoints of the followed chains by chain and state. */
+  readonly endpoints: Gauge<'chain' | 'state'>;
+  private readonly pools = new Map<string, EndpointPool>();
   private readonly recent = new Map<string, Recent>();
 
   constructor(
@@ -36,37 +40,42 @@ export class FollowerMetrics {
   ) {
     const registers = [metrics.registry];
     this.calls = new Counter({
-      name: 'onchain_rpc_calls_total',
-      help: 'Calls of endpoints by chain and kind, without looks for a new block that found none.',
-      labelNames: ['chain', 'kind'],
+      ...metricOf('onchain_rpc_calls_total'),
       registers,
     });
     this.attempts = new Counter({
-      name: 'onchain_rpc_attempts_total',
-      help: 'Attempts of steps, which read what is new from one endpoint, by chain, outcome (ok, failed), and whether an earlier attempt of the step had failed.',
-      labelNames: ['chain', 'outcome', 'repeated'],
+      ...metricOf('onchain_rpc_attempts_total'),
       registers,
     });
     this.events = new Counter({
-      name: 'onchain_events_total',
-      help: 'Events that followers have stored and projected, by chain.',
-      labelNames: ['chain'],
+      ...metricOf('onchain_events_total'),
       registers,
     });
     this.lag = new Histogram({
-      name: 'onchain_block_lag_seconds',
-      help: 'Time from the time of a new block until it is projected, in seconds, by chain; final blocks of a backfill are left out.',
-      labelNames: ['chain'],
-      buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+      ...metricOf('onchain_block_lag_seconds'),
       registers,
     });
+    const read = (): void => this.readEndpoints();
+    this.endpoints = new Gauge({ ...metricOf('onchain_endpoints'), registers, collect: read });
     this.depth = new Histogram({
-      name: 'onchain_reorg_depth_blocks',
-      help: 'Blocks that a reorganisation replaced, by chain; its count is the number of reorganisations.',
-      labelNames: ['chain'],
-      buckets: [1, 2, 4, 8, 16, 32, 64, 128],
+      ...metricOf('onchain_reorg_depth_blocks'),
       registers,
     });
+  }
+
+  /** Shows the endpoints of a chain until the returned function is called. */
+  watch(chain: string, pool: EndpointPool): () => void {
+    this.pools.set(chain, pool);
+    return () => {
+      if (this.pools.get(chain) === pool) this.pools.delete(chain);
+    };
+  }
+
+  private readEndpoints(): void {
+    this.endpoints.reset();
+    for (const [chain, pool] of this.pools) {
+      for (const { state } of pool.status()) this.endpoints.inc({ chain, state });
+    }
   }
 
   called(chain: string, kind: CallKind): void {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import type { WatchedChain } from '../config/chain-registry.js';
@@ -36,16 +37,14 @@ export class RereadStarter {
     readonly alarms: ChainAlarms,
     metrics: Metrics,
   ) {
-    const of = { labelNames: ['chain'] as const, registers: [metrics.registry] };
+    const registers = [metrics.registry];
     this.omitted = new Counter({
-      name: 'onchain_omitted_logs_total',
-      help: 'Logs that endpoints left out of answers, as found when blocks were read again.',
-      ...of,
+      ...metricOf('onchain_omitted_logs_total'),
+      registers,
     });
     this.healed = new Counter({
-      name: 'onchain_healed_logs_total',
-      help: 'Logs that had been left out and were stored when blocks were read again.',
-      ...of,
+      ...metricOf('onchain_healed_logs_total'),
+      registers,
     });
   }
 

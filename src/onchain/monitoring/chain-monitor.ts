@@ -1,6 +1,7 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Gauge } from 'prom-client';
 import { Database } from '../../platform/database/database.js';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import { BackgroundLoops } from '../../platform/process/background-loops.js';
@@ -41,15 +42,11 @@ export class ChainMonitor implements OnApplicationBootstrap, BeforeApplicationSh
     loops: BackgroundLoops,
     metrics: Metrics,
   ) {
-    const gauge = (metric: string, help: string): Gauge<'chain'> =>
-      new Gauge({ name: metric, help, labelNames: ['chain'], registers: [metrics.registry] });
+    const registers = [metrics.registry];
     this.gauges = {
-      delay: gauge(
-        'onchain_processing_delay_seconds',
-        'Age of the oldest block that is not projected, in seconds, by chain; 0 if none waits, or while the chain catches up.',
-      ),
-      left: gauge('onchain_blocks_left', 'Blocks between the projected one and the newest, by chain.'),
-      dead: gauge('onchain_dead_logs', 'Logs that cannot be decoded or projected, by chain: each stops its contract.'),
+      delay: new Gauge({ ...metricOf('onchain_processing_delay_seconds'), registers }),
+      left: new Gauge({ ...metricOf('onchain_blocks_left'), registers }),
+      dead: new Gauge({ ...metricOf('onchain_dead_logs'), registers }),
     };
     this.loop = loops.loop({
       name: 'onchain_monitor',

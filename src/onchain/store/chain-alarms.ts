@@ -3,6 +3,7 @@ import { Gauge } from 'prom-client';
 import { OperatorNotices } from '../../notifications/index.js';
 import { Database } from '../../platform/database/database.js';
 import { HealthNotices } from '../../platform/health/health-notices.js';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { BackgroundLoop } from '../../platform/process/background-loop.js';
 import { BackgroundLoops } from '../../platform/process/background-loops.js';
@@ -66,9 +67,7 @@ export class ChainAlarms implements OnApplicationBootstrap, BeforeApplicationShu
     metrics: Metrics,
   ) {
     this.gauge = new Gauge({
-      name: 'onchain_alarm',
-      help: '1 while an alarm of the chain holds, by its code.',
-      labelNames: ['chain', 'code'],
+      ...metricOf('onchain_alarm'),
       registers: [metrics.registry],
     });
     this.loop = loops.loop({ name: 'onchain_alarms', intervalMs: READ_INTERVAL_MS, run: () => this.show() });

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
 import { Database } from '../../platform/database/database.js';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { ChainAlarms } from './chain-alarms.js';
 
@@ -81,9 +82,7 @@ export class InvariantChecks {
     metrics: Metrics,
   ) {
     this.violations = new Counter({
-      name: 'onchain_invariant_violations_total',
-      help: 'Checks that found an invariant of a chain violated, by chain and check.',
-      labelNames: ['chain', 'check'],
+      ...metricOf('onchain_invariant_violations_total'),
       registers: [metrics.registry],
     });
   }

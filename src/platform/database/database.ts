@@ -4,6 +4,7 @@ import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import pg from 'pg';
 import { Shares } from '../fairness/shares.js';
 import { currentCaller } from '../fairness/working-for.js';
+import { MeasuredPool } from './measured-pool.js';
 import { APP_ROLE, sessionUrl, valueTypes } from './connection-options.js';
 
 export interface DatabaseOptions {
@@ -37,7 +38,7 @@ const PAGE_ROWS = 500;
  * fails.
  */
 export class Database implements OnApplicationShutdown {
-  readonly pool: pg.Pool;
+  readonly pool: MeasuredPool;
   readonly url: string;
   private readonly logger = new Logger(Database.name);
   private readonly shares: Shares;
@@ -55,7 +56,7 @@ export class Database implements OnApplicationShutdown {
       // More statements than processors finish no sooner, and those of others would wait for a processor too.
       ...(options.isLocal ? { perCaller: Math.max(MIN_PER_CALLER, Math.floor(availableParallelism() / 2)) } : {}),
     });
-    this.pool = new pg.Pool({
+    this.pool = new MeasuredPool({
       connectionString: sessionUrl(options.url, `-c role=${APP_ROLE} -c statement_timeout=${STATEMENT_TIMEOUT_MS}`),
       application_name: 'defi-realtime',
       max: options.poolSize,

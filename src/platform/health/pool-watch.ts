@@ -1,8 +1,9 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { Gauge } from 'prom-client';
+import { Gauge, Histogram } from 'prom-client';
 import { Clock } from '../clock/clock.js';
 import { Database } from '../database/database.js';
 import { RecentShare } from '../input/recent-share.js';
+import { metricOf } from '../metrics/metric-of.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { BackgroundLoop } from '../process/background-loop.js';
 import { BackgroundLoops } from '../process/background-loops.js';
@@ -21,6 +22,8 @@ const NOTICE = 'database_pool';
 export class PoolWatch implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly loop: BackgroundLoop;
   private readonly inUse: Gauge;
+  /** Pieces of work that wait for a connection. */
+  readonly waiting: Gauge;
   private readonly recent = new RecentShare(WINDOW_MS);
 
   constructor(
@@ -32,16 +35,23 @@ export class PoolWatch implements OnApplicationBootstrap, BeforeApplicationShutd
   ) {
     const registers = [metrics.registry];
     this.inUse = new Gauge({
-      name: 'database_pool_in_use',
-      help: 'Connections to PostgreSQL that are in use, by the last look, every 5 s.',
+      ...metricOf('database_pool_in_use'),
       registers,
     });
     const size = new Gauge({
-      name: 'database_pool_size',
-      help: 'Connections to PostgreSQL that the process may open.',
+      ...metricOf('database_pool_size'),
       registers,
     });
     size.set(database.pool.options.max);
+    const waits = new Histogram({ ...metricOf('database_pool_wait_seconds'), registers });
+    database.pool.onWaited = (ms) => waits.observe(ms / 1_000);
+    this.waiting = new Gauge({
+      ...metricOf('database_pool_waiting'),
+      registers,
+      collect() {
+        this.set(database.pool.waitingCount);
+      },
+    });
     this.loop = loops.loop({ name: 'pool_watch', intervalMs: INTERVAL_MS, isDelayed: true, run: () => this.look() });
   }
 

@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Counter, Gauge } from 'prom-client';
+import { metricOf } from '../metrics/metric-of.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Causes, type Work } from './causes.js';
 import { threadCpuMs } from './thread-cpu.js';
@@ -56,9 +57,7 @@ export class LoopGuard implements OnApplicationShutdown {
   constructor(metrics: Metrics) {
     const registers = [metrics.registry];
     this.longTurns = new Counter({
-      name: 'event_loop_long_turns_total',
-      help: `Turns of the event loop longer than ${MAX_TURN_MS} ms of processor time, by cause (route, message type, job).`,
-      labelNames: ['cause'],
+      ...metricOf('event_loop_long_turns_total'),
       registers,
     });
     const longest = (): Turn[] => {
@@ -67,9 +66,7 @@ export class LoopGuard implements OnApplicationShutdown {
       return turns;
     };
     this.longestTurn = new Gauge({
-      name: 'event_loop_longest_turn_seconds',
-      help: 'Longest turn of the event loop in processor time of its thread without garbage collection, in seconds: of the last minute or two, since the start, the garbage collection within the latter, and since these figures were last read.',
-      labelNames: ['window'],
+      ...metricOf('event_loop_longest_turn_seconds'),
       registers,
       collect() {
         const [recent = NO_TURN, all = NO_TURN, scraped = NO_TURN] = longest();
@@ -81,8 +78,7 @@ export class LoopGuard implements OnApplicationShutdown {
     });
     const p99 = (): number => this.delayP99Ms;
     this.delay = new Gauge({
-      name: 'event_loop_delay_p99_seconds',
-      help: 'The 99th percentile of timer delays of the event loop, in seconds, over the last minute or two.',
+      ...metricOf('event_loop_delay_p99_seconds'),
       registers,
       collect() {
         this.set(p99() / 1_000);

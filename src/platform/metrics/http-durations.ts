@@ -1,6 +1,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { Histogram } from 'prom-client';
 import { UNKNOWN_ROUTE } from '../request/unknown-route.js';
+import { metricOf } from './metric-of.js';
 import type { Metrics } from './metrics.js';
 
 /**
@@ -9,10 +10,7 @@ import type { Metrics } from './metrics.js';
  */
 export function httpDurations(metrics: Metrics): RequestHandler {
   const duration = new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'Time from the arrival of a request until the last byte of its answer is sent, in seconds.',
-    labelNames: ['method', 'route', 'status'],
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    ...metricOf('http_request_duration_seconds'),
     registers: [metrics.registry],
   });
   return (request: Request, response: Response, next: NextFunction): void => {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Histogram } from 'prom-client';
+import { metricOf } from '../metrics/metric-of.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Settings } from '../settings/settings.js';
 import { BackgroundLoop, type LoopTask } from './background-loop.js';
@@ -22,16 +23,11 @@ export class BackgroundLoops {
   ) {
     const registers = [metrics.registry];
     this.seconds = new Histogram({
-      name: 'background_loop_seconds',
-      help: 'Duration of the runs of background loops, successful or not, by loop.',
-      labelNames: ['loop'],
-      buckets: [0.001, 0.01, 0.1, 1, 10, 60],
+      ...metricOf('background_loop_seconds'),
       registers,
     });
     this.failures = new Counter({
-      name: 'background_loop_failures_total',
-      help: 'Failed runs of background loops, by loop; each loop runs again after a pause.',
-      labelNames: ['loop'],
+      ...metricOf('background_loop_failures_total'),
       registers,
     });
   }

@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { Gauge } from 'prom-client';
+import { metricOf } from '../metrics/metric-of.js';
 import { Metrics } from '../metrics/metrics.js';
 import { JobQueue } from './job-queue.js';
 
@@ -19,9 +20,7 @@ export class QueueMetrics implements OnApplicationBootstrap {
   ) {
     const count = (): Promise<void> => this.count();
     this.jobs = new Gauge({
-      name: 'queue_jobs',
-      help: 'Jobs by queue and state; each process reports the total of all processes. No value while the queue is unavailable.',
-      labelNames: ['queue', 'state'],
+      ...metricOf('queue_jobs'),
       registers: [metrics.registry],
       collect: count,
     });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Cluster, type Redis } from 'ioredis';
 import { Gauge } from 'prom-client';
+import { metricOf } from '../metrics/metric-of.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Settings } from '../settings/settings.js';
 import { ClusterSubscriber, PODS_TAG } from './cluster-subscriber.js';
@@ -56,8 +57,7 @@ export class RedisConnections implements OnApplicationShutdown {
     this.current = 'unavailable';
     const value = (): number => (this.current === 'up' && this.refused === undefined ? 1 : 0);
     this.gauge = new Gauge({
-      name: 'redis_state',
-      help: '1 if Redis is available to this process and accepts writes; 0 if not, and the process works without it.',
+      ...metricOf('redis_state'),
       registers: [metrics.registry],
       collect() {
         this.set(value());

@@ -4,6 +4,7 @@ import { Piscina } from 'piscina';
 import { Counter, Gauge } from 'prom-client';
 import { DomainError } from '../errors/domain-error.js';
 import { errorCode } from '../errors/error-code.js';
+import { metricOf } from '../metrics/metric-of.js';
 import { Metrics } from '../metrics/metrics.js';
 import { CpuBudget } from './cpu-budget.js';
 import { FairTurns, type Waiting } from './fair-turns.js';
@@ -83,20 +84,15 @@ export class WorkerPool implements OnApplicationShutdown {
     const { turns } = this;
     const registers = [metrics.registry];
     this.seconds = new Counter({
-      name: 'worker_cpu_seconds_total',
-      help: "CPU time that worker threads spent on callers' tasks, in seconds, by task.",
-      labelNames: ['task'],
+      ...metricOf('worker_cpu_seconds_total'),
       registers,
     });
     this.refusals = new Counter({
-      name: 'worker_refused_total',
-      help: 'Tasks that were refused (reason budget or queue) or ended early (timeout or memory), by task and reason.',
-      labelNames: ['task', 'reason'],
+      ...metricOf('worker_refused_total'),
       registers,
     });
     this.waiting = new Gauge({
-      name: 'worker_waiting',
-      help: 'Tasks that wait for a worker thread.',
+      ...metricOf('worker_waiting'),
       registers,
       collect() {
         this.set(turns.waiting);

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Counter } from 'prom-client';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { RedisConnections } from '../../platform/redis/redis-connections.js';
 import { ResultRows, type PackedRows } from '../core/result/result-rows.js';
@@ -39,13 +40,11 @@ export class ResultCache {
   ) {
     const registers = [metrics.registry];
     this.hits = new Counter({
-      name: 'query_cache_hits_total',
-      help: 'Queries whose result was in the cache.',
+      ...metricOf('query_cache_hits_total'),
       registers,
     });
     this.misses = new Counter({
-      name: 'query_cache_misses_total',
-      help: 'Queries whose result was not in the cache.',
+      ...metricOf('query_cache_misses_total'),
       registers,
     });
   }

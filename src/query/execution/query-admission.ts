@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge } from 'prom-client';
 import { DomainError } from '../../platform/errors/domain-error.js';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import type { Cost } from '../core/plan/cost.js';
 import { Arrivals } from './arrivals.js';
@@ -105,14 +106,12 @@ export class QueryAdmission {
     metrics: Metrics,
   ) {
     this.refused = new Counter({
-      name: 'query_refused_total',
-      help: 'Queries refused with 503 because they would have waited too long for a connection.',
+      ...metricOf('query_refused_total'),
       registers: [metrics.registry],
     });
     const { queues } = this;
     this.waiting = new Gauge({
-      name: 'query_waiting',
-      help: 'Queries that wait for a connection.',
+      ...metricOf('query_waiting'),
       registers: [metrics.registry],
       collect() {
         this.set(queues.light.all.size + queues.heavy.all.size);

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Gauge, Histogram } from 'prom-client';
+import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 
 /** Metrics of the live queries of this process. */
@@ -12,14 +13,11 @@ export class LiveMetrics {
 
   constructor({ registry }: Metrics) {
     this.open = new Gauge({
-      name: 'live_queries',
-      help: 'Distinct live queries with at least one subscribed connection.',
+      ...metricOf('live_queries'),
       registers: [registry],
     });
     this.shown = new Histogram({
-      name: 'live_query_shown_seconds',
-      help: 'Time from the first event that could change an answer until the change was sent, in seconds, including the interval of the query.',
-      buckets: [0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 1, 2, 5, 10],
+      ...metricOf('live_query_shown_seconds'),
       registers: [registry],
     });
   }

@@ -16,6 +16,7 @@ export function startHub(parts: Partial<HubParts> = {}) {
     observer: {
       routed: () => {},
       replayed: (outcome) => reports.push(outcome),
+      replaying: () => undefined,
       slowConsumer: (step) => reports.push(step),
       failed: ({ seq }) => reports.push(`failed ${seq}`),
     },

@@ -23,6 +23,7 @@ const PARAMETERS = {
   max_wal_size: '4GB',
   autovacuum_naptime: '10s',
   jit: 'off',
+  track_functions: 'pl',
   // Used only when a test restores a backup: the archive has no further files.
   restore_command: 'false',
   TimeZone: 'UTC',

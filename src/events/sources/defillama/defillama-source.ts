@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { Injectable, Logger } from '@nestjs/common';
-import { Counter } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import { Clock } from '../../../platform/clock/clock.js';
 import { Database } from '../../../platform/database/database.js';
+import { metricOf } from '../../../platform/metrics/metric-of.js';
 import { Metrics } from '../../../platform/metrics/metrics.js';
 import { BackgroundLoops } from '../../../platform/process/background-loops.js';
 import { becomeWriter, writePrices, writeProtocols, writeTvl } from '../../ingest/table-writer.js';
@@ -41,6 +42,8 @@ export class DefillamaSource extends SourceFeed {
   readonly name = 'defillama';
   private readonly logger = new Logger(DefillamaSource.name);
   private readonly polls: Counter<'resource' | 'outcome'>;
+  /** Hosts that get no requests for a while, because they failed repeatedly. */
+  readonly breakersOpen: Gauge;
   private tokens: readonly string[] = ALWAYS;
 
   constructor(
@@ -52,10 +55,16 @@ export class DefillamaSource extends SourceFeed {
   ) {
     super();
     this.polls = new Counter({
-      name: 'source_polls_total',
-      help: 'Polls of the DefiLlama API by resource and outcome (written, unchanged, failed).',
-      labelNames: ['resource', 'outcome'],
+      ...metricOf('source_polls_total'),
       registers: [metrics.registry],
+    });
+    const open = (): number => this.endpoints.fetcher.openBreakers;
+    this.breakersOpen = new Gauge({
+      ...metricOf('source_breakers_open'),
+      registers: [metrics.registry],
+      collect() {
+        this.set(open());
+      },
     });
   }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  CircuitState,
   BrokenCircuitError,
   circuitBreaker,
   ConsecutiveBreaker,
@@ -75,6 +76,11 @@ export class HttpFetcher {
         throw new FetchError(`${hostOf(address)} failed repeatedly; requests are paused`, false);
       throw error;
     }
+  }
+
+  /** Hosts that failed repeatedly and get no requests for a while. */
+  get openBreakers(): number {
+    return [...this.breakers.values()].filter(({ state }) => state === CircuitState.Open).length;
   }
 
   async close(): Promise<void> {

@@ -32,6 +32,8 @@ const LOG_LIMIT_BYTES = 10_000_000;
  * current values).
  */
 const PARAMETERS: Readonly<Record<string, string>> = {
+  // Counts the time of the capture triggers, for the metrics.
+  track_functions: 'pl',
   shared_buffers: sharedBuffers(),
   max_connections: '100',
   synchronous_commit: 'on',

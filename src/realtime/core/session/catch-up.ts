@@ -93,6 +93,11 @@ export class CatchUp {
   }
 
   async run(): Promise<Recovery> {
+    this.host.observer.replaying(1);
+    return this.bringUp().finally(() => this.host.observer.replaying(-1));
+  }
+
+  private async bringUp(): Promise<Recovery> {
     const { since, snapshotOf } = this.work;
     try {
       const result: Recovery = since === undefined ? {} : await this.recover(since);

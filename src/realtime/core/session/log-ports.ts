@@ -22,9 +22,17 @@ export interface RealtimeObserver {
   /** Called after an event was handed to `connections` connections; 0: no connection of this process matched. */
   routed(event: LogEvent, connections: number): void;
   replayed(outcome: 'recovered' | ReplayFailure | 'failed', events: number): void;
+  /** Called at the begin (1) and the end (-1) of a replay or snapshot. */
+  replaying(change: 1 | -1): void;
   slowConsumer(step: 'latest' | 'closed'): void;
   /** Called for a row of the log that could not be encoded and was omitted. */
   failed(event: LogEvent, error: unknown): void;
 }
 
-export const SILENT_OBSERVER: RealtimeObserver = { routed() {}, replayed() {}, slowConsumer() {}, failed() {} };
+export const SILENT_OBSERVER: RealtimeObserver = {
+  routed() {},
+  replayed() {},
+  replaying() {},
+  slowConsumer() {},
+  failed() {},
+};

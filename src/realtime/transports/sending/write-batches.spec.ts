@@ -13,6 +13,7 @@ const SETTINGS = parseSettings({
 
 /** Connection whose writes take time, as a system call does. */
 class SlowWriter extends BatchedWriter {
+  readonly transport = 'websocket';
   readonly written: string[] = [];
 
   send(text: string): void {

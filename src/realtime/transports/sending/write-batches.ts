@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../../platform/settings/settings.js';
+import type { TransportName } from '../../core/wire/link.js';
 import { FrameRun } from './frame-run.js';
 
 /**
@@ -18,6 +19,7 @@ const WRITES_PER_CHECK = 8;
  * in one system call, from one buffer that all connections with the same frames share.
  */
 export abstract class BatchedWriter {
+  abstract readonly transport: TransportName;
   private run: FrameRun | undefined;
   private listed = false;
 
@@ -28,7 +30,7 @@ export abstract class BatchedWriter {
     const { run } = this;
     if (run === undefined) return;
     this.run = undefined;
-    this.write(run);
+    this.putOut(run);
   }
 
   /** Writes at the flush for which the connection was listed. */
@@ -51,7 +53,7 @@ export abstract class BatchedWriter {
   protected writeNow(frame: Buffer): void {
     const run = (this.run ?? this.batches.start).plusOwn(frame);
     this.run = undefined;
-    this.write(run);
+    this.putOut(run);
   }
 
   /** Number of collected bytes. */
@@ -61,6 +63,11 @@ export abstract class BatchedWriter {
 
   /** Writes the run to the network, or drops it when the connection has ended. */
   protected abstract write(run: FrameRun): void;
+
+  private putOut(run: FrameRun): void {
+    this.batches.sentBytes[this.transport] += run.bytes;
+    this.write(run);
+  }
 
   private keep(run: FrameRun): void {
     this.run = run;
@@ -92,6 +99,8 @@ export class WriteBatches {
   start = FrameRun.empty();
   /** Whether thousands of events are being delivered, each of which adds output: writes then leave most of the time to them. */
   isBurst = (): boolean => false;
+  /** Bytes of the frames given to the network so far. */
+  readonly sentBytes: Record<TransportName, number> = { socketio: 0, websocket: 0, sse: 0 };
   private waiting: BatchedWriter[] = [];
   /** Connections of the flush in progress; those before `next` have been written. */
   private due: readonly BatchedWriter[] = [];

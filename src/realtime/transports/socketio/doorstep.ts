@@ -7,6 +7,7 @@ import { Clock } from '../../../platform/clock/clock.js';
 import { DomainError } from '../../../platform/errors/domain-error.js';
 import { clientAddress } from '../../../platform/request/client-address.js';
 import { sessionBecomesKnown } from '../../../platform/http/connections/known-callers.js';
+import { metricOf } from '../../../platform/metrics/metric-of.js';
 import { Metrics } from '../../../platform/metrics/metrics.js';
 import { Settings } from '../../../platform/settings/settings.js';
 import { ConnectionAdmission } from '../admission/connection-admission.js';
@@ -44,9 +45,7 @@ export class Doorstep implements Doorkeeper {
   ) {
     this.pauses = new RefusalPauses(() => clock.elapsed());
     this.refusals = new Counter({
-      name: 'ws_refused_total',
-      help: 'Connections refused, by transport and code.',
-      labelNames: ['transport', 'code'],
+      ...metricOf('ws_refused_total'),
       registers: [metrics.registry],
     });
   }
