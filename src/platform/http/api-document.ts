@@ -56,9 +56,10 @@ export function serveApiDocument(app: NestExpressApplication): void {
   documents.add('/openapi.json', 'json', make);
   documents.add('/openapi.yaml', 'yaml', make);
   for (const [path, type] of Object.entries(FORMS)) {
-    app.use(path, (request: Request, response: Response, next: NextFunction) => {
+    // Express passes on what the promise of a handler rejects with.
+    app.use(path, async (request: Request, response: Response, next: NextFunction) => {
       const isAsked = request.path === '/' && ['GET', 'HEAD'].includes(request.method);
-      if (isAsked) documents.send(path, type, request, response).catch(next);
+      if (isAsked) await documents.send(path, type, request, response);
       else next();
     });
   }
