@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs';
  * If the product needs another edge, change the table here and in the README first, then the code.
  */
 const may = {
+  client: [],
   console: [],
   onchain: ['events', 'notifications', 'access'],
   query: ['events', 'realtime', 'access'],
@@ -161,6 +162,13 @@ export default {
       severity: 'error',
       from: { path: '^src/platform/' },
       to: { path: `^src/${either(modules)}/` },
+    },
+    {
+      name: 'client-stands-alone',
+      comment: 'The client runs in browsers and is packed alone: it imports nothing but itself.',
+      severity: 'error',
+      from: { path: '^src/client/', pathNot: '\\.spec\\.ts$' },
+      to: { pathNot: '^src/client/' },
     },
     {
       name: 'core-is-pure',

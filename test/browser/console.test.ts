@@ -6,7 +6,7 @@ import { editsApplied, shardsReady } from '../support/servers/alert-shards.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { quietFor, waitFor } from '../support/wait-for.js';
 import { launchBrowser, record, type PageRecord } from './browser-page.js';
-import { CuttableProxy } from './cuttable-proxy.js';
+import { CuttableProxy } from '../support/servers/cuttable-proxy.js';
 
 const SIZES = [
   { width: 1440, height: 900 },

@@ -5,7 +5,7 @@ import { LiveQueryRunner } from '../../src/realtime/index.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { waitFor } from '../support/wait-for.js';
 import { launchBrowser, record } from './browser-page.js';
-import { CuttableProxy } from './cuttable-proxy.js';
+import { CuttableProxy } from '../support/servers/cuttable-proxy.js';
 
 const HOSTILE = `<img src=x onerror="window.broken=1"><b>Bold</b>`;
 const CHAINS = { sort: null, aggregations: [{ field: 'tvl', operation: 'sum', group_by: 'chain' }] };

@@ -17,7 +17,7 @@ import { startTestCluster, type TestCluster } from '../support/servers/test-clus
 import { openTestPool } from '../support/servers/test-pool.js';
 import { quietFor, waitFor } from '../support/wait-for.js';
 import { launchBrowser } from './browser-page.js';
-import { CuttableProxy } from './cuttable-proxy.js';
+import { CuttableProxy } from '../support/servers/cuttable-proxy.js';
 
 const ADMIN = `rta_returnadmin_${'k'.repeat(43)}`;
 /** The types of the package describe a different module format from the one that it has. */

@@ -92,7 +92,8 @@ interface WebSocketRequest {
 }
 
 const channels = names(
-  'channels: events:prices, events:tvl, events:token:{token}, …, or prices, tvl, alerts, onchain, protocols',
+  'channels: events:prices, events:tvl, events:token:{token}, …, or prices, tvl, alerts, onchain, protocols; a label ' +
+    '(`events:tvl#2`, up to 16 letters, digits, _ and -) makes a channel a subscription of its own, with its own filters and replay',
 );
 const filters = ref('WebSocketFilters');
 

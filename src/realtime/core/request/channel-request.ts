@@ -1,9 +1,10 @@
 import { normaliseName, parseChannel } from '../../../events/index.js';
+import { withoutLabel } from '../filter/channel-label.js';
 import type { SubscriptionFilter, SubscriptionRequest } from '../filter/subscription-request.js';
 
-/** Returns the subscription for a channel and a filter; undefined if the name is not a channel. */
+/** Returns the subscription for a channel, with or without a label, and a filter; undefined if the name is not a channel. */
 export function channelRequest(channel: string, filter: SubscriptionFilter): SubscriptionRequest | undefined {
-  const selection = parseChannel(channel);
+  const selection = parseChannel(withoutLabel(channel));
   if (!selection) return undefined;
   const { types, protocol, chain, token } = selection;
   const about = {

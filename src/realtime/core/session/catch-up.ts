@@ -162,14 +162,16 @@ export class CatchUp {
 
   /**
    * Returns the names for an event that the hub has already routed; empty if an older subscription of this connection
-   * sent it then.
+   * sent it then. Labelled subscriptions receive it all the same, unless they themselves have received it.
    */
   private missedNames(event: LogEvent, from: number): readonly string[] {
     const missed = this.work.asked.filter(
       (one) => event.seq > this.startIn(one, from) && this.session.reaches(one, event),
     );
-    if (missed.length === 0 || this.session.namesFor(event).length > 0) return [];
-    return missed.length === 1 && missed[0] ? missed[0].names : [...new Set(missed.flatMap(({ names }) => names))];
+    if (missed.length === 0) return [];
+    const isSent = this.session.namesFor(event).length > 0;
+    const named = isSent ? missed.filter((one) => one.isLabelled && !one.covers(event.seq)) : missed;
+    return named.length === 1 && named[0] ? named[0].names : [...new Set(named.flatMap(({ names }) => names))];
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Filter } from '../filter/conditions.js';
+import { isLabelled } from '../filter/channel-label.js';
 import { spelled } from '../filter/fields.js';
 import type { SubscriptionRequest } from '../filter/subscription-request.js';
 import type { KeptReplay } from './kept-session.js';
@@ -25,6 +26,8 @@ export class Subscription {
    * subscription.
    */
   readonly names: readonly string[];
+  /** Whether the client tells the subscription apart by a label: it receives all of its events by itself. */
+  readonly isLabelled: boolean;
   /** Position after which the subscription needs no replay: its events are sent live or by a replay that has completed. */
   coveredFrom: number;
   /** Events before `coveredFrom` that a replay has sent before it reached a limit: after the first position, up to the second. */
@@ -48,6 +51,7 @@ export class Subscription {
     coveredFrom: number,
   ) {
     this.names = [request.channel ?? request.type];
+    this.isLabelled = request.channel !== undefined && isLabelled(request.channel);
     this.coveredFrom = coveredFrom;
     this.from = coveredFrom;
   }

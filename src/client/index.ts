@@ -1,0 +1,23 @@
+/** Typed client of the realtime API: `connect`, `subscribe`, and everything in between is kept complete. */
+export { connect, type Client, type ConnectOptions, type Notices, type SubscribeOptions } from './client.js';
+export { ClientError } from './client-error.js';
+export type { State } from './connection.js';
+export { isEvent } from './events.js';
+export type {
+  DefiEvent,
+  EventFields,
+  EventType,
+  Gap,
+  GapReason,
+  QueryChange,
+  QueryResult,
+  QueryRow,
+  Recovered,
+  Snapshot,
+  SnapshotItem,
+  StreamMessage,
+} from './events.js';
+export type { Channel, EventFilter, Filter, QueryFilter } from './filter.js';
+export type { PositionStore } from './positions.js';
+export type { FetchLike, SocketClass } from './runtime.js';
+export type { Handler, Subscription } from './subscription.js';
