@@ -56,10 +56,9 @@ export function serveApiDocument(app: NestExpressApplication): void {
   documents.add('/openapi.json', 'json', make);
   documents.add('/openapi.yaml', 'yaml', make);
   for (const [path, type] of Object.entries(FORMS)) {
-    // Express passes on what the promise of a handler rejects with.
-    app.use(path, async (request: Request, response: Response, next: NextFunction) => {
+    app.use(path, (request: Request, response: Response, next: NextFunction) => {
       const isAsked = request.path === '/' && ['GET', 'HEAD'].includes(request.method);
-      if (isAsked) await documents.send(path, type, request, response);
+      if (isAsked) void documents.send(path, type, { request, response, next });
       else next();
     });
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import type { Request, Response } from 'express';
+import type { NextFunction, Request, Response } from 'express';
 import { WorkerPool } from '../workers/worker-pool.js';
 import { workerTask } from '../workers/worker-task.js';
 
@@ -8,6 +8,13 @@ interface Built {
   readonly text: string;
   readonly bytes: Buffer;
   readonly etag: string;
+}
+
+/** Request that asks for a document, as middleware gets it. */
+interface Exchange {
+  readonly request: Request;
+  readonly response: Response;
+  readonly next: NextFunction;
 }
 
 interface Source {
@@ -52,12 +59,16 @@ export class Documents {
     return (await this.of(name)).text;
   }
 
-  /** Sends the document, or 304 if the client's copy is current. */
-  async send(name: string, contentType: string, request: Request, response: Response): Promise<void> {
-    const { bytes, etag } = await this.of(name);
-    response.set({ 'Content-Type': contentType, 'Cache-Control': 'no-cache', ETag: etag });
-    if (request.fresh) response.status(304).end();
-    else response.end(request.method === 'HEAD' ? undefined : bytes);
+  /** Sends the document, or 304 if the client's copy is current; gives a failure to `next`. */
+  async send(name: string, contentType: string, { request, response, next }: Exchange): Promise<void> {
+    try {
+      const { bytes, etag } = await this.of(name);
+      response.set({ 'Content-Type': contentType, 'Cache-Control': 'no-cache', ETag: etag });
+      if (request.fresh) response.status(304).end();
+      else response.end(request.method === 'HEAD' ? undefined : bytes);
+    } catch (error) {
+      next(error);
+    }
   }
 
   private of(name: string): Promise<Built> {
