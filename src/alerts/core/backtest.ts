@@ -1,5 +1,6 @@
 import { Evaluator, type EvaluatorOptions } from './evaluator.js';
 import { observedTime, type HistoryPoint, type MarketRow } from './market-row.js';
+import { markParts, rowsWithParts } from './market/whole-totals.js';
 import type { RuleDefinition } from './rule/rule.js';
 import type { Transition } from './transition.js';
 
@@ -35,7 +36,7 @@ export function backtest(
   const start = (): void => {
     started = true;
     clock = tickEveryMs > 0 ? Math.floor(from / tickEveryMs) * tickEveryMs : clock;
-    evaluator.seed(before, clock);
+    evaluator.seed(markParts(before), clock);
     evaluator.loadHistory(before);
     evaluator.addRule({ ...rule, snoozedUntil: null, createdAt: new Date(from) });
   };
@@ -48,8 +49,7 @@ export function backtest(
     }
   };
 
-  for (const entry of history) {
-    const row = 'metric' in entry ? rowOf(entry) : entry;
+  for (const [row, isPart] of rowsWithParts(rowsOf(history))) {
     if (row.loggedAt > to) break;
     if (row.loggedAt < from) {
       if (row.type === 'tick') clock = row.loggedAt;
@@ -58,11 +58,15 @@ export function backtest(
     }
     if (!started) start();
     tickBefore(row.loggedAt);
-    transitions.push(...evaluator.apply(row));
+    transitions.push(...evaluator.apply(row, false, isPart));
   }
   if (!started) start();
   tickBefore(to + 1);
   return transitions;
+}
+
+function* rowsOf(history: Iterable<MarketRow | HistoryPoint>): Generator<MarketRow> {
+  for (const entry of history) yield 'metric' in entry ? rowOf(entry) : entry;
 }
 
 function rowOf({

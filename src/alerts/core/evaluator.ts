@@ -156,14 +156,17 @@ export class Evaluator {
     return row !== undefined;
   }
 
-  /** Applies one row of the log, including ticks. `isLate`: the evaluator is catching up after it was stopped. */
-  apply(row: MarketRow, isLate = false): Transition[] {
+  /**
+   * Applies one row of the log, including ticks. `isLate`: the evaluator is catching up after it was stopped; `isPart`: a
+   * later row completes the protocol's total (`rowsWithParts`).
+   */
+  apply(row: MarketRow, isLate = false, isPart = false): Transition[] {
     if (row.type === 'tick') return this.tick(row.loggedAt, isLate);
     if (row.type === 'alert') return [];
     const at = row.loggedAt;
     this.beliefs.notifyFarewells({ at, event: null, isStale: false, isLate });
     const isStale = this.market.isStale(row.observedAt, at);
-    for (const series of this.market.apply(row, this.moved)) {
+    for (const series of this.market.apply(row, this.moved, isPart)) {
       if (!series.repeats.isDue(at)) continue;
       for (const instance of this.waiting.dueRepeats(series.repeats, at)) this.matcher.touch(instance);
     }

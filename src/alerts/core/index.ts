@@ -11,3 +11,4 @@ export * from './saved-state.js';
 export * from './transition.js';
 export { EQUALITY_TOLERANCE } from './rule/tolerance.js';
 export { countsInTotal } from './market/tvl-total.js';
+export { markParts, rowsWithParts } from './market/whole-totals.js';

@@ -33,6 +33,8 @@ export interface HistoryPoint {
   readonly at: number;
   /** Time of publication, Unix ms; if unknown, the time of observation is used. */
   readonly loggedAt?: number | null;
+  /** Whether a later chain of the same write completes the protocol's total (`markParts`). */
+  readonly isPart?: boolean;
 }
 
 /** Key whose last observation is needed: a protocol (with all its chains if `chain` is null), or a token. */

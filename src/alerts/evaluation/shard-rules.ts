@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { Evaluator, type Rule, type Transition } from '../core/index.js';
+import { Evaluator, markParts, type Rule, type Transition } from '../core/index.js';
 import { eachInSlices } from '../../platform/loop/slices.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { DeadBands } from '../../events/index.js';
@@ -92,7 +92,8 @@ export class ShardRules {
   /** Loads the market values for the first rule of a shard at the evaluator's position, as a load with that rule would. */
   private async fill(loaded: LoadedShard, asOf: AsOf): Promise<void> {
     const { evaluator } = loaded;
-    await eachInSlices(await this.history.latest(asOf), (point) => evaluator.seed([point], evaluator.clock));
+    const points = markParts(await this.history.latest(asOf));
+    await eachInSlices(points, (point) => evaluator.seed([point], evaluator.clock));
     loaded.isEmpty = false;
   }
 

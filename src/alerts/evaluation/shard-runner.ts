@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { LogEvent } from '../../events/index.js';
 import type { Clock } from '../../platform/clock/clock.js';
 import { Doorbell } from '../../platform/process/doorbell.js';
-import type { Transition } from '../core/index.js';
+import { rowsWithParts, type Transition } from '../core/index.js';
 import type { AlertMetrics } from './alert-metrics.js';
 import type { LogRows } from './log-rows.js';
 import { ChainRows } from './chain-rows.js';
@@ -225,16 +225,16 @@ class Session {
     const { evaluator } = this.loaded;
     const lateBefore = clock.now() - LATE_AGE_MS;
     let turnStarted = performance.now();
-    for (const event of batch) {
+    for (const [event, isPart] of rowsWithParts(batch)) {
       if (event.type === 'tick') await this.parts.rules.observe(evaluator, event.loggedAt);
       if (!this.loaded.isEmpty || event.type === 'tick') {
-        const transitions = evaluator.apply(event, event.loggedAt < lateBefore);
+        const transitions = evaluator.apply(event, event.loggedAt < lateBefore, isPart);
         for (const transition of transitions) this.take(transition);
       }
       this.chains.note(event);
       this.last = event;
       this.evaluated = { seq: event.seq, at: event.loggedAt };
-      if (this.weight + this.chains.weight >= MAX_UNCOMMITTED) {
+      if (this.weight + this.chains.weight >= MAX_UNCOMMITTED && !isPart) {
         this.memory.add(evaluator.takeChanges());
         await this.commit();
       }

@@ -12,13 +12,14 @@ import { ABSENCE, numberKey, seriesKey, TOTAL, variablesOf, type WatchedNumber }
 
 /**
  * Observation of a value: its time (Unix ms), whether the publication was too late, and category and tags in the same
- * event.
+ * event, and whether the protocol's total is completed by a later row (`rowsWithParts`).
  */
 interface Observed {
   readonly at: number;
   readonly isStale: boolean;
   readonly category: string | null | undefined;
   readonly tags: readonly string[] | undefined;
+  readonly isPart: boolean;
 }
 
 const NO_LISTENER: MoveListener = () => undefined;
@@ -46,7 +47,7 @@ export class Market {
   constructor(private readonly staleAfterMs: number) {}
 
   /** Applies a row of the log; returns the series that it concerns. */
-  apply(row: MarketRow, listener: MoveListener): Series[] {
+  apply(row: MarketRow, listener: MoveListener, isPart: boolean): Series[] {
     const { category, tags } = row;
     if (row.type === 'protocol_update' && row.protocol !== null)
       this.filters.protocol(row.protocol, { category, chain: TOTAL });
@@ -56,7 +57,7 @@ export class Market {
     const { current } = row;
     if (current === null) return [];
     const isStale = this.isStale(row.observedAt, row.loggedAt);
-    const observed = { at: observedTime(row), isStale, category, tags };
+    const observed = { at: observedTime(row), isStale, category, tags, isPart };
     if (row.type === 'tvl_change' || row.type === 'tvl_baseline') {
       if (row.protocol === null || row.chain === null) return [];
       return this.applyTvl(row.protocol, row.chain, current, observed, listener);
@@ -70,8 +71,8 @@ export class Market {
   /** Loads values that were published before the evaluator's position, in log order. */
   seed(points: Iterable<HistoryPoint>): void {
     for (const { metric, protocol, chain, token, value, volume24h, marketCap, ...point } of points) {
-      const { at, loggedAt, category, tags } = point;
-      const observed = { at, isStale: this.isStale(at, loggedAt ?? at), category, tags };
+      const { at, loggedAt, category, tags, isPart = false } = point;
+      const observed = { at, isStale: this.isStale(at, loggedAt ?? at), category, tags, isPart };
       if (metric === 'tvl') this.applyTvl(protocol ?? '', chain ?? '', value, observed, NO_LISTENER);
       else this.applyPrice(token ?? '', value, volume24h ?? NaN, marketCap ?? NaN, observed, NO_LISTENER);
     }
@@ -182,14 +183,14 @@ export class Market {
   ): Series[] {
     const { series, total } = this.series.protocol(protocol);
     const ofChain = series.get(chain) ?? this.series.addTvl(protocol, chain, series);
-    const { isSum: wasSum, value: before } = total;
-    const isCounted = total.set(chain, value);
-    const { category, tags } = observed;
+    const { category, tags, isPart } = observed;
+    const isWhole = total.set(chain, value, isPart);
+    const { isSum: wasSum, value: before } = total.before;
     const isAnew = total.isSum !== wasSum || Number.isNaN(before);
-    const size = isCounted ? Math.max(total.value, isAnew ? 0 : before) : undefined;
+    const size = isWhole ? Math.max(total.value, isAnew ? 0 : before) : undefined;
     this.filters.protocol(protocol, { category, chain, tags, size });
     this.update(ofChain, value, observed, listener);
-    if (!isCounted) return [ofChain];
+    if (!isWhole) return [ofChain];
     const ofAll = series.get(TOTAL) ?? this.series.addTvl(protocol, TOTAL, series);
     // When the first real chain replaces the total that the source gave, this is no fall of the total and no observation
     // of the same total.

@@ -1,6 +1,7 @@
 import type { HistoryPoint } from '../market-row.js';
 import type { Series } from '../index/series.js';
 import { TvlTotal } from './tvl-total.js';
+import { markParts } from './whole-totals.js';
 import { TOTAL, type Measure } from '../rule/watched-number.js';
 
 /** Value and its time of observation, Unix ms. */
@@ -20,13 +21,13 @@ export function stretchesOf(points: readonly HistoryPoint[], ensure: Ensure): Ma
     else loaded.set(series, [{ at, value }]);
   };
   const totals = new Map<string, TvlTotal>();
-  for (const { metric, protocol, chain, token, value, at } of points) {
+  for (const { metric, protocol, chain, token, value, at, isPart } of markParts(points)) {
     if (metric === 'price') note(ensure('price', '', '', token ?? ''), at, value);
     if (protocol === null || chain === null) continue;
     note(ensure('tvl', protocol, chain, ''), at, value);
     const total = totals.get(protocol) ?? new TvlTotal();
     totals.set(protocol, total);
-    if (total.set(chain, value)) note(ensure('tvl', protocol, TOTAL, ''), at, total.value);
+    if (total.set(chain, value, isPart)) note(ensure('tvl', protocol, TOTAL, ''), at, total.value);
   }
   for (const stretch of loaded.values()) stretch.sort((a, b) => a.at - b.at);
   return loaded;

@@ -8,6 +8,11 @@ export function countsInTotal(chain: string, known: Iterable<string>): boolean {
   return true;
 }
 
+interface Whole {
+  readonly value: number;
+  readonly isSum: boolean;
+}
+
 /**
  * Newest TVL of each chain of one protocol, and their total: the sum of its real chains, or the value that a source gave
  * as `all` if there are none. The sum is computed in the order of the chains' names, so that equal values give the same
@@ -19,6 +24,10 @@ export class TvlTotal {
   private readonly values: number[] = [];
   private readonly places = new Map<string, number>();
   private all = NaN;
+  /** Total before the first of the parts that no later chain has completed yet. */
+  private open: Whole | undefined;
+  /** Total before the last `set`, and before the parts that it completed. */
+  before: Whole = { value: NaN, isSum: false };
 
   /** Value of the total; NaN before the first value that counts. */
   get value(): number {
@@ -33,8 +42,19 @@ export class TvlTotal {
     return this.values.length > 0;
   }
 
-  /** Sets the value of a chain; returns whether it is part of the total. */
-  set(chain: string, value: number): boolean {
+  /**
+   * Sets the value of a chain; returns whether the total is then a new one.
+   * @param isPart whether a later chain of the same write completes the total
+   */
+  set(chain: string, value: number, isPart = false): boolean {
+    this.before = this.open ?? { value: this.value, isSum: this.isSum };
+    const isCounted = this.place(chain, value) || this.open !== undefined;
+    this.open = isPart && isCounted ? this.before : undefined;
+    return isCounted && !isPart;
+  }
+
+  /** Stores the value of a chain; returns whether it is part of the total. */
+  private place(chain: string, value: number): boolean {
     const place = this.places.get(chain);
     if (place !== undefined) {
       this.values[place] = value;
