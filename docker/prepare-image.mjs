@@ -3,7 +3,7 @@
  * `node_modules`, `app`, and `embedded` (the database that only the second image has). Runs in the build stage only; it
  * consumes the folders that it sorts.
  */
-import { chmodSync, copyFileSync, globSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const [from = '/app', to = '/image'] = process.argv.slice(2);
@@ -52,7 +52,9 @@ for (const path of globSync('**/*.{d.ts,map,tsbuildinfo}', { cwd: join(from, 'di
 
 function place(source, target) {
   mkdirSync(dirname(target), { recursive: true });
-  renameSync(source, target);
+  // Copied, not moved: a folder of an earlier layer cannot be moved.
+  cpSync(source, target, { recursive: true, verbatimSymlinks: true });
+  rmSync(source, { recursive: true });
 }
 
 const system = join(to, 'system');

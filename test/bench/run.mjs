@@ -23,7 +23,12 @@ function parse() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { quick: { type: 'boolean' }, only: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        quick: { type: 'boolean' },
+        only: { type: 'string' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
   } catch (error) {
     return { values: {}, positionals: [], problem: error.message };
@@ -42,7 +47,12 @@ if (problem || positionals.length > 1 || !benches.includes(name)) {
 }
 
 const { BenchContext } = await import('./support/bench-context.ts');
-const context = new BenchContext({ name, quick: values.quick ?? false, only: values.only?.split(','), silent: values.json ?? false });
+const context = new BenchContext({
+  name,
+  quick: values.quick ?? false,
+  only: values.only?.split(','),
+  silent: values.json ?? false,
+});
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => void context.cleanUp().finally(() => process.exit(130)));
 }

@@ -39,6 +39,12 @@ const TOOLS = [
     packages: ['nginx'],
     present: () => succeeds('nginx', ['-v']) || succeeds('/usr/sbin/nginx', ['-v']),
   },
+  {
+    name: 'buildah and mmdebstrap',
+    suites: ['image'],
+    packages: ['buildah', 'mmdebstrap'],
+    present: () => succeeds('buildah', ['--version']) && succeeds('mmdebstrap', ['--version']),
+  },
 ];
 
 function succeeds(command, args, stdio = 'ignore') {
