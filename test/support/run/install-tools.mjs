@@ -34,6 +34,12 @@ const TOOLS = [
     present: () => succeeds('redis-server', ['--version']),
   },
   {
+    name: 'Prometheus with promtool',
+    suites: ['e2e'],
+    packages: ['prometheus'],
+    present: () => succeeds('promtool', ['--version']) && succeeds('prometheus', ['--version']),
+  },
+  {
     name: 'nginx',
     suites: ['e2e', 'cluster', 'fault'],
     packages: ['nginx'],
