@@ -7,6 +7,7 @@ import { readdirSync } from 'node:fs';
 const may = {
   client: [],
   console: [],
+  operations: [],
   onchain: ['events', 'notifications', 'access'],
   query: ['events', 'realtime', 'access'],
   alerts: ['events', 'notifications', 'access'],

@@ -52,11 +52,14 @@ const rowOf = (name: string): MetricRow | undefined =>
   rows.get(name) ?? rows.get(name.replace(/_(?:bucket|sum|count)$/, ''));
 const pageOf = (alert: string): string => readFileSync(join(DOCKER, 'runbooks', `${alert}.md`), 'utf8');
 
+/** Runbooks that belong to no alert. */
+const PAGES_WITHOUT_ALERT = ['scaling', 'troubleshooting'];
+
 describe('the alert rules', () => {
   it('pass their tests for firing, not firing and missing data', () => {
     const tests = globSync(join(DOCKER, 'prometheus/tests/*.yml'));
     const { status, stdout, stderr } = spawnSync('promtool', ['test', 'rules', ...tests], { encoding: 'utf8' });
-    expect(status, stdout + stderr).toBe(0);
+    expect(status, `${stdout}${stderr}`).toBe(0);
     const tested = tests.map((file) => readFileSync(file, 'utf8')).join('\n');
     for (const { alert } of alerts) {
       expect(tested).toMatch(new RegExp(`name: ${alert} fires`));
@@ -71,8 +74,8 @@ describe('the alert rules', () => {
     expect(unknown).toEqual([]);
     expect(new Set(alerts.map(({ alert }) => alert)).size).toBe(alerts.length);
     for (const { alert, labels, annotations } of alerts) {
-      expect(['warning', 'critical'], alert).toContain(labels?.severity);
-      expect(annotations?.summary, alert).toMatch(/\S/);
+      expect(['warning', 'critical'], `${alert}`).toContain(labels?.severity);
+      expect(annotations?.summary, `${alert}`).toMatch(/\S/);
     }
   });
 
@@ -87,20 +90,20 @@ describe('the alert rules', () => {
       return row !== undefined && !ONLY_AFTER_USE(row) && !watched.has(name);
     });
     expect([...new Set(unwatched)]).toEqual([]);
-    for (const file of files) expect(readFileSync(file, 'utf8'), file).toMatch(/absent\(/);
+    for (const file of files) expect(readFileSync(file, 'utf8'), `${file}`).toMatch(/absent\(/);
   });
 
   it('each have a runbook page that says what it means, how to confirm it, and what to do', () => {
     const pages = new Set(globSync(join(DOCKER, 'runbooks/*.md')).map((file) => basename(file, '.md')));
     for (const { alert = '', annotations, expr } of alerts) {
-      expect(annotations?.runbook_url).toMatch(new RegExp(`/docker/runbooks/${alert}\\.md$`));
-      expect(existsSync(join(DOCKER, 'runbooks', `${alert}.md`)), alert).toBe(true);
+      expect(annotations?.runbook_url).toBe(`docker/runbooks/${alert}.md`);
+      expect(existsSync(join(DOCKER, 'runbooks', `${alert}.md`)), `${alert}`).toBe(true);
       const page = pageOf(alert);
-      for (const part of ['## Meaning', '## Confirm', '## Do']) expect(page, alert).toContain(part);
-      expect(page, alert).toContain(expr);
+      for (const part of ['## Meaning', '## Confirm', '## Do']) expect(page, `${alert}`).toContain(part);
+      expect(page, `${alert}`).toContain(expr);
       pages.delete(alert);
     }
-    expect([...pages].filter((page) => page !== 'scaling')).toEqual([]);
+    expect([...pages].toSorted()).toEqual(PAGES_WITHOUT_ALERT);
   });
 });
 
@@ -137,27 +140,53 @@ describe('on a Prometheus that scrapes an application under load', () => {
 
   it('every rule, and every panel of the exporters, is executed', async () => {
     const panels = dashboards.flatMap(({ panels: of }) => of.flatMap(({ targets }) => targets.map(({ expr }) => expr)));
-    for (const expression of [...rules.map(({ expr }) => expr), ...panels]) await prometheus.count(expression);
+    const expressions = [...rules.map(({ expr }) => expr), ...panels];
+    await expect(Promise.all(expressions.map((expression) => prometheus.count(expression)))).resolves.toHaveLength(
+      expressions.length,
+    );
   });
 
   it('the commands of the runbooks work as printed', async () => {
-    for (const { alert = '' } of alerts) {
-      const commands = [...pageOf(alert).matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, text = '']) =>
-        text.trim().split('\n'),
-      );
-      expect(commands.length, alert).toBeGreaterThan(1);
-      for (const command of commands) await run(command);
+    for (const page of [...alerts.map(({ alert = '' }) => alert), ...PAGES_WITHOUT_ALERT]) {
+      const blocks = pageOf(page).matchAll(/```sh\n([\s\S]*?)```/g);
+      const commands = [...blocks].flatMap(([, text = '']) => text.trim().split('\n'));
+      expect(commands.length, `${page}`).toBeGreaterThan(1);
+      const faults = await Promise.all(commands.map(faultOf));
+      expect(faults.filter((fault) => fault !== undefined)).toEqual([]);
     }
   }, 120_000);
 
-  async function run(command: string): Promise<void> {
-    const sql = /^psql "\$DATABASE_URL" -c "(.*)"$/.exec(command)?.[1];
-    if (sql !== undefined) return void (await busy.app.db.pool.query(sql));
-    if (command === 'curl -sS http://localhost:8080/health/ready') {
-      return expect((await fetch(`${busy.app.url}/health/ready`)).status).toBe(200);
+  it('the routes that the runbooks name exist', async () => {
+    const document = (await (await fetch(`${busy.app.url}/openapi.json`)).json()) as { paths: Record<string, object> };
+    const text = [...alerts.map(({ alert = '' }) => alert), ...PAGES_WITHOUT_ALERT].map(pageOf).join('\n');
+    const named = [...text.matchAll(/`(GET|POST) (\/v1\/[^`]+)`/g)];
+    expect(named.length).toBeGreaterThan(5);
+    for (const [, method = '', path = ''] of named) {
+      expect(Object.keys(document.paths[path] ?? {}), `${path}`).toContain(method.toLowerCase());
     }
+  });
+
+  /** Executes a command; returns undefined if it worked, or what went wrong. */
+  async function faultOf(command: string): Promise<string | undefined> {
+    try {
+      await run(command);
+      return undefined;
+    } catch (error) {
+      return `${command}: ${String(error)}`;
+    }
+  }
+
+  async function run(command: string): Promise<unknown> {
+    const sql = /^psql "\$DATABASE_URL" -c "(.*)"$/.exec(command)?.[1];
+    if (sql !== undefined) return busy.app.db.pool.query(sql);
     const query = /^promtool query instant http:\/\/localhost:9090 '(.*)'$/.exec(command)?.[1];
-    expect(query, `unknown command: ${command}`).toBeDefined();
-    await prometheus.count(query ?? '');
+    if (query !== undefined) return prometheus.count(query);
+    if (command === 'curl -sS http://localhost:8080/health/ready') return fetch(`${busy.app.url}/health/ready`);
+    if (!command.includes('redis-cli ')) throw new Error('unknown command');
+    const env = { ...process.env, REDIS_URL: busy.redisUrl };
+    const { status, stderr } = spawnSync('sh', ['-c', command], { env, encoding: 'utf8' });
+    // A subscription goes on until `timeout` ends it.
+    if (status !== (command.startsWith('timeout ') ? 124 : 0)) throw new Error(`exit code ${status} ${stderr}`);
+    return undefined;
   }
 });

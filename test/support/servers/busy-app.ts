@@ -58,6 +58,10 @@ export class BusyApp {
     }
   }
 
+  get redisUrl(): string {
+    return this.redis.url;
+  }
+
   /** Returns the text of `/metrics`. */
   async metrics(): Promise<string> {
     return (await fetch(`${this.app.url}/metrics`)).text();

@@ -1,0 +1,2 @@
+export { runSlaCommand } from './sla-command.js';
+export { recordSlaMinute } from './sla-minutes.js';
