@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
  */
 const may = {
   client: [],
+  'client-files': [],
   console: [],
   operations: [],
   onchain: ['events', 'notifications', 'access'],
@@ -168,7 +169,7 @@ export default {
       name: 'client-stands-alone',
       comment: 'The client runs in browsers and is packed alone: it imports nothing but itself.',
       severity: 'error',
-      from: { path: '^src/client/', pathNot: '\\.spec\\.ts$' },
+      from: { path: '^src/client/', pathNot: '\\.(?:spec\\.ts|mjs)$' },
       to: { pathNot: '^src/client/' },
     },
     {

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AccessModule, UnknownRouteModule } from './access/index.js';
 import { AlertsModule, UsageModule } from './alerts/index.js';
+import { ClientFilesModule } from './client-files/index.js';
 import { ConsoleModule } from './console/index.js';
 import { EventsModule } from './events/index.js';
 import { LaneProcessorsModule, NotificationsModule } from './notifications/index.js';
@@ -55,6 +56,7 @@ export class AppModule {
         ...(settings.role === 'gateway' ? [] : [LaneProcessorsModule]),
         QueryModule,
         CompatModule,
+        ClientFilesModule,
         ConsoleModule,
         UnknownRouteModule,
       ],

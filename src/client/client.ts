@@ -28,6 +28,8 @@ export interface SubscribeOptions {
   readonly name?: string;
   /** Called when the subscription has ended because it was refused for good. */
   readonly onError?: (error: ClientError) => unknown;
+  /** Called with each answer of the server, before what follows from it is given. */
+  readonly onAnswer?: (answer: Answer, asked: Ask) => void;
 }
 
 export interface Client {
@@ -63,7 +65,7 @@ class RealtimeClient implements Client, WireSink {
 
   subscribe(filter: Filter, handler?: Handler, options: SubscribeOptions = {}): Subscription {
     if (this.state === 'closed') throw new ClientError('closed', 'The client is closed.', false);
-    const subscriber = new Subscriber(filter, this, handler, options.onError);
+    const subscriber = new Subscriber(filter, this, handler, options);
     const begin = (position: string | null | undefined): void => {
       if (subscriber.hasEnded) return;
       if (this.state === 'closed') return subscriber.end();

@@ -14,6 +14,8 @@ export interface ConnectionOptions {
   /** Functions to use in place of the global ones. */
   readonly WebSocket?: SocketClass;
   readonly fetch?: FetchLike;
+  /** Opens a connection in another way than over a network; `shared` uses it. */
+  readonly openWire?: (sink: WireSink) => Wire;
 }
 
 /** State of the connection; `waiting`: for the next attempt. */
@@ -104,7 +106,9 @@ export class Connection {
     this.watchSilence();
     const { secret, url, owner, socketClass } = this;
     const fetch = this.options.fetch ?? globals().fetch?.bind(globalThis);
-    if (!this.usesStreams && socketClass) {
+    const { openWire } = this.options;
+    if (openWire) this.wire = openWire(owner);
+    else if (!this.usesStreams && socketClass) {
       this.wire = new WebSocketWire(socketClass, url, secret, owner.position(), owner);
     } else if (fetch) this.wire = new StreamWire(fetch, url, secret, owner);
     else this.stop(new ClientError('unavailable', 'This runtime has no WebSocket and no fetch; give one.', false));

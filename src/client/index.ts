@@ -17,7 +17,8 @@ export type {
   SnapshotItem,
   StreamMessage,
 } from './events.js';
-export type { Channel, EventFilter, Filter, QueryFilter } from './filter.js';
+export type { Ask, Channel, EventFilter, Filter, QueryFilter } from './filter.js';
 export type { PositionStore } from './positions.js';
 export type { FetchLike, SocketClass } from './runtime.js';
-export type { Handler, Subscription } from './subscription.js';
+export type { Answer, Handler, Subscription } from './subscription.js';
+export type { Wire, WireSink } from './wire.js';

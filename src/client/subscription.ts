@@ -71,7 +71,10 @@ export class Subscriber implements Subscription {
     public filter: Filter,
     private readonly owner: Owner,
     private readonly handler: Handler | undefined,
-    private readonly onError: ((error: ClientError) => unknown) | undefined,
+    private readonly listeners: {
+      readonly onError?: (error: ClientError) => unknown;
+      readonly onAnswer?: (answer: Answer, asked: Ask) => void;
+    },
   ) {
     this.label = owner.newLabel();
     this.needsSnapshot = !filter.query && filter.snapshot === true;
@@ -143,6 +146,7 @@ export class Subscriber implements Subscription {
     const { cursor, recovered, reason, replayed = 0 } = answer;
     this.isLive = true;
     this.refusals = 0;
+    this.listeners.onAnswer?.(answer, asked);
     if (asked.snapshot) this.replaceValues(answer);
     else if (asked.since !== undefined) {
       if (recovered === false) return this.gap(reason ?? 'cursor_expired', cursor);
@@ -210,7 +214,8 @@ export class Subscriber implements Subscription {
     this.owner.remove(this);
     for (const buffer of this.buffers) buffer.end(error);
     if (!error) return;
-    if (this.onError) this.guarded(this.onError, error);
+    const { onError } = this.listeners;
+    if (onError) this.guarded(onError, error);
     else if (this.buffers.size === 0) this.owner.report(error);
   }
 
