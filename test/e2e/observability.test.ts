@@ -90,17 +90,17 @@ describe('the alert rules', () => {
       return row !== undefined && !ONLY_AFTER_USE(row) && !watched.has(name);
     });
     expect([...new Set(unwatched)]).toEqual([]);
-    for (const file of files) expect(readFileSync(file, 'utf8'), `${file}`).toMatch(/absent\(/);
+    for (const file of files) expect(readFileSync(file, 'utf8'), `rules of ${file}`).toMatch(/absent\(/);
   });
 
   it('each have a runbook page that says what it means, how to confirm it, and what to do', () => {
     const pages = new Set(globSync(join(DOCKER, 'runbooks/*.md')).map((file) => basename(file, '.md')));
     for (const { alert = '', annotations, expr } of alerts) {
       expect(annotations?.runbook_url).toBe(`docker/runbooks/${alert}.md`);
-      expect(existsSync(join(DOCKER, 'runbooks', `${alert}.md`)), `${alert}`).toBe(true);
+      expect(existsSync(join(DOCKER, 'runbooks', `${alert}.md`)), `page of ${alert}`).toBe(true);
       const page = pageOf(alert);
-      for (const part of ['## Meaning', '## Confirm', '## Do']) expect(page, `${alert}`).toContain(part);
-      expect(page, `${alert}`).toContain(expr);
+      for (const part of ['## Meaning', '## Confirm', '## Do']) expect(page, `page of ${alert}`).toContain(part);
+      expect(page, `page of ${alert}`).toContain(expr);
       pages.delete(alert);
     }
     expect([...pages].toSorted()).toEqual(PAGES_WITHOUT_ALERT);
@@ -150,7 +150,7 @@ describe('on a Prometheus that scrapes an application under load', () => {
     for (const page of [...alerts.map(({ alert = '' }) => alert), ...PAGES_WITHOUT_ALERT]) {
       const blocks = pageOf(page).matchAll(/```sh\n([\s\S]*?)```/g);
       const commands = [...blocks].flatMap(([, text = '']) => text.trim().split('\n'));
-      expect(commands.length, `${page}`).toBeGreaterThan(1);
+      expect(commands.length, `page ${page}`).toBeGreaterThan(1);
       const faults = await Promise.all(commands.map(faultOf));
       expect(faults.filter((fault) => fault !== undefined)).toEqual([]);
     }
@@ -162,7 +162,7 @@ describe('on a Prometheus that scrapes an application under load', () => {
     const named = [...text.matchAll(/`(GET|POST) (\/v1\/[^`]+)`/g)];
     expect(named.length).toBeGreaterThan(5);
     for (const [, method = '', path = ''] of named) {
-      expect(Object.keys(document.paths[path] ?? {}), `${path}`).toContain(method.toLowerCase());
+      expect(Object.keys(document.paths[path] ?? {}), `route ${path}`).toContain(method.toLowerCase());
     }
   });
 

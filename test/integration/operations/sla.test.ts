@@ -62,7 +62,7 @@ it('reports good, slow, failed and unmeasured minutes by month, as JSON and as t
 
 it('refuses invalid arguments with exit code 2, and an unreachable database with 1', async () => {
   for (const args of [[], ['--from', 'yesterday'], ['--from', 'now'], ['--from', 'now-1d', '--nonsense']]) {
-    expect((await sla(...args)).code, `${args.join(' ')}`).toBe(2);
+    expect((await sla(...args)).code, `sla ${args.join(' ')}`).toBe(2);
   }
   expect((await sla('--help')).out).toContain('Usage: defi-realtime sla');
   const refused = await runSlaCommand(['--from', 'now-1d'], {
