@@ -227,7 +227,7 @@ class Host {
     const subscription = this.client.subscribe(wanted, give, {
       ...(ask.since !== undefined && { since: ask.since }),
       onAnswer: (answer) => {
-        if (wasAnswered) return;
+        if (wasAnswered || (ask.snapshot && !answer.items)) return;
         wasAnswered = true;
         isAnswer = true;
         queueMicrotask(() => (isAnswer = false));

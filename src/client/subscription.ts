@@ -135,7 +135,8 @@ export class Subscriber implements Subscription {
     else if (!this.needsSnapshot) this.asked = {};
     else {
       this.held = [];
-      this.asked = { snapshot: true };
+      // What comes between the requests is missed by an event stream, which begins anew.
+      this.asked = { ...(this.position !== undefined && { since: this.position }), snapshot: true };
     }
     return this.asked;
   }
@@ -147,8 +148,11 @@ export class Subscriber implements Subscription {
     this.isLive = true;
     this.refusals = 0;
     this.listeners.onAnswer?.(answer, asked);
-    if (asked.snapshot) this.replaceValues(answer);
-    else if (asked.since !== undefined) {
+    if (asked.snapshot) {
+      if (recovered === false)
+        this.give({ eventType: 'gap', reason: reason ?? 'epoch', from: asked.since, to: cursor });
+      this.replaceValues(answer);
+    } else if (asked.since !== undefined) {
       if (recovered === false) return this.gap(reason ?? 'cursor_expired', cursor);
       const { wasAway } = this;
       this.wasAway = false;
