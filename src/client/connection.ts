@@ -77,7 +77,7 @@ export class Connection {
     private readonly options: ConnectionOptions,
     private readonly owner: ConnectionOwner,
   ) {
-    this.url = options.url.replace(/\/*$/, '/');
+    this.url = options.url.endsWith('/') ? options.url : `${options.url}/`;
     this.usesStreams = options.transport === 'sse' || !this.socketClass;
     this.unwatch = watchPage(
       () => this.wake(),
