@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { Clock } from '../../platform/clock/clock.js';
 import { APP_ROLE, sessionUrl, valueTypes } from '../../platform/database/connection-options.js';
+import { NOT_RUNNING, runningDatabaseUrl } from '../../platform/database/running-database.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { RequestContext } from '../../platform/request/request-context.js';
 import type { Settings } from '../../platform/settings/settings.js';
@@ -97,7 +96,7 @@ async function perform(
 }
 
 async function connect(settings: Settings): Promise<DataSource> {
-  const url = settings.databaseUrl ?? (await embeddedUrl(settings.dataDir));
+  const url = await runningDatabaseUrl(settings);
   const source = new DataSource({
     type: 'postgres',
     url: sessionUrl(url, `-c role=${APP_ROLE}`),
@@ -113,17 +112,6 @@ async function connect(settings: Settings): Promise<DataSource> {
     const message =
       settings.databaseUrl === undefined ? NOT_RUNNING : `The database of DATABASE_URL cannot be reached${reason}.`;
     throw new Error(message, { cause });
-  }
-}
-
-const NOT_RUNNING =
-  'The embedded database is not running: start the server with `defi-realtime start` and run this in another terminal, or set DATABASE_URL.';
-
-async function embeddedUrl(dataDir: string): Promise<string> {
-  try {
-    return (await readFile(join(dataDir, 'database.url'), 'utf8')).trim();
-  } catch (cause) {
-    throw new Error(NOT_RUNNING, { cause });
   }
 }
 

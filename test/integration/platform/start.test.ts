@@ -213,7 +213,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
   });
 
   it('refuses an unknown argument in every command', async () => {
-    const slips = [[], ['start'], ['migrate'], ['apikey'], ['probe'], ['secrets']].map((command) =>
+    const slips = [[], ['start'], ['migrate'], ['apikey'], ['probe'], ['sla'], ['secrets']].map((command) =>
       run({ DATA_DIR: join(root, 'slip') }, [...command, '--hlep']),
     );
     for (const slip of slips) {
@@ -281,6 +281,7 @@ describe('the process', { timeout: START_TIMEOUT_MS }, () => {
     ['migrate', 'DATABASE_URL=postgres://… defi-realtime migrate'],
     ['apikey', 'defi-realtime apikey create --user alice'],
     ['probe', 'exit code 0: /health/live answers 200'],
+    ['sla', 'Usage: defi-realtime sla --from <time>'],
     ['secrets', 'defi-realtime secrets [--dir /run/secrets]'],
   ])('explains the command %s with `--help`', async (command, text) => {
     const help = run({}, [command, '--help']);
