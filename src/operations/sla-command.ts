@@ -45,6 +45,7 @@ export async function runSlaCommand(args: readonly string[], around: SlaSurround
   }
 }
 
+/** Options of the command, also as `--from=now-1d`. */
 const KNOWN = /^(?:-h|--(?:from|to|json|help))(?:=|$)/;
 
 type Asked = { from: number; to: number; json: boolean } | { text: string; code: 0 | 2 };
@@ -71,33 +72,5 @@ function read(args: readonly string[], now: number): Asked {
     const unknown = args.find((argument) => argument.startsWith('-') && !KNOWN.test(argument));
     if (unknown !== undefined) return { text: unknownArgument(unknown), code: 2 };
     return { text: error instanceof Error ? error.message : String(error), code: 2 };
-  }
-}
-
-const KNOWN = /^(?:-h|--(?:from|to|json|help))(?:=|$)/;
-
-type Asked = { from: number; to: number; json: boolean } | { text: string; code: 0 | 2 };
-
-function read(args: readonly string[], now: number): Asked {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        from: { type: 'string' },
-        to: { type: 'string', default: 'now' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-    if (values.help) return { text: HELP, code: 0 };
-    const from = values.from === undefined ? undefined : parseTime(values.from, now);
-    const to = parseTime(values.to, now);
-    if (from === undefined || to === undefined) return { text: '--from and --to must be times; see --help', code: 2 };
-    if (to <= from) return { text: '--to must be later than --from', code: 2 };
-    if (to - from > MAX_RANGE_MS) return { text: '--from and --to must be at most ten years apart', code: 2 };
-    return { from, to, json: values.json };
-  } catch {
-    const unknown = args.find((argument) => argument.startsWith('-') && !KNOWN.test(argument)) ?? args.at(-1) ?? '';
-    return { text: unknownArgument(unknown), code: 2 };
   }
 }
