@@ -9,6 +9,8 @@ import { DomainError } from '../../../src/platform/errors/domain-error.js';
 import { HttpErrorFilter } from '../../../src/platform/errors/http-error.filter.js';
 import { HttpModule } from '../../../src/platform/http/http.module.js';
 import { proxyWarning } from '../../../src/platform/http/proxy-warning.js';
+import { MetricsModule } from '../../../src/platform/metrics/metrics.module.js';
+import { WorkersModule } from '../../../src/platform/workers/workers.module.js';
 import { RequestContext } from '../../../src/platform/request/request-context.js';
 import { requestIds } from '../../../src/platform/http/request-id.js';
 import { LoggingModule } from '../../../src/platform/logging/logging.module.js';
@@ -60,7 +62,7 @@ describe('the log', () => {
   beforeAll(async () => {
     const destination = { write: (line: string) => void lines.push(line) };
     const logging = LoggingModule.with(parseSettings({ LOG_LEVEL: 'debug' }), destination);
-    @Module({ imports: [HttpModule, logging], controllers: [Talkative] })
+    @Module({ imports: [MetricsModule, WorkersModule, HttpModule, logging], controllers: [Talkative] })
     class Root {}
     app = await NestFactory.create<NestExpressApplication>(Root, { bufferLogs: true, abortOnError: false });
     app.useLogger(app.get(PinoLogger));

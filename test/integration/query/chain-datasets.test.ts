@@ -28,12 +28,17 @@ async function stored(plans: Parameters<ProjectionFixture['batchOf']>[0], finalS
   const batch = fixture.batchOf(plans, 1, 'a', 10_000);
   const head = batch.head!;
   const final = Math.round(head.number * finalShare);
-  const finalAt = batch.blocks.find(({ number }) => number === final)?.at ?? null;
+  // Times of blocks may go back; that of a position is the highest up to it.
+  const timeOf = (position: number): number | null => {
+    const times = batch.blocks.flatMap(({ number, at }) => (number <= position ? [at] : []));
+    return times.length === 0 ? null : Math.max(...times);
+  };
+  const finalAt = timeOf(final);
   await fixture.database.query('UPDATE onchain_chains SET final_number = $1, final_ms = $2', [final, finalAt]);
   await fixture.store.flush(fixture.lease, batch);
   await fixture.project(final);
   await fixture.project(head.number);
-  return { events: batch.events, at: head.at, final, finalAt };
+  return { events: batch.events, at: timeOf(head.number)!, final, finalAt };
 }
 
 /** Points of each account in micro-points, by the naive replay of the events. */
