@@ -26,10 +26,10 @@ function filesWith(word: string): string[] {
 }
 
 it('event type names are spelled out only in the event catalogue and in migrations', () => {
-  expect(filesWith('liquidation').filter((name) => !name.startsWith('migrations'))).toEqual([
-    'src/events/core/event-catalogue.ts',
-  ]);
-  expect(filesWith('liquidation').length).toBeLessThanOrEqual(3);
+  // The client is a package of its own that imports nothing of the server; test/contract/client-types compares its types.
+  const files = filesWith('liquidation').filter((name) => !name.startsWith('src/client/'));
+  expect(files.filter((name) => !name.startsWith('migrations'))).toEqual(['src/events/core/event-catalogue.ts']);
+  expect(files.length).toBeLessThanOrEqual(3);
 });
 
 it.each(EVENT_TYPES)('every channel derived from a %s event includes that event type', (type) => {
