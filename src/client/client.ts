@@ -12,7 +12,7 @@ export interface ConnectOptions extends ConnectionOptions {
   readonly positions?: PositionStore;
 }
 
-/** What listeners of a client get. */
+/** Values that listeners of a client get, by the name of the listener. */
 export interface Notices {
   state: State;
   /** Refusals without a handler of their own, and what handlers throw. */

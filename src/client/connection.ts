@@ -196,7 +196,7 @@ export class Connection {
     }
   }
 
-  /** Checks whether the connection still works, because the page was away or the network changed. */
+  /** Checks whether the connection still works, because the page was hidden or the network changed. */
   private wake(): void {
     if (this.state === 'waiting') return this.lose(0);
     if (this.state !== 'open' || this.timers.has('probe')) return;

@@ -135,7 +135,7 @@ export class Subscriber implements Subscription {
     else if (!this.needsSnapshot) this.asked = {};
     else {
       this.held = [];
-      // What comes between the requests is missed by an event stream, which begins anew.
+      // An event stream begins anew with each request: it misses events between two of them unless it resumes.
       this.asked = { ...(this.position !== undefined && { since: this.position }), snapshot: true };
     }
     return this.asked;

@@ -1,7 +1,7 @@
 import type { Database } from '../platform/database/database.js';
 import { SLA, slaReport, wholeMinutes, type MeasuredMonth, type SlaReport } from './core/sla.js';
 
-/** What a probe measured in one minute. */
+/** Measurements of one probe in one minute. */
 export interface SlaMinute {
   /** Any time of the minute, Unix ms. */
   readonly at: number;

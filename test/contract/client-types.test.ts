@@ -99,7 +99,7 @@ it('a filter with a typo does not compile', () => {
   expect(connect).toBeTypeOf('function');
 });
 
-it('messages are told apart by `eventType`', () => {
+it('messages are distinguished by `eventType`', () => {
   const price = (message: StreamMessage) =>
     message.eventType === 'price_change' ? message.currentPrice : message.eventType === 'gap' ? message.reason : null;
   expectTypeOf(price).returns.toEqualTypeOf<

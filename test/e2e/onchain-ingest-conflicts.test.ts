@@ -92,6 +92,16 @@ describe('posted events that contradict what is stored', () => {
     expect(await tokens(chain)).toEqual(['1', '3', '5']);
   });
 
+  test('with a mistyped number can be retracted and posted with the right one', async () => {
+    const chain = await addChain();
+    const hash = { blockHash: hashOf(11) };
+    await post(mint(chain, 10, 1), mint(chain, 12, 2, hash));
+    expect(codes(await post(mint(chain, 11, 2, hash)))).toEqual(['0 accepted', '0 conflict']);
+    expect(codes(await post(mint(chain, 12, 2, { ...hash, removed: true })))).toEqual(['1 accepted']);
+    expect(codes(await post(mint(chain, 11, 2, hash), mint(chain, 12, 3)))).toEqual(['2 accepted']);
+    expect(await tokens(chain)).toEqual(['1', '2', '3']);
+  });
+
   test('in blocks far apart are found again without the events between them', async () => {
     const chain = await addChain();
     await post(mint(chain, 1, 1), mint(chain, 2_000, 2), mint(chain, 5_000_000, 3));

@@ -163,7 +163,7 @@ export async function canonicalHashes(
   return new Map(rows.map(({ number, hash }) => [number, hexOf(hash)]));
 }
 
-/** Returns the numbers of stored blocks, canonical or not, by their hashes. */
+/** Returns the numbers of canonical blocks by their hashes. */
 export async function heightsOf(
   database: Database,
   chain: number,
@@ -171,7 +171,7 @@ export async function heightsOf(
 ): Promise<Map<Hash, number>> {
   if (hashes.length === 0) return new Map();
   const rows = await database.query<{ number: number; hash: Buffer }>(
-    'SELECT number, hash FROM onchain_blocks WHERE chain = $1 AND hash = ANY ($2::bytea[])',
+    'SELECT number, hash FROM onchain_blocks WHERE chain = $1 AND canonical AND hash = ANY ($2::bytea[])',
     [chain, [...new Set(hashes)].map(bytea)],
   );
   return new Map(rows.map(({ number, hash }) => [hexOf(hash), number]));

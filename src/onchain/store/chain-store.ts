@@ -130,14 +130,14 @@ async function moveChain(tx: ClientBase, chain: number, batch: BlockBatch): Prom
   await moveHeads(tx, chain, batch);
 }
 
-/** Stores headers as canonical ones. */
+/** Stores headers as canonical ones. A retracted block that a writer had posted with a wrong number gets its right one. */
 export async function insertBlocks(tx: ClientBase, chain: number, blocks: readonly BlockHeader[]): Promise<void> {
   if (blocks.length === 0) return;
   await tx.query({
     name: 'onchain_insert_blocks',
     text: `INSERT INTO onchain_blocks (chain, number, hash, parent_hash, at_ms)
       SELECT $1, n, h, p, ms FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[]) AS row (n, h, p, ms)
-      ON CONFLICT (chain, hash) DO UPDATE SET canonical = true, at_ms = greatest(onchain_blocks.at_ms, excluded.at_ms)`,
+      ON CONFLICT (chain, hash) DO UPDATE SET canonical = true, number = excluded.number, at_ms = greatest(onchain_blocks.at_ms, excluded.at_ms)`,
     values: [
       chain,
       blocks.map(({ number }) => number),

@@ -17,7 +17,7 @@ interface CertifiedKey {
 }
 
 /**
- * Makes a key on P-256 and a certificate for it that it signs itself, for host names and IPv4 addresses. Clients must be told
+ * Makes a key on P-256 and a certificate for it that it signs itself, for host names and IPv4 addresses. Clients must be configured
  * to trust it: it encrypts, and proves no identity.
  */
 export function selfSignedCertificate(names: readonly [string, ...string[]], from: Date, to: Date): CertifiedKey {
