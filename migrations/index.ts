@@ -36,6 +36,7 @@ import { OnchainLookups1790000031000 } from './1790000031000-onchain-lookups.js'
 import { RuleFinality1790000032000 } from './1790000032000-rule-finality.js';
 import { OperatorNotices1790000033000 } from './1790000033000-operator-notices.js';
 import { SlaMinutes1790000037000 } from './1790000037000-sla-minutes.js';
+import { DeliverySubjects1790000037500 } from './1790000037500-delivery-subjects.js';
 import { StaleDays1790000036000 } from './1790000036000-stale-days.js';
 import { RetractedAlerts1790000035000 } from './1790000035000-retracted-alerts.js';
 import { OnchainQueries1790000034000 } from './1790000034000-onchain-queries.js';
@@ -92,4 +93,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   RetractedAlerts1790000035000,
   StaleDays1790000036000,
   SlaMinutes1790000037000,
+  DeliverySubjects1790000037500,
 ];

@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import type { DeliveryAdmission, Candidate, DeliveryLimits } from '../core/delivery-admission.js';
 import { CHANNEL_NAMES, CHANNELS, channelsWhere } from '../core/channels/catalogue.js';
 import type { CandidateRow } from '../core/delivery-row.js';
-import { FIRING, isEnd, UNFINISHED, WAKE } from './order.js';
+import { FIRING, UNFINISHED, WAKE, withLines } from './order.js';
 
 /** Maximum numbers of messages to one target; 0: no limit. */
 type TargetLimits = Pick<DeliveryLimits, 'webhookRate' | 'mailDaily'>;
@@ -77,8 +77,12 @@ const recent = (limits: TargetLimits): string =>
         AND r.started_at > now() - interval '1 ${per}'${sendsTogether ? ' AND NOT r.digest' : ''} LIMIT ${limits[setting]}) r)`;
   }).join('\n      ');
 
-/** Returns the SQL that selects deliveries (d) as candidates; a WHERE clause must follow. */
-export const candidate = (limits: TargetLimits): string => `
+/**
+ * Returns the SQL that selects and locks the deliveries (d) of a condition as candidates, by position; those that another
+ * transaction has locked are left out. `most`: their maximum number, as SQL.
+ */
+export const candidates = (limits: TargetLimits, which: string, most = 'ALL'): string => `
+  ${withLines(`${which} ORDER BY d.position LIMIT ${most}`)}
   SELECT d.id, d.position, d.user_id, d.target_id, d.channel, d.target, d.type, d.data, d.template, d.format, d.priority,
     d.digest, d.collapse_key, d.standalone, d.state, d.attempts, d.tries, d.created_at, d.expires_at, d.asked,
     d.rule_ids, d.awaited IS NOT NULL AS awaits, t.host, t.status, t.status_reason, t.verified_at, t.sealed, t.breaker_open_until,
@@ -88,9 +92,10 @@ export const candidate = (limits: TargetLimits): string => `
       ${recent(limits)}
       END AS recent,
     CASE WHEN before.is_open THEN 'open' WHEN d.type = 'alert.resolved' THEN (${FIRING}) ELSE 'none' END AS before,
-    before.next AS before_next, ${isEnd('d')} AS is_end
-  FROM deliveries d LEFT JOIN notification_targets t ON t.id = d.target_id
-  CROSS JOIN LATERAL (${UNFINISHED}) before`;
+    before.next AS before_next, asked.is_end
+  FROM asked JOIN deliveries d ON d.id = asked.id LEFT JOIN notification_targets t ON t.id = d.target_id
+  LEFT JOIN summarised line ON line.id = d.id CROSS JOIN LATERAL (${UNFINISHED}) before
+  WHERE ${which} ORDER BY d.position FOR UPDATE OF d SKIP LOCKED`;
 
 const PUT_OFF = `
   UPDATE deliveries d SET state = c.state, reason = c.reason, digest = c.digest,

@@ -8,7 +8,7 @@ import { Database } from '../../platform/database/database.js';
 import { Settings } from '../../platform/settings/settings.js';
 import { Batcher } from './batcher.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
-import { candidate, leavesInDigest, putOff, targetOf, type Decision } from './candidates.js';
+import { candidates, leavesInDigest, putOff, targetOf, type Decision } from './candidates.js';
 import { HAND_OVER_TIMEOUT_MS } from '../core/hand-over.js';
 import { Holds } from './holds.js';
 import { claimed, type CandidateRow, type ClaimedDelivery } from '../core/delivery-row.js';
@@ -44,8 +44,8 @@ export class DeliveryClaims {
   ) {
     const { webhookRate, hostRate, userRate, mailDaily } = settings;
     this.limits = { webhookRate, hostRate, userRate, mailDaily };
-    this.candidates = candidate(this.limits) + OF_IDS;
-    this.members = candidate(this.limits) + OF_TARGETS;
+    this.candidates = candidates(this.limits, OF_IDS);
+    this.members = candidates(this.limits, OF_TARGETS, '$3');
     // One batch at a time, because each batch must count the messages that the previous one permitted.
     this.batchers = {
       main: new Batcher((ids) => this.claimAll(ids, 'main'), MAX_BATCH, 1),
@@ -184,10 +184,9 @@ function answers(ids: readonly string[], decisions: readonly Decision[], now: nu
 const WAITING = `d.state IN ('pending', 'retrying') AND d.awaited IS NULL
   AND d.next_attempt_at <= now() + interval '1 second'`;
 
-const OF_IDS = ` WHERE d.id = ANY($1) AND ${WAITING} ORDER BY d.position FOR UPDATE OF d SKIP LOCKED`;
+const OF_IDS = `d.id = ANY($1) AND ${WAITING}`;
 
-const OF_TARGETS = ` WHERE d.target_id = ANY($1) AND d.digest AND NOT d.id = ANY($2) AND ${WAITING}
-  ORDER BY d.position LIMIT $3 FOR UPDATE OF d SKIP LOCKED`;
+const OF_TARGETS = `d.target_id = ANY($1) AND d.digest AND NOT d.id = ANY($2) AND ${WAITING}`;
 
 const START = `
   UPDATE deliveries d SET state = 'sending', reason = NULL, attempts = attempts + 1, tries = tries + 1, due_at = $3,

@@ -105,8 +105,8 @@ export const INSERT = `
     FROM (SELECT DISTINCT target_id FROM given WHERE status = 'pending' AND is_sent_by_rules) p
   )
   INSERT INTO deliveries (id, user_id, target_id, channel, target, type, data, template, format, priority, digest,
-    collapse_key, standalone, transition_id, idempotency_key, rule_ids, onchain_ids, awaited, state, reason, next_attempt_at,
-    due_at, expires_at, finished_at)
+    collapse_key, standalone, transition_id, idempotency_key, rule_ids, onchain_ids, awaited, subject_keys, is_end, state,
+    reason, next_attempt_at, due_at, expires_at, finished_at)
   SELECT n.id, n.user_id, n.target_id, n.channel, n.target, n.type,
     CASE WHEN f.reason = 'budget'
       THEN jsonb_strip_nulls(jsonb_build_object('alertId', n.data -> 'alertId', 'ruleId', n.data -> 'ruleId'))
@@ -116,6 +116,7 @@ export const INSERT = `
     CASE WHEN n.rule_ids IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(n.rule_ids)::uuid) END,
     CASE WHEN jsonb_typeof(n.onchain_ids) = 'array' THEN ARRAY(SELECT jsonb_array_elements_text(n.onchain_ids)) END,
     CASE WHEN jsonb_typeof(n.awaited) = 'array' THEN ARRAY(SELECT jsonb_array_elements_text(n.awaited)) END,
+    delivery_subject_keys(n.type, n.data), delivery_is_end(n.type, n.data),
     CASE WHEN f.reason IS NULL THEN 'pending' ELSE 'suppressed' END,
     coalesce(f.reason, CASE WHEN held THEN 'target_unverified' END, n.held_by),
     coalesce(n.next_attempt_at, now()),

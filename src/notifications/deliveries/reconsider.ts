@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { SNOOZED, stillWanted } from '../core/still-wanted.js';
-import { candidate, putOff, type Decision } from './candidates.js';
+import { candidates, putOff, type Decision } from './candidates.js';
 import type { CandidateRow } from '../core/delivery-row.js';
 import { askWishes } from './wishes.js';
 
@@ -36,14 +36,12 @@ export async function reconsider(
 
 const WAITING = `d.state IN ('pending', 'retrying')`;
 
-/** SQL of candidates without the counts for limits, which only a claim applies. */
-const CANDIDATE = candidate({ webhookRate: 0, mailDaily: 0 });
+/** Returns the SQL of waiting candidates without the counts for limits, which only a claim applies. */
+const waiting = (which: string): string =>
+  candidates({ webhookRate: 0, mailDaily: 0 }, `${which} AND ${WAITING}`, '$2');
 
-const OF_RULE = `${CANDIDATE} WHERE d.rule_ids @> ARRAY[$1::uuid] AND ${WAITING} ORDER BY d.position LIMIT $2
-  FOR UPDATE OF d SKIP LOCKED`;
-
-const OF_USER = `${CANDIDATE} WHERE d.user_id = $1 AND ${WAITING} ORDER BY d.position LIMIT $2
-  FOR UPDATE OF d SKIP LOCKED`;
+const OF_RULE = waiting('d.rule_ids @> ARRAY[$1::uuid]');
+const OF_USER = waiting('d.user_id = $1');
 
 /** SQL that cancels requests to send again: they were made for an earlier version of the rule. */
 const NOT_ASKED = `
