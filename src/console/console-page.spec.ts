@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import express from 'express';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readConsoleFiles } from './console-files.js';
 import { consolePage } from './console-page.js';
 
 interface Answer {
@@ -77,12 +78,44 @@ describe('the console page', () => {
       seen.add(address);
       const { status, body } = await get(address);
       expect({ address, status }).toEqual({ address, status: 200 });
-      for (const [, target = ''] of body.toString().matchAll(/^import [^;]*?'(\.[^']+)';$/gms)) {
+      const imports = /^import [^;]*?'(\.[^']+)';$|\bimport\('(\.[^']+)'\)/gms;
+      for (const [, fixed, lazy = ''] of body.toString().matchAll(imports)) {
+        const target = fixed ?? lazy;
         await follow(new URL(target, `http://host${address}`).pathname);
       }
     };
     await follow(app);
-    expect([...seen].map((address) => address.split('/').slice(3).join('/'))).toContain('vendor/socket.io.js');
+    expect([...seen].map((address) => address.split('/').slice(3).join('/'))).toEqual(
+      expect.arrayContaining(['vendor/socket.io.js', 'vendor/uplot.js', 'live/view.js', 'query/view.js']),
+    );
+  });
+
+  it('sends at most 15 KB of frame and 150 KB until the first view is complete, gzipped', async () => {
+    const { page, assets } = readConsoleFiles();
+    const sizeOf = (names: Iterable<string>): number =>
+      [...names].reduce((sum, name) => sum + (assets.get(name)?.gzipped.length ?? Infinity), page.gzipped.length);
+    const frame = new Set((await addresses()).map((address) => address.split('/').slice(3).join('/')));
+    expect(sizeOf(frame)).toBeLessThanOrEqual(15_000);
+
+    const views = assets.get('views.js')?.body.toString() ?? '';
+    const [, styles = ''] = /styles: \[([^\]]+)\]/.exec(views) ?? [];
+    const all = new Set([
+      ...frame,
+      'live/view.html',
+      ...[...styles.matchAll(/'([^']+)'/g)].map(([, name = '']) => name),
+    ]);
+    const follow = (name: string): void => {
+      all.add(name);
+      for (const [, target = ''] of (assets.get(name)?.body ?? '')
+        .toString()
+        .matchAll(/^import [^;]*?'([^']+)';$/gms)) {
+        const next = new URL(target, `http://host/${name}`).pathname.slice(1);
+        if (!all.has(next)) follow(next);
+      }
+    };
+    for (const entry of ['live-data.js', 'live/view.js']) follow(entry);
+    expect(all).toContain('vendor/uplot.js');
+    expect(sizeOf(all)).toBeLessThanOrEqual(150_000);
   });
 
   it('serves files under the path of another version with `Cache-Control: no-store`', async () => {

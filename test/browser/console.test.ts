@@ -112,7 +112,7 @@ describe('the console in a browser', () => {
     await page.locator('#plot canvas').waitFor();
     expect(await page.locator('#chart-title').textContent()).toBe('Aave V3');
     expect(await page.locator('#chart-value').textContent()).toBe('$22.00B');
-    expect(page.url()).toContain('#tvl=aave-v3');
+    expect(page.url()).toContain('#/live?tvl=aave-v3');
 
     await page.mouse.move(10, 10);
     await setTvl('aave-v3', 'ethereum', 25_000_000_000);

@@ -36,7 +36,7 @@ describe('chains and points in the console', () => {
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
     pages.push(page);
-    await page.goto(`${app.url}/#key=${app.adminKey}`);
+    await page.goto(`${app.url}/#/onchain?key=${app.adminKey}`);
     return page;
   };
   const figure = (page: Page, name: string) =>
@@ -75,22 +75,19 @@ describe('chains and points in the console', () => {
     }
   });
 
-  it('loads nothing of the panel while no chain is followed', async () => {
-    const without = await createTestApp();
-    try {
-      const context = await browser.newContext();
-      const page = await context.newPage();
-      pages.push(page);
-      const files: string[] = [];
-      page.on('request', (request) => files.push(new URL(request.url()).pathname.split('/').at(-1)!));
-      await page.goto(`${without.url}/#key=${without.adminKey}`);
-      await page.locator('#state[data-state=live]').waitFor();
-      await waitFor(() => files.includes('status'), { what: 'the question' });
-      expect(files.filter((file) => /^onchain\.(js|css)$/.test(file))).toEqual([]);
-      expect(await page.locator('#onchain').isVisible()).toBe(false);
-    } finally {
-      await without.close();
-    }
+  it('loads nothing of the view before it is opened', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    pages.push(page);
+    const files: string[] = [];
+    page.on('request', (request) => files.push(new URL(request.url()).pathname.split('/').slice(3).join('/')));
+    await page.goto(`${app.url}/#key=${app.adminKey}`);
+    await page.locator('#state[data-state=live]').waitFor();
+    expect(files.filter((file) => file.startsWith('onchain/'))).toEqual([]);
+    await page.locator('#views a', { hasText: 'On-chain' }).click();
+    await page.locator('#onchain tbody tr').first().waitFor();
+    expect(files).toContain('onchain/view.js');
   });
 
   it.each([1440, 360])('fits a width of %i px in both colour schemes', async (width) => {

@@ -1,30 +1,48 @@
+/**
+ * Refusal by the server: `status`, `code`, and `errors` with each fault of the request and its place
+ * (`/conditions/0/threshold`).
+ */
+class ApiError extends Error {
+  constructor(status, { detail, title, code = '', errors = [] }) {
+    super(detail ?? title ?? `The server answered ${status}`);
+    Object.assign(this, { status, code, errors });
+  }
+}
+
 /** REST routes of the service that the page reads. */
 export class Api {
   constructor(key) {
     this.key = key;
   }
 
-  async get(path, query, signal) {
+  get(path, query = {}, signal) {
     const address = new URL(path, location.origin);
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) address.searchParams.set(name, value);
-    const answer = await fetch(address, { headers: { Authorization: `Bearer ${this.key}` }, signal });
-    const body = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error(body.detail ?? body.title ?? `The server answered ${answer.status}`);
-    return body;
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined && value !== '') address.searchParams.set(name, value);
+    return this.#ask(address, { signal });
   }
 
-  /** Runs a query once. If it is invalid, the error's `errors` has each fault with its place. */
-  async ask(query, signal) {
-    const answer = await fetch('/v1/query/advanced', {
-      method: 'POST',
-      headers: { Authorization: `Bearer ${this.key}`, 'Content-Type': 'application/json' },
-      body: JSON.stringify(query),
+  /** Sends a change: `send('PATCH', '/v1/alerts/rules/7', { name })`. */
+  send(method, path, body, { signal, headers } = {}) {
+    const json = body === undefined ? {} : { 'Content-Type': 'application/json' };
+    return this.#ask(path, {
+      method,
+      headers: { ...json, ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
       signal,
     });
+  }
+
+  /** Runs a query once. */
+  ask(query, signal) {
+    return this.send('POST', '/v1/query/advanced', query, { signal });
+  }
+
+  async #ask(address, { headers, ...request }) {
+    const answer = await fetch(address, { ...request, headers: { Authorization: `Bearer ${this.key}`, ...headers } });
     const body = await answer.json().catch(() => ({}));
-    if (answer.ok) return body;
-    const message = body.detail ?? body.title ?? `The server answered ${answer.status}`;
-    throw Object.assign(new Error(message), { errors: body.errors });
+    if (!answer.ok) throw new ApiError(answer.status, body);
+    return body;
   }
 
   /** Returns the series of a subject as two parallel lists: Unix seconds, values. */

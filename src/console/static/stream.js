@@ -16,6 +16,13 @@ const SILENCE_TIMEOUT_MS = 35_000;
  */
 export class Stream extends EventTarget {
   state = 'waiting';
+  /** Whether the snapshot is complete; the answers to requests that follow it are then expected. */
+  get isReady() {
+    return this.#live;
+  }
+  /** Whether alerts were asked for, and why they are refused. */
+  areAlertsAsked = false;
+  alertsRefusal = '';
   cursor = '';
   reconnects = 0;
   recovered = 0;
@@ -123,7 +130,11 @@ export class Stream extends EventTarget {
   async #followAlerts() {
     try {
       const answer = await this.#socket.timeout(60_000).emitWithAck('subscribe', { type: 'alerts' });
-      if (!answer.ok) this.#fire('alertsRefused', answer.error.message);
+      this.areAlertsAsked = true;
+      if (!answer.ok) {
+        this.alertsRefusal = answer.error.message;
+        this.#fire('alertsRefused', this.alertsRefusal);
+      }
       this.#fire('alerts');
     } catch {
       // The connection was lost in the meantime; the next connection repeats the request.
@@ -241,4 +252,10 @@ export class Stream extends EventTarget {
   #fire(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** Calls `begin` when the stream is ready, at once if it already is, and after every reconnect, until `signal` aborts. */
+export function whenReady(stream, signal, begin) {
+  stream.addEventListener('ready', ({ detail }) => begin(detail.fresh), { signal });
+  if (stream.isReady) begin(true);
 }

@@ -1,8 +1,8 @@
-import uPlot from './vendor/uplot.js';
-import { axisLabels, color, padded, timeLabels } from './chart.js';
-import { byId, el, setText } from './dom.js';
-import { moment } from './format.js';
-import { columnOf, formatOf, groupsOf } from './query-columns.js';
+import uPlot from '../vendor/uplot.js';
+import { axisLabels, color, padded, timeLabels } from '../plot.js';
+import { byId, el, setText } from '../dom.js';
+import { moment } from '../format.js';
+import { columnOf, formatOf, groupsOf } from './columns.js';
 
 /** Maximum number of lines; more could not be distinguished in a small chart. */
 const LINES = 5;
@@ -18,8 +18,13 @@ export class QueryLines {
   #drawn = '';
   #last;
 
-  constructor() {
-    new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(this.#node);
+  constructor(signal) {
+    const observer = new ResizeObserver(() => this.#plot?.setSize(this.#size()));
+    observer.observe(this.#node);
+    signal.addEventListener('abort', () => {
+      observer.disconnect();
+      this.clear();
+    });
   }
 
   show(rows, query) {

@@ -1,4 +1,4 @@
-import { count, moment, money, percent, price } from './format.js';
+import { count, moment, money, percent, price } from '../format.js';
 
 /** Columns shown first: those of a row's subject. Numbers and other columns follow. */
 const LEADING = ['time', 'name', 'token', 'symbol', 'protocol', 'chain'];

@@ -1,5 +1,5 @@
-import { byId, el, segmented } from './dom.js';
-import { direction, money, percent, price } from './format.js';
+import { byId, el, segmented } from '../dom.js';
+import { direction, money, percent, price } from '../format.js';
 
 const REFRESH_MS = 30_000;
 const ROWS = 7;
@@ -12,12 +12,13 @@ export class Movers {
   #abort = new AbortController();
   #timer;
 
-  constructor(api, choose) {
+  constructor(api, choose, signal) {
     this.api = api;
     this.choose = choose;
     segmented(byId('mover-metric'), 'metric', (metric) => this.#show({ metric }));
     segmented(byId('mover-window'), 'window', (window) => this.#show({ window }));
     this.#message('Loading …');
+    signal.addEventListener('abort', () => this.stop());
   }
 
   start() {

@@ -1,12 +1,11 @@
-import uPlot from './vendor/uplot.js';
-import { byId, el, segmented, setText } from './dom.js';
-import { chainName, direction, moment, money, percent, price } from './format.js';
-import { largestChains, totalOf } from './store.js';
+import uPlot from '../vendor/uplot.js';
+import { byId, el, segmented, setText } from '../dom.js';
+import { chainName, direction, moment, money, percent, price } from '../format.js';
+import { axisLabels, color, padded, timeLabels } from '../plot.js';
+import { largestChains, totalOf } from '../store.js';
 
 /** Interval at which the value at the start of the range is read again, ms: the range moves with time. */
 const REFRESH_MS = 60_000;
-
-export const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** Chart of one protocol or token over time: history from the server, followed by every published change. */
 export class Chart {
@@ -21,15 +20,22 @@ export class Chart {
   #plot;
   #abort = new AbortController();
 
-  constructor(api, store) {
+  constructor(api, store, signal) {
     this.api = api;
     this.store = store;
     segmented(byId('ranges'), 'hours', (hours) => {
       this.#hours = Number(hours);
       void this.#load();
     });
-    setInterval(() => document.hidden || !this.#loaded || this.#rebase(this.#abort.signal), REFRESH_MS);
-    new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(this.#plotNode);
+    const timer = setInterval(() => document.hidden || !this.#loaded || this.#rebase(this.#abort.signal), REFRESH_MS);
+    const observer = new ResizeObserver(() => this.#plot?.setSize(this.#size()));
+    observer.observe(this.#plotNode);
+    signal.addEventListener('abort', () => {
+      clearInterval(timer);
+      observer.disconnect();
+      this.#abort.abort();
+      this.#destroy();
+    });
   }
 
   get subject() {
@@ -207,13 +213,6 @@ export class Chart {
   }
 }
 
-/** Adds space above and below the values; a flat line is drawn in the middle. */
-export function padded(low, high) {
-  if (low === null || high === null) return [0, 1];
-  const space = (high - low || Math.abs(high) * 0.01 || 1) * 0.12;
-  return [low - space, high + space];
-}
-
 function wash({ ctx, bbox }, stroke) {
   const gradient = ctx.createLinearGradient(0, bbox.top, 0, bbox.top + bbox.height);
   gradient.addColorStop(0, `${stroke}33`);
@@ -233,29 +232,4 @@ function markNow(plot, stroke) {
   ctx.arc(x, y, 4 * ratio, 0, 2 * Math.PI);
   ctx.fill();
   ctx.restore();
-}
-
-export function timeLabels(hours) {
-  const format = new Intl.DateTimeFormat(
-    'en-GB',
-    hours <= 24 ? { hour: '2-digit', minute: '2-digit' } : { day: 'numeric', month: 'short' },
-  );
-  return (_plot, splits) => splits.map((at) => format.format(at * 1000));
-}
-
-/** Formats labels with as many decimals as are needed to distinguish neighbouring ones. */
-export function axisLabels(splits, metric) {
-  const step = Math.abs((splits[1] ?? 1) - (splits[0] ?? 0));
-  const largest = Math.max(...splits.map(Math.abs));
-  const [unit, suffix] = [
-    [1e12, 'T'],
-    [1e9, 'B'],
-    [1e6, 'M'],
-    [1e3, 'K'],
-  ].find(([size]) => largest >= size && (metric === 'tvl' || size > 1e3)) ?? [1, ''];
-  const places = Math.max(0, Math.min(10, Math.ceil(-Math.log10(step / unit) - 1e-9)));
-  return splits.map(
-    (value) =>
-      `$${(value / unit).toLocaleString('en-US', { minimumFractionDigits: places, maximumFractionDigits: places })}${suffix}`,
-  );
 }

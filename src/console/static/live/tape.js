@@ -1,5 +1,5 @@
-import { byId, el, segmented, setText } from './dom.js';
-import { chainName, clock, direction, money, percent, price } from './format.js';
+import { byId, el, segmented, setText } from '../dom.js';
+import { chainName, clock, direction, money, percent, price } from '../format.js';
 
 /** Maximum number of rows on the page; older rows are dropped. */
 const ROWS = 80;
@@ -23,7 +23,7 @@ export class Tape {
   #floor = 0;
   #choose;
 
-  constructor(choose) {
+  constructor(choose, signal) {
     this.#choose = choose;
     const rest = (value) => () => this.#hold(value);
     this.#list.addEventListener('pointerenter', ({ pointerType }) => pointerType === 'mouse' && this.#hold(true));
@@ -45,7 +45,8 @@ export class Tape {
       this.#clear();
     });
     this.#clear();
-    setInterval(() => this.#flush(), FLUSH_MS);
+    const timer = setInterval(() => this.#flush(), FLUSH_MS);
+    signal.addEventListener('abort', () => clearInterval(timer));
   }
 
   add(name, event) {

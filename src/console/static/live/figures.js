@@ -1,43 +1,17 @@
-import { byId, setText } from './dom.js';
-import { age, count, milliseconds, money } from './format.js';
-
-const NOTES = {
-  thinned: 'Live, thinned out',
-  connection_limit: 'All connections of this key are in use',
-  rate_limited: 'Too many attempts, waiting',
-  server_draining: 'Server restarts, waiting',
-};
-
-const STATES = {
-  waiting: 'Connecting',
-  live: 'Live',
-  stale: 'No news from the server',
-  refused: 'Refused',
-};
+import { byId, setText } from '../dom.js';
+import { age, count, milliseconds, money } from '../format.js';
 
 /** Totals and connection figures, updated once a second. */
 export class Figures {
   #canvas = byId('pulse');
 
-  constructor(stream, store, lags, rates) {
+  constructor({ stream, store, lags, rates, signal }) {
     this.stream = stream;
     this.store = store;
     this.lags = lags;
     this.rates = rates;
-    this.#timer = setInterval(() => this.show(), 1_000);
-  }
-  #timer;
-
-  stop() {
-    clearInterval(this.#timer);
-  }
-
-  state(note) {
-    const node = byId('state');
-    const { state, reconnects, cursor } = this.stream;
-    node.dataset.state = state;
-    const again = state === 'waiting' && (reconnects > 0 || cursor !== '');
-    setText(node.lastElementChild, NOTES[note] ?? (again ? 'Reconnecting' : STATES[state]));
+    const timer = setInterval(() => this.show(), 1_000);
+    signal.addEventListener('abort', () => clearInterval(timer));
   }
 
   resumed({ recovered, replayed }) {

@@ -1,5 +1,5 @@
-import { byId, el, setText } from './dom.js';
-import { moment } from './format.js';
+import { byId, el, setText } from '../dom.js';
+import { moment } from '../format.js';
 
 /** Maximum number of alerts on the page; older ones are only in the history. */
 const ROWS = 20;
@@ -15,10 +15,11 @@ export class Alerts {
   #fresh = new Set();
   #timer;
 
-  constructor(api, choose) {
+  constructor(api, choose, signal) {
     this.api = api;
     this.choose = choose;
     this.#message('Loading …');
+    signal.addEventListener('abort', () => clearTimeout(this.#timer));
   }
 
   /** Loads the history after every (re)connection, because it contains the alerts sent in between. */

@@ -1,5 +1,5 @@
-import { el, setText } from './dom.js';
-import { count } from './format.js';
+import { el, setText } from '../dom.js';
+import { count } from '../format.js';
 
 const LEADERS = 10;
 /** Shortest time between two reads, ms, however many events arrive. */
@@ -37,17 +37,16 @@ export class Onchain {
   #readAt = 0;
   #isReading = false;
 
-  constructor(root, api, stream) {
+  constructor(root, api, stream, signal) {
     this.api = api;
     root.replaceChildren(
       el('header', {}, el('h2', { id: 'onchain-title' }, 'Chains and points'), this.#note),
       el('div', { class: 'columns' }, this.#leaders, this.#chains),
     );
-    stream.addEventListener('chain', () => this.#soon(MIN_INTERVAL_MS));
-    stream.addEventListener('ready', () => void stream.followChains());
-    stream.addEventListener('refused', () => clearTimeout(this.#timer));
-    document.addEventListener('visibilitychange', () => document.hidden || this.#soon(0));
-    void stream.followChains();
+    this.signal = signal;
+    stream.addEventListener('chain', () => this.#soon(MIN_INTERVAL_MS), { signal });
+    document.addEventListener('visibilitychange', () => document.hidden || this.#soon(0), { signal });
+    signal.addEventListener('abort', () => clearTimeout(this.#timer));
   }
 
   /** Reads and draws both, then again after a while. */
@@ -73,7 +72,7 @@ export class Onchain {
 
   /** Reads again this long after the last read; an earlier time that is set already is kept. */
   #soon(afterMs) {
-    if (document.hidden || this.#isReading) return;
+    if (document.hidden || this.#isReading || this.signal.aborted) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.read(), Math.max(0, this.#readAt + afterMs - Date.now()));
   }

@@ -1,8 +1,8 @@
-import { byId, el, segmented, setText } from './dom.js';
-import { clock, count, milliseconds } from './format.js';
-import { QueryLines } from './query-lines.js';
-import { QUESTIONS, asCurl, written } from './query-questions.js';
-import { QueryTable } from './query-table.js';
+import { byId, el, segmented, setText } from '../dom.js';
+import { clock, count, milliseconds } from '../format.js';
+import { QueryLines } from './lines.js';
+import { QUESTIONS, asCurl, written } from './questions.js';
+import { QueryTable } from './table.js';
 
 /** Default wait after a retryable refusal, ms. */
 const RETRY_MS = 3_000;
@@ -25,11 +25,12 @@ export class Query {
   #abort = new AbortController();
   #retry;
 
-  constructor(api, stream, choose) {
+  constructor(api, stream, choose, signal) {
     this.api = api;
     this.stream = stream;
     this.table = new QueryTable(choose);
-    this.lines = new QueryLines();
+    this.lines = new QueryLines(signal);
+    this.signal = signal;
     this.#listen();
     this.#write('chains');
   }
@@ -74,10 +75,13 @@ export class Query {
     });
     byId('query-curl').addEventListener('click', ({ target }) => this.#copy(target));
     byId('query-csv').addEventListener('click', ({ target }) => this.#copy(target, 'text/csv'));
-    this.stream.addEventListener('queryResult', ({ detail }) => this.#receive(detail));
-    this.stream.addEventListener('queryChange', ({ detail }) => this.#receive(detail));
-    this.stream.addEventListener('queryError', ({ detail }) => this.#end(detail));
-    this.stream.addEventListener('state', () => this.stream.state === 'waiting' && this.#lose());
+    const on = (name, handler) =>
+      this.stream.addEventListener(name, ({ detail }) => handler(detail), { signal: this.signal });
+    on('queryResult', (detail) => this.#receive(detail));
+    on('queryChange', (detail) => this.#receive(detail));
+    on('queryError', (detail) => this.#end(detail));
+    on('state', () => this.stream.state === 'waiting' && this.#lose());
+    this.signal.addEventListener('abort', () => this.#leave());
   }
 
   #write(name) {
@@ -201,7 +205,7 @@ export class Query {
       this.#show(page);
     } catch (error) {
       // A refusal contains only the first of several faults; this error contains all of them.
-      if (!signal.aborted) this.#fail(error.errors ? error : refusal);
+      if (!signal.aborted) this.#fail(error.errors?.length > 0 ? error : refusal);
     }
   }
 

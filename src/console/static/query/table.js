@@ -1,6 +1,6 @@
-import { byId, el, setText } from './dom.js';
-import { count } from './format.js';
-import { columnsOf, orderOf } from './query-columns.js';
+import { byId, el, setText } from '../dom.js';
+import { count } from '../format.js';
+import { columnsOf, orderOf } from './columns.js';
 
 /** Maximum number of rows on the page; the CSV has all rows. */
 const ROWS = 50;
