@@ -19,7 +19,7 @@ it('the client needs no other module, and reads no global when it is imported', 
   const imported = [...modules.values()].flatMap((text) =>
     [...text.matchAll(/from\s?"([^"]+)"/g)].map(([, name]) => name),
   );
-  expect(imported).toEqual(['./index.js']);
+  expect([...new Set(imported)]).toEqual(['./index.js']);
   const names = [
     'WebSocket',
     'fetch',

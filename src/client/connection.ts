@@ -21,14 +21,14 @@ export interface ConnectionOptions {
 /** State of the connection; `waiting`: for the next attempt. */
 export type State = 'connecting' | 'open' | 'waiting' | 'closed';
 
-/** Owner of the connection. */
-interface ConnectionOwner extends WireSink {
+/** Owner of the connection: a client, or the tab that serves all others. */
+export interface ConnectionOwner extends WireSink {
   /** Returns any position of the client. */
   position(): string | undefined;
   stateChanged(state: State): void;
   /** Requests whose answers did not come are to be sent again. */
-  askAgain(): void;
-  pageLeaves(): void;
+  askAgain?(): void;
+  pageLeaves?(): void;
   report(error: unknown): void;
   /** The connection has ended for good. */
   finished(error: ClientError): void;
@@ -81,7 +81,7 @@ export class Connection {
     this.usesStreams = options.transport === 'sse' || !this.socketClass;
     this.unwatch = watchPage(
       () => this.wake(),
-      () => owner.pageLeaves(),
+      () => owner.pageLeaves?.(),
     );
   }
 
@@ -143,7 +143,8 @@ export class Connection {
   failed(error: ClientError): void {
     if (error.isOfKey) return this.keyRefused(error);
     if (error.code === 'conflict') return this.lose(delayMs(this.attempt++));
-    if (error.retryable) this.later('again', delayMs(this.attempt++, error.retryAfterMs), () => this.owner.askAgain());
+    if (error.retryable)
+      this.later('again', delayMs(this.attempt++, error.retryAfterMs), () => this.owner.askAgain?.());
   }
 
   ended(error?: ClientError): void {
@@ -197,7 +198,7 @@ export class Connection {
   }
 
   /** Checks whether the connection still works, because the page was hidden or the network changed. */
-  private wake(): void {
+  wake(): void {
     if (this.state === 'waiting') return this.lose(0);
     if (this.state !== 'open' || this.timers.has('probe')) return;
     if (!this.wire?.probe()) return this.lose(0);

@@ -1,7 +1,7 @@
 /** Typed client of the realtime API: `connect`, `subscribe`, and everything in between is kept complete. */
 export { connect, type Client, type ConnectOptions, type Notices, type SubscribeOptions } from './client.js';
 export { ClientError } from './client-error.js';
-export type { State } from './connection.js';
+export { Connection, type ConnectionOptions, type ConnectionOwner, type State } from './connection.js';
 export { isEvent } from './events.js';
 export type {
   DefiEvent,
@@ -21,4 +21,4 @@ export type { Ask, Channel, EventFilter, Filter, QueryFilter } from './filter.js
 export type { PositionStore } from './positions.js';
 export type { FetchLike, SocketClass } from './runtime.js';
 export type { Answer, Handler, Subscription } from './subscription.js';
-export type { Wire, WireSink } from './wire.js';
+export type { Requester, Wire, WireSink } from './wire.js';

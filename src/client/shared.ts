@@ -1,262 +1,68 @@
-import { ClientError, connect } from './index.js';
-import type { Answer, Ask, Client, ConnectOptions, Filter, StreamMessage, Subscription } from './index.js';
-import type { Wire, WireSink } from './index.js';
+import { connect } from './index.js';
+import type { Client, ConnectOptions } from './index.js';
+import { openHost } from './shared-host.js';
+import { openTabWire } from './shared-tab.js';
 
-/** Messages from a tab to the tab that has the connection. */
-type ToHost =
-  | { readonly kind: 'hello'; readonly tab: string }
-  | { readonly kind: 'bye'; readonly tab: string }
-  | Asked
-  | { readonly kind: 'drop'; readonly tab: string; readonly label: string };
-
-interface Asked {
-  readonly kind: 'ask';
-  readonly tab: string;
-  readonly label: string;
-  readonly id: number;
-  readonly filter: Filter;
-  readonly ask: Ask;
-}
-
-/** Messages to one subscription of one tab. */
-type ToSubscription = { readonly to: string; readonly label: string; readonly id: number } & (
-  | { readonly kind: 'answer'; readonly answer: Answer }
-  | { readonly kind: 'message'; readonly message: StreamMessage }
-  | { readonly kind: 'refused'; readonly error: object }
-);
-
-/** Messages to tabs. */
-type ToTab =
-  | { readonly kind: 'host' }
-  | { readonly kind: 'beat' }
-  | { readonly kind: 'ended'; readonly error: object }
-  | { readonly kind: 'welcome'; readonly to: string }
-  | ToSubscription;
-
-type Channel = InstanceType<typeof BroadcastChannel>;
-
-/** Interval at which the tab with the connection shows that it lives, ms. */
-const BEAT_INTERVAL_MS = 10_000;
-
-const plain = ({ code, message, retryable }: ClientError): object => ({ code, message, retryable });
+/** Tabs share a connection only if they have the same key, or, with changing tokens, the same `account`. */
+export type SharedOptions = ConnectOptions &
+  (
+    | { readonly auth: string; readonly account?: undefined }
+    | {
+        /** Name of the user whose tokens `auth` gives, such as the user's id; it is visible to pages of the same origin. */
+        readonly account: string;
+      }
+  );
 
 /**
- * Connects like `connect`, with one connection for all tabs of the origin that use the same address: one tab holds it, and
- * when that tab ends another one continues. Without Web Locks and BroadcastChannel every tab has its own.
+ * Connects like `connect`, with one connection for all tabs of the origin that use the same address and key: one tab holds it,
+ * and when that tab ends or freezes another one continues. Without Web Locks and BroadcastChannel every tab has its own.
  */
-export function connectShared(options: ConnectOptions): Client {
-  if (typeof BroadcastChannel === 'undefined' || !navigator.locks) return connect(options);
-  const name = `defi-realtime ${options.url}`;
-  const tab = crypto.randomUUID();
-  const ended = new AbortController();
-  // Held while this tab lives, so that the tab with the connection knows when it has gone, however it went.
-  void navigator.locks.request(`${name} ${tab}`, () => untilAborted(ended.signal));
-  const host = (): Promise<void> => new Host(name, options).serve(ended.signal);
-  navigator.locks.request(name, { signal: ended.signal }, host).catch(() => {});
+export function connectShared(options: SharedOptions): Client {
+  const { auth } = options;
+  const account = options.account ?? (typeof auth === 'string' && digest(auth));
+  const { locks } = globalThis.navigator ?? {};
+  if (!account || !locks) return connect(options);
+  const name = `defi-realtime ${options.url} ${account} `;
+  // Begins the labels of its subscriptions, of at most 16 characters.
+  const tab = crypto.randomUUID().slice(0, 9);
   const client = connect({
     ...options,
     auth: '',
-    openWire: (sink) => new TabWire(name, tab, sink),
+    openWire: (sink) => openTabWire(name, tab, sink, () => void hold({ steal: true })),
   });
-  client.on('state', (state) => {
-    if (state === 'closed') ended.abort();
+  const closed = new Promise<void>((resolve) => {
+    client.on('state', (state) => {
+      if (state === 'closed') resolve();
+    });
   });
+  /** Holds the connection while this tab has the lock. Returns whether it ever had. */
+  const hold = async (how: { readonly steal?: true }): Promise<boolean> => {
+    let end: (() => void) | undefined;
+    try {
+      await locks.request(name, how, () => {
+        if (client.state === 'closed') return undefined;
+        end = openHost(name, options);
+        return closed;
+      });
+    } catch {
+      // Another tab has taken over.
+    }
+    end?.();
+    return end !== undefined;
+  };
+  /** Waits until no other tab is the host, and again after another tab has taken over. */
+  const stand = async (): Promise<void> => {
+    while (await hold({}));
+  };
+  // Held while this tab lives, so that the host knows when it has gone.
+  void locks.request(name + tab, () => closed);
+  void stand();
   return client;
 }
 
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve());
-  });
-}
-
-/** Connection of one tab: to the tab that has the real one. */
-class TabWire implements Wire {
-  private readonly channel: Channel;
-  private readonly asked = new Map<string, { readonly subscriber: Asking; readonly ask: Ask; readonly id: number }>();
-  private lastId = 0;
-  private isWelcome = false;
-
-  constructor(
-    name: string,
-    private readonly tab: string,
-    private readonly sink: WireSink,
-  ) {
-    this.channel = new BroadcastChannel(name);
-    this.channel.onmessage = ({ data }: { data: unknown }) => this.receive(data as ToTab);
-    this.post({ kind: 'hello', tab });
-  }
-
-  ask(subscriber: Asking, ask: Ask): void {
-    const { label, filter } = subscriber;
-    const id = ++this.lastId;
-    this.asked.set(label, { subscriber, ask, id });
-    this.post({ kind: 'ask', tab: this.tab, label, id, filter, ask });
-  }
-
-  drop(label: string): void {
-    this.asked.delete(label);
-    this.post({ kind: 'drop', tab: this.tab, label });
-  }
-
-  probe(): boolean {
-    this.post({ kind: 'hello', tab: this.tab });
-    return true;
-  }
-
-  renew(): boolean {
-    return true;
-  }
-
-  close(): void {
-    this.post({ kind: 'bye', tab: this.tab });
-    this.channel.close();
-  }
-
-  private post(message: ToHost): void {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
-    this.channel.postMessage(message);
-  }
-
-  private receive(message: ToTab): void {
-    switch (message.kind) {
-      case 'host':
-        return this.sink.ended();
-      case 'ended':
-        return this.sink.ended(ClientError.from(message.error));
-      case 'beat':
-        return this.sink.alive();
-      case 'welcome':
-        if (message.to === this.tab) this.enter();
-        return;
-      default:
-        if (message.to === this.tab) this.take(message);
-    }
-  }
-
-  private take(message: ToSubscription): void {
-    this.sink.alive();
-    const asked = this.asked.get(message.label);
-    if (!asked || asked.id !== message.id) return;
-    const { subscriber, ask } = asked;
-    if (message.kind === 'answer') this.sink.answered(subscriber, message.answer, ask);
-    else if (message.kind === 'refused') this.sink.refused(ClientError.from(message.error), subscriber, ask);
-    else if ('eventId' in message.message) this.sink.event(message.label, message.message);
-    else this.sink.rows(subscriber, message.message);
-  }
-
-  private enter(): void {
-    this.sink.alive();
-    if (this.isWelcome) return;
-    this.isWelcome = true;
-    this.sink.accepted(undefined);
-    this.sink.opened();
-  }
-}
-
-type Asking = Parameters<Wire['ask']>[0];
-
-/** The tab that has the connection serves all tabs, itself included. */
-class Host {
-  private readonly channel: Channel;
-  private readonly client: Client;
-  private readonly subscriptions = new Map<string, Subscription>();
-  private readonly tabs = new Set<string>();
-  private timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(
-    private readonly name: string,
-    options: ConnectOptions,
-  ) {
-    this.channel = new BroadcastChannel(name);
-    this.channel.onmessage = ({ data }: { data: unknown }) => this.receive(data as ToHost);
-    this.client = connect({ ...options, positions: undefined });
-    this.client.on('error', (error) => {
-      if (this.client.state === 'closed' && error instanceof ClientError) this.fail(error);
-    });
-  }
-
-  /** Serves until the tab ends. */
-  async serve(signal: AbortSignal): Promise<void> {
-    this.post({ kind: 'host' });
-    this.beat();
-    if (!signal.aborted) await untilAborted(signal);
-    clearTimeout(this.timer);
-    this.client.close();
-    this.channel.close();
-  }
-
-  private beat(): void {
-    this.post({ kind: 'beat' });
-    this.timer = setTimeout(() => this.beat(), BEAT_INTERVAL_MS);
-  }
-
-  private post(message: ToTab): void {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
-    this.channel.postMessage(message);
-  }
-
-  private fail(error: ClientError): void {
-    this.post({ kind: 'ended', error: plain(error) });
-  }
-
-  private receive(message: ToHost): void {
-    const { tab } = message;
-    if (message.kind === 'hello') {
-      this.watch(tab);
-      this.post({ kind: 'welcome', to: tab });
-    } else if (message.kind === 'bye') this.forget(tab);
-    else {
-      const key = `${tab} ${message.label}`;
-      this.subscriptions.get(key)?.unsubscribe();
-      this.subscriptions.delete(key);
-      if (message.kind === 'ask') this.subscribe(message, key);
-    }
-  }
-
-  private subscribe({ tab, label, id, filter, ask }: Asked, key: string): void {
-    if (this.client.state === 'closed') return;
-    /** Whether the answer is being taken: what follows from it, the tab concludes itself. */
-    let isAnswer = false;
-    let wasAnswered = false;
-    const to = { to: tab, label, id };
-    const wanted: Filter = filter.query ? filter : { ...filter, snapshot: ask.snapshot === true };
-    const give = (message: StreamMessage): void => {
-      if (!isAnswer || 'eventId' in message) this.post({ ...to, kind: 'message', message });
-    };
-    const subscription = this.client.subscribe(wanted, give, {
-      ...(ask.since !== undefined && { since: ask.since }),
-      onAnswer: (answer) => {
-        if (wasAnswered || (ask.snapshot && !answer.items)) return;
-        wasAnswered = true;
-        isAnswer = true;
-        queueMicrotask(() => (isAnswer = false));
-        // Events after a snapshot's position follow one by one.
-        this.post({ ...to, kind: 'answer', answer: { ...answer, cursor: answer.at ?? answer.cursor } });
-      },
-      onError: (error) => {
-        if (this.client.state === 'closed') this.fail(error);
-        else this.post({ ...to, kind: 'refused', error: plain(error) });
-      },
-    });
-    this.subscriptions.set(key, subscription);
-  }
-
-  /** Waits for the lock of a tab, which is free once the tab has gone. */
-  private watch(tab: string): void {
-    if (this.tabs.has(tab)) return;
-    this.tabs.add(tab);
-    void navigator.locks.request(`${this.name} ${tab}`, () => {
-      this.tabs.delete(tab);
-      this.forget(tab);
-    });
-  }
-
-  private forget(tab: string): void {
-    for (const [key, subscription] of this.subscriptions) {
-      if (!key.startsWith(`${tab} `)) continue;
-      this.subscriptions.delete(key);
-      subscription.unsubscribe();
-    }
-  }
+/** Returns a digest of a key: names of locks and channels are visible to all pages of the origin. */
+function digest(text: string): string {
+  let sum = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(text)) sum = BigInt.asUintN(64, (sum ^ BigInt(byte)) * 0x100000001b3n);
+  return sum.toString(36);
 }

@@ -2,8 +2,8 @@ import { ClientError } from './client-error.js';
 import type { DefiEvent, SnapshotItem, StreamMessage } from './events.js';
 import { streamBody, type Ask } from './filter.js';
 import type { FetchLike } from './runtime.js';
-import type { Answer, Subscriber } from './subscription.js';
-import type { Wire, WireSink } from './wire.js';
+import type { Answer } from './subscription.js';
+import type { Requester, Wire, WireSink } from './wire.js';
 
 /** Bodies of the server's messages: the fields that the client reads. */
 interface Received extends Answer {
@@ -20,7 +20,7 @@ const ANSWER_TIMEOUT_MS = 15_000;
 
 /** Connection over Server-Sent Events by `fetch`: one stream for each subscription, the key in a header. */
 export class StreamWire implements Wire {
-  private readonly streams = new Map<Subscriber, AbortController>();
+  private readonly streams = new Map<Requester, AbortController>();
   private hasEnded = false;
 
   constructor(
@@ -32,7 +32,7 @@ export class StreamWire implements Wire {
     void Promise.resolve().then(() => this.hasEnded || sink.opened());
   }
 
-  ask(subscriber: Subscriber, ask: Ask): void {
+  ask(subscriber: Requester, ask: Ask): void {
     this.streams.get(subscriber)?.abort();
     const abort = new AbortController();
     this.streams.set(subscriber, abort);
@@ -42,7 +42,7 @@ export class StreamWire implements Wire {
     );
   }
 
-  drop(_label: string, subscriber: Subscriber): void {
+  drop(_label: string, subscriber: Requester): void {
     this.streams.get(subscriber)?.abort();
     this.streams.delete(subscriber);
   }
@@ -62,13 +62,13 @@ export class StreamWire implements Wire {
   }
 
   /** Ends the connection with the stream that ended, unless that was meant to. */
-  private end(subscriber: Subscriber, abort: AbortController): void {
+  private end(subscriber: Requester, abort: AbortController): void {
     if (this.hasEnded || this.streams.get(subscriber) !== abort) return;
     this.close();
     this.sink.ended();
   }
 
-  private async follow(subscriber: Subscriber, ask: Ask, abort: AbortController): Promise<void> {
+  private async follow(subscriber: Requester, ask: Ask, abort: AbortController): Promise<void> {
     const timer = setTimeout(() => abort.abort(), ANSWER_TIMEOUT_MS);
     const response = await this.fetch(`${this.url}v1/stream`, {
       method: 'POST',
@@ -108,7 +108,7 @@ export class StreamWire implements Wire {
 
   private receive(
     block: string,
-    { subscriber, ask, items }: { subscriber: Subscriber; ask: Ask; items: SnapshotItem[] },
+    { subscriber, ask, items }: { subscriber: Requester; ask: Ask; items: SnapshotItem[] },
   ): void {
     const { sink } = this;
     const [, name] = /^event: (.*)$/m.exec(block) ?? [];
@@ -143,7 +143,7 @@ export class StreamWire implements Wire {
     }
   }
 
-  private refuse(error: ClientError, subscriber: Subscriber, ask: Ask): void {
+  private refuse(error: ClientError, subscriber: Requester, ask: Ask): void {
     this.drop('', subscriber);
     if (error.isOfKey) this.sink.failed(error);
     else this.sink.refused(error, subscriber, ask);

@@ -2,11 +2,11 @@ import { ClientError } from './client-error.js';
 import type { DefiEvent, SnapshotItem, StreamMessage } from './events.js';
 import { labelled, subscribeMessage, type Ask } from './filter.js';
 import type { SocketClass, SocketLike } from './runtime.js';
-import type { Answer, Subscriber } from './subscription.js';
-import type { Wire, WireSink } from './wire.js';
+import type { Answer } from './subscription.js';
+import type { Requester, Wire, WireSink } from './wire.js';
 
 interface Asked {
-  readonly subscriber: Subscriber;
+  readonly subscriber: Requester;
   readonly ask: Ask;
 }
 
@@ -36,7 +36,7 @@ export class WebSocketWire implements Wire {
   private readonly socket: SocketLike;
   private readonly asked = new Map<number, Asked>();
   /** Live queries by the server's id; equal queries share one. */
-  private readonly queries = new Map<string, Set<Subscriber>>();
+  private readonly queries = new Map<string, Set<Requester>>();
   private items: SnapshotItem[] = [];
   private lastId = 0;
   private isOpen = false;
@@ -72,13 +72,13 @@ export class WebSocketWire implements Wire {
     };
   }
 
-  ask(subscriber: Subscriber, ask: Ask): void {
+  ask(subscriber: Requester, ask: Ask): void {
     if (!this.isOpen) return;
     this.asked.set(++this.lastId, { subscriber, ask });
     this.send({ type: 'subscribe', id: this.lastId, ...subscribeMessage(subscriber.filter, subscriber.label, ask) });
   }
 
-  drop(label: string, subscriber: Subscriber): void {
+  drop(label: string, subscriber: Requester): void {
     const { filter } = subscriber;
     if (!filter.query) return this.send({ type: 'unsubscribe', channels: labelled(filter, label) });
     for (const [subscriptionId, subscribers] of this.queries) {
@@ -167,7 +167,7 @@ export class WebSocketWire implements Wire {
   }
 
   /** Adds a receiver of a live query. The server sends the result only to the first, so a further one asks again. */
-  private addQuery(id: string, subscriber: Subscriber, ask: Ask): void {
+  private addQuery(id: string, subscriber: Requester, ask: Ask): void {
     const isWanted = !subscriber.hasEnded && ask === subscriber.asked;
     if (!isWanted && !this.queries.has(id)) return this.send({ type: 'unsubscribe', subscriptionId: id });
     if (!isWanted) return;
