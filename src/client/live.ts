@@ -23,12 +23,17 @@ const KEEP_MS = 1_000;
 /** Time after which a refused store tries again, ms. */
 const RETRY_MS = 30_000;
 
-/** Keeps the rows of a live query, or the published values that match a filter, up to date. */
+/**
+ * Keeps the rows of a live query, or the published values that match a filter, up to date. Rows keep their place when they change,
+ * and new ones come last: sort them by what you show.
+ */
 export function live(client: Client, filter: QueryFilter): LiveStore<QueryRow>;
 export function live(client: Client, filter: EventFilter): LiveStore<SnapshotItem>;
 export function live(client: Client, filter: QueryFilter | EventFilter): LiveStore<QueryRow> | LiveStore<SnapshotItem> {
   if (filter.query) return new Store<QueryRow>(client, filter, ({ _key }) => _key, changeRows);
-  return new Store<SnapshotItem>(client, { ...filter, snapshot: true }, keyOfItem, changeItems);
+  return new Store<SnapshotItem>(client, { ...filter, snapshot: true }, keyOfItem, (message) =>
+    changeItems(message, filter),
+  );
 }
 
 interface Change<Row> {
@@ -47,10 +52,16 @@ function changeRows(message: StreamMessage): Change<QueryRow> | undefined {
 const keyOfItem = (item: SnapshotItem): string =>
   item.metric === 'tvl' ? `${item.protocol} ${item.chain}` : item.token;
 
-function changeItems(message: StreamMessage): Change<SnapshotItem> | undefined {
+function changeItems(
+  message: StreamMessage,
+  { minValue = -Infinity, maxValue = Infinity }: EventFilter,
+): Change<SnapshotItem> | undefined {
   if (message.eventType === 'snapshot') return { isWhole: true, rows: message.items };
   const item = 'eventId' in message ? itemOf(message) : undefined;
-  return item && { rows: [item] };
+  if (!item) return undefined;
+  const value = item.metric === 'tvl' ? item.tvl : item.price;
+  // The change that leaves the range comes too.
+  return value >= minValue && value <= maxValue ? { rows: [item] } : { rows: [], removed: [keyOfItem(item)] };
 }
 
 function itemOf(event: DefiEvent): SnapshotItem | undefined {
@@ -63,6 +74,16 @@ function itemOf(event: DefiEvent): SnapshotItem | undefined {
   if (event.eventType !== 'price_change') return undefined;
   const { token, symbol, chain, currentPrice, volume24h, marketCap } = event;
   return { metric: 'price', token, symbol, chain, price: currentPrice, volume24h, marketCap, ...common };
+}
+
+/** Compares fields in any order: a snapshot and an event do not have the same one. */
+function isEqual(a: object, b: object): boolean {
+  const others = new Map(Object.entries(b));
+  const fields = Object.entries(a);
+  return (
+    fields.length === others.size &&
+    fields.every(([name, value]) => others.has(name) && JSON.stringify(value) === JSON.stringify(others.get(name)))
+  );
 }
 
 class Store<Row extends object> implements LiveStore<Row> {
@@ -126,6 +147,7 @@ class Store<Row extends object> implements LiveStore<Row> {
 
   private fail(error: ClientError): void {
     this.set(this.state.rows, 'failed', error);
+    if (error.code === 'closed') return;
     this.timer = setTimeout(() => {
       this.end();
       if (this.listeners.size > 0) this.start();
@@ -141,11 +163,12 @@ class Store<Row extends object> implements LiveStore<Row> {
     const older = this.rows;
     if (isWhole) this.rows = new Map();
     let isChanged = isWhole && older.size !== rows.length;
+    const places = older.keys();
     for (const row of rows) {
       const key = this.keyOf(row);
       const known = older.get(key);
-      const isSame = known !== undefined && JSON.stringify(known) === JSON.stringify(row);
-      isChanged ||= !isSame;
+      const isSame = known !== undefined && isEqual(known, row);
+      isChanged ||= !isSame || (isWhole && places.next().value !== key);
       this.rows.set(key, isSame ? known : row);
     }
     for (const key of removed) if (this.rows.delete(key)) isChanged = true;
@@ -161,7 +184,13 @@ class Store<Row extends object> implements LiveStore<Row> {
     // Once for all messages of this turn.
     queueMicrotask(() => {
       this.isNotifying = false;
-      for (const { call } of this.listeners) call();
+      for (const { call } of this.listeners) {
+        try {
+          call();
+        } catch (error) {
+          (globalThis as { reportError?: (error: unknown) => void }).reportError?.(error);
+        }
+      }
     });
   }
 }
