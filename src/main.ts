@@ -7,6 +7,7 @@ const COMMANDS = {
   migrate: { does: 'run the pending database migrations', load: () => import('./commands/migrate.js') },
   apikey: { does: 'create, list, rotate and revoke API keys', load: () => import('./commands/apikey.js') },
   probe: { does: 'ask the service of this machine whether it runs', load: () => import('./commands/probe.js') },
+  backup: { does: 'copy the database, archive its changes, restore it', load: () => import('./commands/backup.js') },
   sla: { does: 'report the good and bad minutes of the service', load: () => import('./commands/sla.js') },
   secrets: { does: 'write missing secrets of a deployment', load: () => import('./commands/secrets.js') },
 };

@@ -1,3 +1,4 @@
+import { BACKUP_SETTINGS } from './backup-settings.js';
 import {
   mailSender,
   operatorTarget,
@@ -275,6 +276,7 @@ export const SETTINGS = {
     unit: 'on | strict | off',
     doc: 'Checks of on-chain invariants: each minute, an alarm (on); after each step too, and the chain stops (strict).',
   }),
+  ...BACKUP_SETTINGS,
   LOG_LEVEL: required(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
     unit: 'fatal | error | warn | info | debug | trace | silent',
     doc: 'Least severe level that is logged.',

@@ -39,6 +39,8 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   synchronous_commit: 'on',
   wal_compression: 'on',
   max_wal_size: '2GB',
+  // Log that is kept for an archive that is not available; more would fill the disk.
+  max_slot_wal_keep_size: '10GB',
   checkpoint_timeout: '15min',
   autovacuum_naptime: '10s',
   random_page_cost: '1.1',

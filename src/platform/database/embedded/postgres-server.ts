@@ -15,6 +15,8 @@ export interface ServerOptions {
   readonly logFile: string;
   /** Server parameters of postgresql.conf by name. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Longest time of the start, ms; default 60 s. */
+  readonly startTimeoutMs?: number;
 }
 
 /** Longest time of a start, ms; usually 30 ms, after a crash some seconds. */
@@ -53,12 +55,13 @@ export class PostgresServer {
   static async start(cluster: PostgresCluster, options: ServerOptions): Promise<PostgresServer> {
     const logStart = statSync(options.logFile, { throwIfNoEntry: false })?.size ?? 0;
     const server = new PostgresServer(cluster, launch(cluster, options));
-    const deadline = Date.now() + START_TIMEOUT_MS;
+    const { startTimeoutMs = START_TIMEOUT_MS } = options;
+    const deadline = Date.now() + startTimeoutMs;
     while (readPostmaster(cluster.directory)?.ready !== true) {
       if (server.ended) throw new Error(`PostgreSQL did not start: ${logSince(options.logFile, logStart)}`);
       if (Date.now() > deadline) {
         await server.stop();
-        throw new Error(`PostgreSQL did not start within ${START_TIMEOUT_MS / 1000} s; see ${options.logFile}.`);
+        throw new Error(`PostgreSQL did not start within ${startTimeoutMs / 1000} s; see ${options.logFile}.`);
       }
       await sleep(5);
     }
