@@ -38,6 +38,7 @@ import { OperatorNotices1790000033000 } from './1790000033000-operator-notices.j
 import { SlaMinutes1790000037000 } from './1790000037000-sla-minutes.js';
 import { DeliverySubjects1790000037500 } from './1790000037500-delivery-subjects.js';
 import { BackupState1790000038000 } from './1790000038000-backup-state.js';
+import { Isolation1790000038500 } from './1790000038500-isolation.js';
 import { StaleDays1790000036000 } from './1790000036000-stale-days.js';
 import { RetractedAlerts1790000035000 } from './1790000035000-retracted-alerts.js';
 import { OnchainQueries1790000034000 } from './1790000034000-onchain-queries.js';
@@ -96,4 +97,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   SlaMinutes1790000037000,
   DeliverySubjects1790000037500,
   BackupState1790000038000,
+  Isolation1790000038500,
 ];

@@ -103,7 +103,7 @@ export class AccessGuard implements CanActivate {
     const secret = secretFromHeaders(request.headers);
     try {
       const caller = await this.access.authenticate({ secret, transport: 'rest', address });
-      workFor(caller.keyId);
+      workFor(caller.keyId, { id: caller.userId, role: caller.role });
       await this.countRequest(caller, request, response);
       return caller;
     } catch (error) {

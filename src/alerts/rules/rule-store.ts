@@ -97,7 +97,7 @@ export class RuleStore {
        VALUES ($1, $2, $3, $4, $5, $6)`,
       [row.rule_id, row.version, row.user_id, change, `key:${keyId}`, JSON.stringify(ruleOf(row))],
     );
-    if (change !== 'created') await this.deliveries.reconsider(tx, { ruleId: row.rule_id });
+    if (change !== 'created') await this.deliveries.reconsider(tx, { ruleId: row.rule_id, userId: row.user_id });
     await this.edits.note(tx, row.shard, row.rule_id);
     return row;
   }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { OLD_LINK, page, PublicLinks, question } from '../../notifications/index.js';
+import { actAs } from '../../platform/fairness/working-for.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { AlertRules } from './alert-rules.js';
 import { RuleReads } from './rule-reads.js';
@@ -41,7 +42,7 @@ export class SnoozeLinks {
     const rule = this.links.snoozedRule(token);
     if (rule === undefined) return OLD_LINK;
     try {
-      return await answer(rule.userId, rule.ruleId);
+      return await actAs({ id: rule.userId, role: 'reader' }, () => answer(rule.userId, rule.ruleId));
     } catch (error) {
       if (error instanceof DomainError && error.code === 'not_found') return OLD_LINK;
       throw error;

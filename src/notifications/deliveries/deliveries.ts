@@ -4,6 +4,7 @@ import { BurstLimit } from '../core/burst-limit.js';
 import type { NewDelivery } from '../core/delivery.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { Database } from '../../platform/database/database.js';
+import { actAs } from '../../platform/fairness/working-for.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
 import { untilHandedOver } from './until-handed-over.js';
 import { Lanes, type Job } from './lanes.js';
@@ -71,7 +72,7 @@ export class Deliveries {
    */
   announce(ids: readonly string[]): void {
     if (ids.length === 0) return;
-    this.enqueue(ids).catch((error: unknown) => {
+    actAs('process', () => this.enqueue(ids)).catch((error: unknown) => {
       this.logger.warn(
         { deliveries: ids.length, err: error },
         'deliveries could not be announced; the sweeper will queue them',
@@ -84,7 +85,7 @@ export class Deliveries {
    * change. Unwanted messages end, and those that wait for the end of quiet hours or for a digest get a new time.
    * Messages not reached here are checked when they are claimed.
    */
-  async reconsider(tx: PoolClient, changed: { ruleId: string } | { userId: string }): Promise<void> {
+  async reconsider(tx: PoolClient, changed: { ruleId?: string; userId: string }): Promise<void> {
     const ended = await reconsider(tx, changed, this.clock.now());
     for (const { channel, state } of ended) this.metrics.count(channel, state);
   }
@@ -109,7 +110,7 @@ export class Deliveries {
 
   /** Waits, after the commit of an edit of a rule, until no message that the edit forbids can be handed over any more. */
   settled(ruleId: string): Promise<void> {
-    return untilHandedOver(this.database, ruleId);
+    return actAs('process', () => untilHandedOver(this.database, ruleId));
   }
 
   /** Sends users whose messages the budget refuses one notice a day, to their oldest target. */

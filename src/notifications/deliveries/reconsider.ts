@@ -13,14 +13,13 @@ const MAX_RECONSIDERED = 1_000;
  */
 export async function reconsider(
   tx: PoolClient,
-  changed: { ruleId: string } | { userId: string },
+  { ruleId, userId }: { ruleId?: string; userId: string },
   now: number,
 ): Promise<readonly { channel: string; state: string }[]> {
-  const byRule = 'ruleId' in changed;
-  const key = byRule ? changed.ruleId : changed.userId;
-  if (byRule) await tx.query(NOT_ASKED, [key]);
-  await tx.query(byRule ? RELEASE_OF_RULE : RELEASE_OF_USER, [key]);
-  const { rows } = await tx.query<CandidateRow>(byRule ? OF_RULE : OF_USER, [key, MAX_RECONSIDERED]);
+  const key = [userId, ruleId ?? null];
+  if (ruleId !== undefined) await tx.query(NOT_ASKED, key);
+  await tx.query(RELEASE, key);
+  const { rows } = await tx.query<CandidateRow>(AFFECTED, [...key, MAX_RECONSIDERED]);
   const wishes = await askWishes(tx, rows, { userRate: 0, hostRate: 0 });
   const decided = rows.flatMap((row): Decision[] => {
     const wanted = stillWanted(wishes.question(row), now);
@@ -36,16 +35,15 @@ export async function reconsider(
 
 const WAITING = `d.state IN ('pending', 'retrying')`;
 
-/** Returns the SQL of waiting candidates without the counts for limits, which only a claim applies. */
-const waiting = (which: string): string =>
-  candidates({ webhookRate: 0, mailDaily: 0 }, `${which} AND ${WAITING}`, '$2');
+/** Condition for the deliveries of a user ($1), or of one of its rules ($2). */
+const OF = `d.user_id = $1 AND ($2::uuid IS NULL OR d.rule_ids @> ARRAY[$2::uuid])`;
 
-const OF_RULE = waiting('d.rule_ids @> ARRAY[$1::uuid]');
-const OF_USER = waiting('d.user_id = $1');
+/** SQL of waiting candidates without the counts for limits, which only a claim applies. */
+const AFFECTED = candidates({ webhookRate: 0, mailDaily: 0 }, `${OF} AND ${WAITING}`, '$3');
 
 /** SQL that cancels requests to send again: they were made for an earlier version of the rule. */
 const NOT_ASKED = `
-  UPDATE deliveries d SET asked = false FROM (SELECT id FROM deliveries WHERE rule_ids @> ARRAY[$1::uuid] AND asked
+  UPDATE deliveries d SET asked = false FROM (SELECT id FROM deliveries d WHERE ${OF} AND asked
     AND state IN ('pending', 'retrying', 'sending') FOR UPDATE SKIP LOCKED) found WHERE d.id = found.id`;
 
 /**
@@ -57,13 +55,11 @@ const REQUEUE = `
     AND reason IS DISTINCT FROM 'target_unverified'`;
 
 /**
- * Returns the SQL that makes deliveries due that wait for a time from preferences, quiet hours or a snooze: their claim then
+ * SQL that makes deliveries due that wait for a time from preferences, quiet hours or a snooze: their claim then
  * computes the time again.
  */
-const release = (which: string): string => `
+const RELEASE = `
   UPDATE deliveries d SET next_attempt_at = now(), due_at = now() FROM (SELECT id FROM deliveries d
-    WHERE ${which} AND ${WAITING} AND type LIKE 'alert.%' AND next_attempt_at > now()
+    WHERE ${OF} AND ${WAITING} AND type LIKE 'alert.%' AND next_attempt_at > now()
       AND reason IN ('quiet_hours', 'digest', '${SNOOZED}') FOR UPDATE SKIP LOCKED) held
   WHERE d.id = held.id`;
-const RELEASE_OF_RULE = release('d.rule_ids @> ARRAY[$1::uuid]');
-const RELEASE_OF_USER = release('d.user_id = $1');

@@ -1,11 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
+import type { PoolClient } from 'pg';
 import { Raw, Repository } from 'typeorm';
 import { CHANNELS, channelsWhere } from '../core/channels/catalogue.js';
 import { sha256 } from '../core/ids.js';
 import { PublicLinks } from '../templates/public-links.js';
 import { Database } from '../../platform/database/database.js';
 import { columnsOf } from '../../platform/database/entity-options.js';
+import { actAs } from '../../platform/fairness/working-for.js';
 import { DomainError } from '../../platform/errors/domain-error.js';
 import { inputFault } from '../../platform/input/faults.js';
 import { TargetEntity } from './target.entity.js';
@@ -88,7 +90,7 @@ export class TargetList {
   /** Returns the address that a confirmation link confirms; undefined if the link is no longer valid. */
   async confirmable(token: string): Promise<string | undefined> {
     const tokenExpiresAt = Raw((column) => `${column} > now()`);
-    return (await this.stored.findOneBy({ tokenHash: sha256(token), tokenExpiresAt }))?.target;
+    return (await byLink(() => this.stored.findOneBy({ tokenHash: sha256(token), tokenExpiresAt })))?.target;
   }
 
   /**
@@ -97,7 +99,7 @@ export class TargetList {
    */
   async confirm(token: string): Promise<string | undefined> {
     // Plain SQL: locks the row before its messages and the user's preferences.
-    return this.database.transaction(async (tx) => {
+    const confirming = async (tx: PoolClient): Promise<string | undefined> => {
       const { rows } = await tx.query<{ id: string; user_id: string; target: string }>(
         `SELECT id, user_id, target FROM notification_targets
          WHERE token_hash = $1 AND token_expires_at > now() AND channel = ANY($2) FOR UPDATE`,
@@ -113,7 +115,8 @@ export class TargetList {
         [row.user_id],
       );
       return row.target;
-    });
+    };
+    return byLink(() => this.database.transaction(confirming));
   }
 
   /**
@@ -151,7 +154,7 @@ export class TargetList {
     if (id === undefined) return undefined;
     const update = this.stored.createQueryBuilder().update().where({ id }).returning(['target']);
     const change = { status: 'disabled', statusReason: 'unsubscribed', tokenHash: null } as const;
-    const changed = await update.set({ ...change, statusSince: () => 'now()' }).execute();
+    const changed = await byLink(() => update.set({ ...change, statusSince: () => 'now()' }).execute());
     const [row]: Pick<TargetEntity, 'target'>[] = changed.raw;
     return row?.target;
   }
@@ -160,8 +163,13 @@ export class TargetList {
   async unsubscribable(token: string): Promise<string | undefined> {
     const id = this.links.unsubscribedTarget(token);
     if (id === undefined) return undefined;
-    return (await this.stored.findOneBy({ id }))?.target;
+    return (await byLink(() => this.stored.findOneBy({ id })))?.target;
   }
+}
+
+/** Runs the action of a link. The link is the proof, so the request has no user; the condition of the statement names the row. */
+function byLink<T>(action: () => Promise<T>): Promise<T> {
+  return actAs('process', action);
 }
 
 function view(row: TargetEntity): TargetView {

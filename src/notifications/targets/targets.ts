@@ -187,7 +187,7 @@ export class Targets {
   ): Promise<void> {
     const { rows } = await tx.query<{ targets: number; pending: number; elsewhere: number }>(
       `SELECT count(*) AS targets, count(*) FILTER (WHERE channel = $3 AND status = 'pending') AS pending,
-         (SELECT count(*) FROM notification_targets WHERE target_key = $2 AND status = 'pending') AS elsewhere
+         unproven_targets($2) AS elsewhere
        FROM notification_targets WHERE user_id = $1`,
       [userId, sha256(CHANNELS[channel].key(target)), channel],
     );

@@ -1,8 +1,13 @@
 import pg from 'pg';
 import { parseBoundedJson } from './bounded-json.js';
 
-/** Role of every connection of the product: it owns nothing and has only the rights that migrations grant. */
+/**
+ * Role of pooled connections and of requests: it owns nothing, has only the rights that migrations grant, and sees of users'
+ * rows those of the user that its transaction names.
+ */
 export const APP_ROLE = 'rta_app';
+/** Role of the process's own work: the rights of `APP_ROLE`, and the rows of all users. */
+export const WORKER_ROLE = 'rta_worker';
 
 /** OID of int8. Sequence numbers and counts stay far below 2^53, so they are parsed as numbers; pg's default are strings. */
 const INT8 = 20;

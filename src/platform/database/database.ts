@@ -5,7 +5,8 @@ import pg from 'pg';
 import { Shares } from '../fairness/shares.js';
 import { currentCaller } from '../fairness/working-for.js';
 import { MeasuredPool } from './measured-pool.js';
-import { APP_ROLE, sessionUrl, valueTypes } from './connection-options.js';
+import { beginAsCurrent, namesOwnedRows, runAsCurrent } from './acting-as.js';
+import { APP_ROLE, WORKER_ROLE, sessionUrl, valueTypes } from './connection-options.js';
 
 export interface DatabaseOptions {
   /** Address with the login role; each connection then switches to the application's role. */
@@ -34,8 +35,8 @@ const MIN_PER_CALLER = 2;
 const PAGE_ROWS = 500;
 
 /**
- * Plain SQL on PostgreSQL, as the application's role. A lost connection is replaced; the statement that was running on it
- * fails.
+ * Plain SQL on PostgreSQL. Requests see of users' rows only those of their user, work of the process those of all users. A
+ * lost connection is replaced; the statement that was running on it fails.
  */
 export class Database implements OnApplicationShutdown {
   readonly pool: MeasuredPool;
@@ -64,6 +65,8 @@ export class Database implements OnApplicationShutdown {
       idleTimeoutMillis: 60_000,
       keepAlive: true,
       types: valueTypes,
+      // Sends the commands around a statement together with it.
+      pipeline: true,
     });
     // Without an `error` listener on each client, the loss of a connection would end the process.
     this.pool.on('connect', (client) => client.on('error', (error) => this.connectionLost(error)));
@@ -71,12 +74,12 @@ export class Database implements OnApplicationShutdown {
   }
 
   query<T extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<T[]> {
-    return this.inPlace(async () => (await this.pool.query<T>(text, [...values])).rows);
+    return this.inPlace(() => this.run<T>({ text, values: [...values] }));
   }
 
   /** Returns rows as arrays, which take a third of the parsing time of rows as objects. */
   arrays<T extends unknown[]>(text: string, values: readonly unknown[]): Promise<T[]> {
-    return this.inPlace(async () => (await this.pool.query<T>({ text, values: [...values], rowMode: 'array' })).rows);
+    return this.inPlace(() => this.run<T>({ text, values: [...values], rowMode: 'array' }));
   }
 
   /** Returns the first row; undefined if there are no rows. */
@@ -93,7 +96,7 @@ export class Database implements OnApplicationShutdown {
     const { client, release } = await this.borrow();
     let broken: Error | undefined;
     try {
-      await client.query('BEGIN READ ONLY');
+      await client.query(beginAsCurrent('BEGIN READ ONLY'));
       // The planner then optimises for all rows of the cursor; its default optimises for the first tenth.
       await client.query('SET LOCAL cursor_tuple_fraction = 1');
       await client.query(`DECLARE result NO SCROLL CURSOR FOR ${text}`, [...values]);
@@ -113,7 +116,7 @@ export class Database implements OnApplicationShutdown {
     const { client, release } = await this.borrow();
     let broken: Error | undefined;
     try {
-      await client.query('BEGIN');
+      await client.query(beginAsCurrent());
       const result = await this.placeHeld.run(true, () => work(client));
       await client.query('COMMIT');
       return result;
@@ -141,6 +144,17 @@ export class Database implements OnApplicationShutdown {
     }
   }
 
+  /** Runs a statement on a connection of the pool; one that names users' rows in a transaction of its own. */
+  private async run<T extends object>(statement: pg.QueryConfig & { rowMode?: 'array' }): Promise<T[]> {
+    if (!namesOwnedRows(statement.text)) return (await this.pool.query<T>(statement)).rows;
+    const client = await this.pool.connect();
+    try {
+      return (await runAsCurrent(client, () => client.query<T>(statement))).rows;
+    } finally {
+      client.release();
+    }
+  }
+
   private async inPlace<T>(work: () => Promise<T>): Promise<T> {
     const leave = await this.place();
     try {
@@ -151,13 +165,13 @@ export class Database implements OnApplicationShutdown {
   }
 
   /**
-   * Opens a connection outside the pool and without statement timeout, for work that holds a connection for long. The caller
-   * closes the connection and listens to its `end` event. `options` are further start-up options, such as `-c
+   * Opens a connection outside the pool and without statement timeout, for work of the process that holds a connection for
+   * long. The caller closes the connection and listens to its `end` event. `options` are further start-up options, such as `-c
    * work_mem=64MB`.
    */
   async connect(options = ''): Promise<pg.Client> {
     const client = new pg.Client({
-      connectionString: sessionUrl(this.url, `-c role=${APP_ROLE} ${options}`.trim()),
+      connectionString: sessionUrl(this.url, `-c role=${WORKER_ROLE} ${options}`.trim()),
       application_name: 'defi-realtime',
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,

@@ -1,11 +1,30 @@
 import type { ObjectLiteral, Repository } from 'typeorm';
+import { beginAsCurrent, namesOwnedRows, runAsCurrent } from './acting-as.js';
 import type { BorrowedConnection, Database } from './database.js';
 
-type Receive = (
-  error: Error | undefined,
-  client?: BorrowedConnection['client'],
-  release?: BorrowedConnection['release'],
-) => void;
+type Client = BorrowedConnection['client'];
+
+type Receive = (error: Error | undefined, client?: EntityConnection, release?: BorrowedConnection['release']) => void;
+
+/** The part of a connection that TypeORM uses. */
+interface EntityConnection extends Pick<Client, 'on' | 'removeListener'> {
+  query(text: string, values?: unknown[]): Promise<unknown>;
+}
+
+/** Returns the connection for TypeORM: its transactions, and its statements outside of them, tell whom they serve. */
+function asCurrent(client: Client): EntityConnection {
+  let isOpen = false;
+  const query: EntityConnection['query'] = async (text, values) => {
+    if (text === 'START TRANSACTION') {
+      isOpen = true;
+      return client.query(beginAsCurrent(text));
+    }
+    if (text === 'COMMIT' || text === 'ROLLBACK') isOpen = false;
+    if (isOpen || !namesOwnedRows(text)) return client.query(text, values);
+    return runAsCurrent(client, () => client.query(text, values));
+  };
+  return { query, on: client.on.bind(client), removeListener: client.removeListener.bind(client) };
+}
 
 /**
  * Pool that TypeORM uses in place of its own: it hands out connections of `Database`. So repositories have the same role,
@@ -16,7 +35,7 @@ class BorrowingPool {
 
   connect(receive: Receive): void {
     this.database.borrow().then(
-      ({ client, release }) => receive(undefined, client, release),
+      ({ client, release }) => receive(undefined, asCurrent(client), release),
       (error: Error) => receive(error),
     );
   }

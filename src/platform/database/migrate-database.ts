@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { migrations } from '../../../migrations/index.js';
-import { APP_ROLE, sessionUrl } from './connection-options.js';
+import { APP_ROLE, sessionUrl, WORKER_ROLE } from './connection-options.js';
 
 /** Table with the names of the applied migrations. */
 const MIGRATIONS_TABLE = 'schema_migrations';
@@ -51,7 +51,34 @@ export async function unmigrated(url: string): Promise<string[]> {
   await client.connect();
   try {
     await refuseOldServer(client);
+    await takeRole(client);
     return await pendingMigrations(async (text) => (await client.query<{ name: string }>(text)).rows);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Takes the role that may read the table of migrations, where it exists: the login may not inherit it. */
+async function takeRole(client: pg.Client): Promise<void> {
+  const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [APP_ROLE]);
+  if (rowCount === 1) await client.query(`SET ROLE ${APP_ROLE}`);
+}
+
+/** Throws an error for the operator if the login of the server may not take the roles of requests and of the process. */
+export async function refuseMissingRoles(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: sessionUrl(url) });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ login: string; missing: string[] }>(
+      `SELECT quote_ident(session_user) AS login, ARRAY(SELECT name FROM unnest($1::text[]) AS name
+         WHERE NOT pg_has_role(session_user, name, 'MEMBER')) AS missing`,
+      [[APP_ROLE, WORKER_ROLE]],
+    );
+    const [{ login, missing } = { login: '', missing: [] }] = rows;
+    if (missing.length === 0) return;
+    const roles = missing.join(', ');
+    throw new Error(`The login of DATABASE_URL lacks roles; as an administrator run: GRANT ${roles} TO ${login}`);
   } finally {
     await client.end();
   }

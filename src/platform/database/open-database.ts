@@ -6,7 +6,7 @@ import type { Settings } from '../settings/settings.js';
 import { withoutPassword } from './connection-options.js';
 import { startEmbeddedPostgres } from './embedded/embedded-postgres.js';
 import { serverLogin } from './embedded/server-login.js';
-import { migrateDatabase, unmigrated } from './migrate-database.js';
+import { migrateDatabase, refuseMissingRoles, unmigrated } from './migrate-database.js';
 import { ProcessLock } from './process-lock.js';
 
 /** Longest wait for a database that is still starting, ms. */
@@ -31,6 +31,7 @@ export async function openDatabase(settings: Settings, onFailure: (error: Error)
     const lock = await whenReachable(() => ProcessLock.take(server.url, company));
     await prepareSchema(server.url, settings.migrate);
     const url = settings.embedded ? await serverLogin(server.url) : server.url;
+    await refuseMissingRoles(url);
     return { ...server, url, close: () => lock.release().finally(() => server.close()) };
   } catch (error) {
     await server.close();

@@ -24,14 +24,14 @@ describe('Database', () => {
     await test.drop();
   });
 
-  it('connects as the application role, pooled and dedicated', async () => {
+  it('connects as the application role, and dedicated connections as the role of the process', async () => {
     expect(await database.one('SELECT current_user AS role')).toEqual({ role: 'rta_app' });
     const client = await database.connect('-c idle_in_transaction_session_timeout=500');
     const { rows } = await client.query(
       `SELECT current_user AS role, current_setting('idle_in_transaction_session_timeout') AS patience`,
     );
     await client.end();
-    expect(rows).toEqual([{ role: 'rta_app', patience: '500ms' }]);
+    expect(rows).toEqual([{ role: 'rta_worker', patience: '500ms' }]);
   });
 
   it('keeps the options of the connection URL', async () => {

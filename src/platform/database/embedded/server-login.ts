@@ -5,7 +5,7 @@ import { sessionUrl } from '../connection-options.js';
 /** Name of the role with which the application logs in to the embedded database. */
 const LOGIN = 'defi_server';
 /** Roles granted to that login, and no others. */
-const GRANTED = 'rta_app, rta_writer, rta_reader';
+const GRANTED = 'rta_app, rta_worker, rta_writer, rta_reader';
 
 /**
  * Returns the address of a migrated database with a login that owns nothing: an attacker who can run SQL through the
@@ -19,7 +19,7 @@ export async function serverLogin(ownerUrl: string): Promise<string> {
     const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [LOGIN]);
     if (rowCount === 0) await client.query(`CREATE ROLE ${LOGIN}`);
     await client.query(
-      `ALTER ROLE ${LOGIN} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS
+      `ALTER ROLE ${LOGIN} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT
        PASSWORD ${client.escapeLiteral(password)}`,
     );
     await client.query(`GRANT ${GRANTED} TO ${LOGIN}`);

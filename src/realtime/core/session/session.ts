@@ -289,7 +289,8 @@ export class Session implements Subscriber {
   /** Runs a catch-up; until its end the session receives no live events. */
   follow(catchUp: CatchUp): Promise<Recovery> {
     this.catchUp = catchUp;
-    return runFor(this.identity.caller.keyId, () => catchUp.run());
+    const { keyId, userId, role } = this.identity.caller;
+    return runFor(keyId, () => catchUp.run(), { id: userId, role });
   }
 
   /** Returns to live delivery; called by the catch-up in the turn in which it reaches the live position. */
