@@ -10,12 +10,16 @@ const CONTENT_SECURITY_POLICY = [
   "style-src 'self'",
   "img-src 'self'",
   "connect-src 'self'",
+  "worker-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Serves `/` and `/console/<version>/<name>`; requests for other paths are passed to the next routes. */
+/** Script of push messages. Its address is the same in all versions, so that browsers stay subscribed after an upgrade. */
+const WORKER = { path: '/console/push-worker.js', name: 'push-worker.js' };
+
+/** Serves `/`, `/console/push-worker.js` and `/console/<version>/<name>`; requests for other paths are passed to the next routes. */
 export function consolePage(): RequestHandler {
   const files = readConsoleFiles();
   return (request: Request, response: Response, next: NextFunction): void => {
@@ -24,6 +28,14 @@ export function consolePage(): RequestHandler {
       response.set('Cache-Control', 'no-cache');
       response.set('ETag', `"${files.version}"`);
       send(request, response, files.page);
+      return;
+    }
+    if (request.path === WORKER.path) {
+      // The browser looks for a newer one by itself, at this address.
+      response.set('Cache-Control', 'no-cache');
+      const worker = files.assets.get(WORKER.name);
+      if (worker) send(request, response, worker);
+      else next();
       return;
     }
     const [, version, name] = /^\/console\/([0-9a-f]{12})\/(.+)$/.exec(request.path) ?? [];

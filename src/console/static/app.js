@@ -102,6 +102,12 @@ byId('key-form').addEventListener('submit', (event) => {
   location.reload();
 });
 
+// A pressed notification opens its view.
+navigator.serviceWorker?.addEventListener('message', ({ data }) => {
+  if (String(data?.address).startsWith('/#/')) location.hash = data.address.slice(1);
+});
+navigator.serviceWorker?.startMessages();
+
 // Pasting the printed URL into an open page changes only the part after the #, which does not reload the page.
 window.addEventListener('hashchange', () => hasKey() && location.reload());
 

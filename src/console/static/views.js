@@ -11,6 +11,12 @@ export const VIEWS = [
     styles: ['vendor/uplot.css', 'live/desk.css', 'live/panels.css', 'live/alerts.css'],
   },
   {
+    name: 'alerts',
+    title: 'Alerts',
+    load: () => import('./alerts/view.js'),
+    styles: ['vendor/uplot.css', 'kit/form.css', 'kit/kit.css', 'alerts/view.css'],
+  },
+  {
     name: 'query',
     title: 'Query',
     load: () => import('./query/view.js'),

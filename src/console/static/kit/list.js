@@ -9,8 +9,8 @@ const ROWS = 25;
  * a list of a million rows is as fast as a short one. Arrow keys move between rows, Enter opens one. Rows that change
  * keep their elements, and with them the focus.
  *
- * `columns` are `{ title, draw(row), isNumber? }`, where `draw` returns text or a node; `read({ cursor, limit })` returns
- * the API's `{ data, page }`; `key(row)` names a row; `open(row)` is optional.
+ * `columns` are `{ title, draw(row), isNumber?, isShort? }`, where `draw` returns text or a node, and short texts are not
+ * broken; `read({ cursor, limit })` returns the API's `{ data, page }`; `key(row)` names a row; `open(row)` is optional.
  */
 export class List {
   #body = el('tbody', { role: 'rowgroup' });
@@ -115,11 +115,15 @@ export class List {
   }
 
   #row(row, node = el('tr', { role: 'row', tabindex: '0' })) {
-    const cells = this.columns.map(({ title, draw, isNumber }) => {
+    const cells = this.columns.map(({ title, draw, isNumber, isShort }) => {
       const content = draw(row);
       const shown =
         content instanceof Node ? content : el('span', { dir: 'auto', class: 'cell' }, String(content ?? '–'));
-      return el('td', { role: 'cell', 'data-title': title, class: isNumber ? 'number' : '' }, shown);
+      return el(
+        'td',
+        { role: 'cell', 'data-title': title, class: isNumber ? 'number' : isShort ? 'short' : '' },
+        shown,
+      );
     });
     const focused = node.contains(document.activeElement) ? document.activeElement.dataset.act : undefined;
     node.replaceChildren(...cells);
@@ -137,8 +141,11 @@ export class List {
       if (event.target.matches('input, select, textarea')) return;
       event.preventDefault();
       (event.key === 'ArrowDown' ? row.nextElementSibling : row.previousElementSibling)?.focus();
-    } else if (event.key === 'Enter' && event.target === row) row.click();
-    else if (event.key === 'Escape') event.target.blur();
+    } else if (event.key === 'Enter' && event.target === row) {
+      // Otherwise the same key press would also press the first button of what opens.
+      event.preventDefault();
+      row.click();
+    } else if (event.key === 'Escape') event.target.blur();
   }
 }
 

@@ -1,0 +1,328 @@
+import { el } from '../dom.js';
+import { controlOf, field } from '../kit/form.js';
+import { sentenceOf } from '../kit/refusal.js';
+import { say } from '../kit/say.js';
+import { subscribeBrowser } from './this-browser.js';
+import { METRICS, OPERATORS, TOKEN_METRICS } from './words.js';
+
+/** Members of a condition that the form shows; a rule with others is edited as JSON. */
+const SHOWN = new Set(['metric', 'operator', 'threshold', 'protocol', 'token', 'chain', 'timeWindow']);
+const MAX_SUGGESTIONS = 12;
+
+const asOptions = (names) => Object.entries(names);
+const optional = (text) => (text.trim() === '' ? undefined : text.trim());
+const number = (text) => (text.trim() === '' ? undefined : Number(text));
+
+/** Fields of a rule, as a form or, for rules that the form cannot show, as JSON. */
+export class RuleFields {
+  #form = el('div', { class: 'form' });
+  #json;
+  #switch;
+  #isJson = false;
+  #controls = {};
+  #conditions = [];
+  #actions = [];
+
+  constructor(rule, { api, store, me, signal }) {
+    Object.assign(this, { rule, api, store, me, signal });
+    this.#json = field({ label: 'Rule, as JSON', type: 'textarea', rows: 22, id: 'rule-json' });
+    this.#json.hidden = true;
+    const turn = () => this.#turn(!this.#isJson);
+    this.#switch = el('button', { type: 'button', class: 'button small', onclick: turn }, 'Edit as JSON');
+    this.nodes = [this.#form, this.#json, el('div', {}, this.#switch)];
+    this.#draw();
+    if (!isSimple(rule)) this.#turn(true);
+  }
+
+  focus() {
+    (this.#isJson ? controlOf(this.#json) : this.#controls.name).focus();
+  }
+
+  /** Returns the request. Throws if the JSON is none. */
+  read() {
+    if (!this.#isJson) return this.#readForm();
+    try {
+      return JSON.parse(controlOf(this.#json).value);
+    } catch (error) {
+      throw new Error(`This is not JSON: ${error.message}`, { cause: error });
+    }
+  }
+
+  /** Takes a threshold from the curve of a backtest. */
+  setThreshold(value) {
+    const rule = this.read();
+    if (rule.conditions?.[0]) rule.conditions[0].threshold = value;
+    if (this.#isJson) controlOf(this.#json).value = JSON.stringify(rule, undefined, 2);
+    else this.#conditions[0].threshold.value = String(value);
+  }
+
+  #turn(isJson) {
+    try {
+      if (isJson)
+        controlOf(this.#json).value = JSON.stringify(this.#isJson ? this.read() : this.#draft(), undefined, 2);
+      else {
+        const rule = this.read();
+        if (!isSimple(rule))
+          throw new Error('The form cannot show this rule; it has more than values against thresholds.');
+        this.rule = rule;
+        this.#draw();
+      }
+    } catch (error) {
+      say(error.message, { isProblem: true });
+      return;
+    }
+    this.#isJson = isJson;
+    this.#form.hidden = isJson;
+    this.#json.hidden = !isJson;
+    this.#switch.textContent = isJson ? 'Edit as form' : 'Edit as JSON';
+  }
+
+  /** The rule as the JSON editor starts with it; a rule that the form cannot show is not read from the form. */
+  #draft() {
+    return isSimple(this.rule) ? this.#readForm() : this.rule;
+  }
+
+  #readForm() {
+    const { name, mode, priority, throttleMinutes, forSeconds, notifyResolved } = this.#controls;
+    const actions = this.#actions.map(({ known, type, target, template }) => ({
+      ...known,
+      type: type.value,
+      target: target.value.trim(),
+      template: optional(template.value),
+    }));
+    return {
+      ...this.rule,
+      name: name.value.trim(),
+      conditions: this.#conditions.map(readCondition),
+      mode: mode.value,
+      priority: priority.value,
+      throttleMinutes: number(throttleMinutes.value),
+      forSeconds: number(forSeconds.value),
+      notifyResolved: notifyResolved.checked,
+      actions: actions.map(({ status: _status, ...action }) => action),
+    };
+  }
+
+  #draw() {
+    const { rule } = this;
+    this.#conditions = [];
+    this.#actions = [];
+    const conditions = el('fieldset', {}, el('legend', {}, 'When all of these hold'));
+    const actions = el('fieldset', {}, el('legend', {}, 'Tell'));
+    const addCondition = (condition) => conditions.lastElementChild.before(this.#condition(condition));
+    const addAction = (action) => actions.lastElementChild.before(this.#action(action));
+    const button = (text, onclick) => el('button', { type: 'button', class: 'button small', onclick }, text);
+    conditions.append(
+      el(
+        'div',
+        {},
+        button('Add a condition', () => addCondition({ metric: 'tvl', operator: 'lt', threshold: '' })),
+      ),
+    );
+    const browser = async ({ target: pressed }) => {
+      pressed.disabled = true;
+      try {
+        addAction({ type: 'push', target: await subscribeBrowser(this.api) });
+      } catch (error) {
+        say(sentenceOf(error), { isProblem: true });
+      }
+      pressed.disabled = false;
+    };
+    actions.append(
+      el(
+        'div',
+        { class: 'actions' },
+        button('Add a target', () => addAction({ type: 'email', target: '' })),
+        button('Add this browser', (event) => void browser(event)),
+      ),
+    );
+    for (const condition of rule.conditions ?? []) addCondition(condition);
+    for (const action of rule.actions ?? []) addAction(action);
+    this.#form.replaceChildren(
+      this.#named('name', { label: 'Name', value: rule.name, maxlength: '200' }),
+      conditions,
+      this.#timing(),
+      actions,
+    );
+  }
+
+  #named(name, options) {
+    const node = field({ pointer: `/${name}`, ...options });
+    this.#controls[name] = controlOf(node);
+    return node;
+  }
+
+  #timing() {
+    const {
+      mode = 'crossing',
+      priority = 'normal',
+      throttleMinutes = 5,
+      forSeconds = 0,
+      notifyResolved = false,
+    } = this.rule;
+    const modes = { crossing: 'each time it begins', while_true: 'while it holds', once: 'once' };
+    const words = { low: 'low', normal: 'normal', high: 'high', critical: 'critical' };
+    return el(
+      'fieldset',
+      {},
+      el('legend', {}, 'How often'),
+      el(
+        'div',
+        { class: 'fields' },
+        this.#named('mode', { label: 'Fire', type: 'select', options: asOptions(modes), value: mode }),
+        this.#named('priority', { label: 'Priority', type: 'select', options: asOptions(words), value: priority }),
+        this.#named('throttleMinutes', {
+          label: 'At most every',
+          type: 'number',
+          value: throttleMinutes,
+          hint: 'minutes; 0: no limit',
+        }),
+        this.#named('forSeconds', { label: 'After it held for', type: 'number', value: forSeconds, hint: 'seconds' }),
+      ),
+      this.#named('notifyResolved', { label: 'Also tell when it ends', type: 'checkbox', value: notifyResolved }),
+    );
+  }
+
+  #condition(condition) {
+    const index = this.#conditions.length;
+    const at = (name) => `/conditions/${index}/${name}`;
+    const isToken = TOKEN_METRICS.has(condition.metric);
+    const metrics = Object.fromEntries(Object.entries(METRICS).filter(([name]) => name !== 'event'));
+    const list = el('datalist', { id: `subjects-${index}` });
+    const nodes = {
+      metric: field({
+        label: 'Metric',
+        type: 'select',
+        options: asOptions(metrics),
+        value: condition.metric,
+        pointer: at('metric'),
+      }),
+      subject: field({
+        label: 'Protocol or token',
+        value: condition.protocol ?? condition.token ?? '',
+        hint: 'empty: every one',
+        list: list.id,
+        pointer: at(isToken ? 'token' : 'protocol'),
+      }),
+      chain: field({ label: 'Chain', value: condition.chain ?? '', hint: 'empty: all together', pointer: at('chain') }),
+      operator: field({
+        label: 'Is',
+        type: 'select',
+        options: asOptions(OPERATORS),
+        value: condition.operator,
+        pointer: at('operator'),
+      }),
+      threshold: field({
+        label: 'Threshold',
+        type: 'text',
+        inputmode: 'decimal',
+        value: condition.threshold ?? '',
+        hint: 'US dollars; for moves 0.1 is 10 %',
+        pointer: at('threshold'),
+      }),
+      timeWindow: field({
+        label: 'Within',
+        type: 'number',
+        value: condition.timeWindow ?? '',
+        hint: 'seconds, for moves',
+        pointer: at('timeWindow'),
+      }),
+    };
+    const controls = Object.fromEntries(Object.entries(nodes).map(([name, node]) => [name, controlOf(node)]));
+    const remove = () => {
+      this.#conditions.splice(this.#conditions.indexOf(controls), 1);
+      group.remove();
+    };
+    const group = el(
+      'div',
+      { class: 'condition' },
+      el('div', { class: 'fields' }, ...Object.values(nodes), list),
+      el('button', { type: 'button', class: 'button small', onclick: remove }, 'Remove'),
+    );
+    controls.subject.addEventListener('input', () => this.#suggest(list, controls));
+    controls.metric.addEventListener('change', () => {
+      controls.subject.dataset.pointer = at(TOKEN_METRICS.has(controls.metric.value) ? 'token' : 'protocol');
+    });
+    this.#conditions.push(Object.assign(controls, { known: condition, store: this.store }));
+    return group;
+  }
+
+  #suggest(list, { subject, metric }) {
+    const wanted = metric.value === 'tvl' ? 'tvl' : TOKEN_METRICS.has(metric.value) ? 'price' : '';
+    const found = this.store
+      .search(subject.value, MAX_SUGGESTIONS * 2)
+      .filter((one) => !wanted || one.metric === wanted);
+    list.replaceChildren(...found.slice(0, MAX_SUGGESTIONS).map(({ id, name }) => el('option', { value: id }, name)));
+  }
+
+  #action(action) {
+    const index = this.#actions.length;
+    const at = (name) => `/actions/${index}/${name}`;
+    const channels = { email: 'E-mail', webhook: 'Webhook', push: 'Push' };
+    const nodes = {
+      type: field({
+        label: 'By',
+        type: 'select',
+        options: asOptions(channels),
+        value: action.type,
+        pointer: at('type'),
+      }),
+      target: field({
+        label: 'To',
+        value: action.target,
+        hint: 'address, URL or push subscription',
+        pointer: at('target'),
+      }),
+      template: field({
+        label: 'Template',
+        value: action.template ?? '',
+        hint: 'empty: the built-in one',
+        pointer: at('template'),
+      }),
+    };
+    const controls = Object.fromEntries(Object.entries(nodes).map(([name, node]) => [name, controlOf(node)]));
+    const remove = () => {
+      this.#actions.splice(this.#actions.indexOf(controls), 1);
+      group.remove();
+    };
+    const group = el(
+      'div',
+      { class: 'condition' },
+      el('div', { class: 'fields' }, ...Object.values(nodes)),
+      el('button', { type: 'button', class: 'button small', onclick: remove }, 'Remove'),
+    );
+    this.#actions.push(Object.assign(controls, { known: action }));
+    return group;
+  }
+}
+
+/** Reads a condition. Text that is no number stays text, so that the server names the fault. */
+function readCondition({ metric, operator, threshold, subject, chain, timeWindow, known, store }) {
+  const id = optional(subject.value);
+  const text = threshold.value.trim();
+  // A change may be of a protocol or of a token: what the condition named before, or else what is known by this id.
+  const isToken =
+    TOKEN_METRICS.has(metric.value) ||
+    (metric.value !== 'tvl' &&
+      id !== undefined &&
+      (known.token === id || (known.protocol !== id && store.tokens.has(id))));
+  return {
+    metric: metric.value,
+    operator: operator.value,
+    threshold: text === '' || Number.isNaN(Number(text)) ? text : Number(text),
+    [isToken ? 'token' : 'protocol']: id,
+    chain: optional(chain.value),
+    timeWindow: number(timeWindow.value),
+  };
+}
+
+/** Whether the form shows everything that a rule has. */
+function isSimple({ conditions, where }) {
+  if (where || !Array.isArray(conditions) || conditions.length === 0) return false;
+  return conditions.every(
+    (condition) =>
+      condition?.metric in METRICS &&
+      condition.metric !== 'event' &&
+      Object.entries(condition).every(([name, value]) => SHOWN.has(name) || value === undefined),
+  );
+}
