@@ -38,11 +38,22 @@ export class Api {
     return this.send('POST', '/v1/query/advanced', query, { signal });
   }
 
-  async #ask(address, { headers, ...request }) {
+  /** Sends a request whose answer is text in the given format: `text/csv`. */
+  async text(path, body, format, signal) {
+    const headers = { Accept: format, 'Content-Type': 'application/json' };
+    const answer = await this.#answer(path, { method: 'POST', headers, body: JSON.stringify(body), signal });
+    return answer.text();
+  }
+
+  async #ask(address, request) {
+    const answer = await this.#answer(address, request);
+    return answer.json().catch(() => ({}));
+  }
+
+  async #answer(address, { headers, ...request }) {
     const answer = await fetch(address, { ...request, headers: { Authorization: `Bearer ${this.key}`, ...headers } });
-    const body = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new ApiError(answer.status, body);
-    return body;
+    if (!answer.ok) throw new ApiError(answer.status, await answer.json().catch(() => ({})));
+    return answer;
   }
 
   /** Returns the series of a subject as two parallel lists: Unix seconds, values. */

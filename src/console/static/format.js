@@ -9,6 +9,8 @@ const compact = [
 export function money(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const magnitude = Math.abs(value);
+  // Beyond all money of the world digits say nothing.
+  if (magnitude >= 1e18) return `${value < 0 ? '−' : ''}$${magnitude.toExponential(2)}`;
   const [unit, suffix] = compact.find(([size]) => magnitude >= size * 0.99995) ?? [1, ''];
   const scaled = magnitude / unit;
   const digits = scaled >= 100 ? 1 : scaled >= 10 ? 2 : suffix ? 3 : 2;
@@ -20,6 +22,7 @@ export function price(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const magnitude = Math.abs(value);
   if (magnitude === 0) return '$0';
+  if (magnitude >= 1e18) return `$${value.toExponential(2)}`;
   const places = magnitude >= 100 ? 2 : magnitude >= 1 ? 4 : Math.min(12, 3 - Math.floor(Math.log10(magnitude)));
   return `$${value.toLocaleString('en-US', { minimumFractionDigits: places, maximumFractionDigits: places })}`;
 }

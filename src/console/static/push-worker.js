@@ -22,6 +22,7 @@ self.addEventListener('notificationclick', (event) => {
       if (!page) return self.clients.openWindow(address);
       await page.focus();
       // The worker controls no page, so the page goes there itself.
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a client has no such parameter
       page.postMessage({ address });
       return page;
     })(),

@@ -29,4 +29,10 @@ export const VIEWS = [
     load: () => import('./onchain/view.js'),
     styles: ['onchain/view.css'],
   },
+  {
+    name: 'account',
+    title: 'Account',
+    load: () => import('./account/view.js'),
+    styles: ['kit/form.css', 'kit/kit.css', 'account/view.css'],
+  },
 ];

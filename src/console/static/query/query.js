@@ -2,6 +2,7 @@ import { byId, el, segmented, setText } from '../dom.js';
 import { clock, count, milliseconds } from '../format.js';
 import { QueryLines } from './lines.js';
 import { QUESTIONS, asCurl, written } from './questions.js';
+import { startSharing } from './sharing.js';
 import { QueryTable } from './table.js';
 
 /** Default wait after a retryable refusal, ms. */
@@ -33,6 +34,18 @@ export class Query {
     this.signal = signal;
     this.#listen();
     this.#write('chains');
+    startSharing(
+      { api, signal },
+      () => this.#read(),
+      (error) => this.#fail(error),
+    );
+  }
+
+  /** Runs a query that is given as text: that of a shared link. */
+  open(text) {
+    this.#text.value = text;
+    for (const button of byId('query-questions').children) button.setAttribute('aria-pressed', 'false');
+    if (this.stream.isReady) this.#run();
   }
 
   repaint() {
@@ -95,6 +108,7 @@ export class Query {
     if (!query) return;
     this.table.begin(query);
     delete this.#panel.dataset.more;
+    byId('query-plan').hidden = true;
     this.#begin(query);
   }
 
