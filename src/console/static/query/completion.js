@@ -68,7 +68,9 @@ class Completion {
     } catch (error) {
       const lists = (error.errors ?? []).map(({ detail }) => /allowed: ([^.]*)/.exec(detail)?.[1] ?? '');
       if (lists.length === 0) this.#words.delete(dataset);
-      return [...new Set(lists.flatMap((list) => list.split(', ')).filter((word) => /^\w+$/.test(word)))].sort();
+      return [...new Set(lists.flatMap((list) => list.split(', ')).filter((word) => /^\w+$/.test(word)))].sort((a, b) =>
+        a.localeCompare(b),
+      );
     }
   }
 
