@@ -82,6 +82,7 @@ export class Connection {
     this.unwatch = watchPage(
       () => this.wake(),
       () => owner.pageLeaves?.(),
+      () => this.lose(),
     );
   }
 
@@ -219,8 +220,8 @@ export class Connection {
     this.lose(delayMs(this.attempt++, atLeastMs));
   }
 
-  /** Drops the connection, if there is one, and opens the next after a while. */
-  private lose(afterMs: number): void {
+  /** Drops the connection, if there is one, and opens the next after a while; without a time, when the page wakes. */
+  private lose(afterMs?: number): void {
     if (this.state === 'closed') return;
     if (this.state === 'open') this.lostAt = performance.now();
     this.turn++;
@@ -228,7 +229,7 @@ export class Connection {
     this.change('waiting');
     // A listener of the state may have closed the client.
     if (this.isClosed) return;
-    this.later('connect', afterMs, () => void this.open());
+    if (afterMs !== undefined) this.later('connect', afterMs, () => void this.open());
   }
 
   private get isClosed(): boolean {

@@ -38,8 +38,11 @@ export function globals(): Globals {
   return globalThis;
 }
 
-/** Calls `wake` whenever the page may have missed something, and `leave` when it may be about to end. Returns the removal. */
-export function watchPage(wake: () => void, leave: () => void): () => void {
+/**
+ * Calls `wake` whenever the page may have missed something, `leave` when it may be about to end, and `pause` when the user has left
+ * it: browsers keep no page for the way back that has an open connection. Returns the removal.
+ */
+export function watchPage(wake: () => void, leave: () => void, pause: () => void): () => void {
   const page = globals();
   const { document } = page;
   const seen = (): void => (document?.visibilityState === 'hidden' ? leave() : wake());
@@ -49,6 +52,7 @@ export function watchPage(wake: () => void, leave: () => void): () => void {
     ['online', wake],
     ['resume', wake],
     ['pagehide', leave],
+    ['pagehide', pause],
   ];
   for (const [name, work] of watched) page.addEventListener?.(name, work);
   return () => {

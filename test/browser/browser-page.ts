@@ -4,12 +4,14 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 const PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 /** Starts Debian's Chromium, or the binary in `CHROMIUM`, headless and without its own network requests. */
-export async function launchBrowser(): Promise<Browser> {
+export async function launchBrowser({ keepsPages = false } = {}): Promise<Browser> {
   const { CHROMIUM } = process.env;
   const executablePath = [...(CHROMIUM === undefined ? [] : [CHROMIUM]), ...PATHS].find((path) => existsSync(path));
   if (!executablePath) throw new Error('There is no Chromium: node test/support/run/install-tools.mjs');
   return chromium.launch({
     executablePath,
+    // Whether pages that the user has left stay in memory, as they do for users.
+    ...(keepsPages && { ignoreDefaultArgs: ['--disable-back-forward-cache'] }),
     args: [
       '--no-sandbox',
       '--disable-gpu',
