@@ -7,6 +7,7 @@ import { EventsModule } from './events/index.js';
 import { LaneProcessorsModule, NotificationsModule } from './notifications/index.js';
 import { CompatModule, LiveModule, QueryModule } from './query/index.js';
 import { OnchainModule } from './onchain/index.js';
+import { OperationsModule } from './operations/index.js';
 import { RealtimeModule } from './realtime/index.js';
 import { ClockModule } from './platform/clock/clock.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
@@ -58,6 +59,7 @@ export class AppModule {
         CompatModule,
         ClientFilesModule,
         ConsoleModule,
+        OperationsModule,
         UnknownRouteModule,
       ],
     };

@@ -1,4 +1,4 @@
-import { runBackupCommand } from '../operations/index.js';
+import { runBackupCommand } from '../operations/backup/backup-command.js';
 import { Database } from '../platform/database/database.js';
 import { runningDatabaseUrl } from '../platform/database/running-database.js';
 import { loadSettings } from '../platform/settings/load-settings.js';

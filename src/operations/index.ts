@@ -1,3 +1,3 @@
-export { runBackupCommand } from './backup/backup-command.js';
+export { OperationsModule } from './operations.module.js';
 export { runSlaCommand } from './sla-command.js';
 export { recordSlaMinute } from './sla-minutes.js';

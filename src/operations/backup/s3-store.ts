@@ -40,7 +40,7 @@ export class S3Store implements BackupStore {
       accessKeyId: place.accessKeyId,
       secretAccessKey: place.secretAccessKey,
       region: place.region,
-      endpoint: `${place.endpoint.replace(/\/+$/, '')}/${place.bucket}`,
+      endpoint: `${place.endpoint.replace(/\/$/, '')}/${place.bucket}`,
       requestAbortTimeout: REQUEST_TIMEOUT_MS,
     });
   }

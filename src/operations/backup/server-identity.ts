@@ -17,7 +17,7 @@ export interface ServerIdentity {
 export async function identify(replication: Replication): Promise<ServerIdentity> {
   const { systemid, timeline, xlogpos } = await replication.row('IDENTIFY_SYSTEM');
   const { wal_segment_size } = await replication.row('SHOW wal_segment_size');
-  const [, size = '', unit = ''] = /^(\d+)(\w+)$/.exec(String(wal_segment_size)) ?? [];
+  const [, size = '', unit = ''] = /^(\d{1,9})([A-Za-z]{1,2})$/.exec(String(wal_segment_size)) ?? [];
   const segmentBytes = Number(size) * (UNITS[unit] ?? Number.NaN);
   if (!(segmentBytes <= MAX_SEGMENT_BYTES)) throw new Error('wal_segment_size of the server must be at most 64 MB');
   return { system: String(systemid), timeline: Number(timeline), position: String(xlogpos), segmentBytes };

@@ -16,6 +16,7 @@ const OWN = {
   ...METRICS_TABLE.database,
   ...METRICS_TABLE.redis,
   ...METRICS_TABLE.queue,
+  ...METRICS_TABLE.backup,
 };
 type Own = typeof OWN;
 export type MetricName = keyof Own;

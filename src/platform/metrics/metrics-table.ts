@@ -3,7 +3,7 @@ import { CACHE, CAPTURE, HISTORY, STREAMING } from './table/event-metrics.js';
 import type { MetricRows } from './table/metric-row.js';
 import { NODE } from './table/node-metrics.js';
 import { ONCHAIN } from './table/onchain-metrics.js';
-import { DATABASE, HTTP, PROCESS, QUEUE, REDIS } from './table/platform-metrics.js';
+import { BACKUP, DATABASE, HTTP, PROCESS, QUEUE, REDIS } from './table/platform-metrics.js';
 
 /**
  * Every metric of `/metrics`, by component: name, type, unit, labels with the most values of each, help. Code makes a metric
@@ -24,5 +24,6 @@ export const METRICS_TABLE = {
   database: DATABASE,
   redis: REDIS,
   queue: QUEUE,
+  backup: BACKUP,
   node: NODE,
 } as const satisfies Record<string, MetricRows>;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { runBackupCommand } from '../../../src/operations/index.js';
+import { runBackupCommand } from '../../../src/operations/backup/backup-command.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { embeddedBinaries } from '../../../src/platform/database/embedded/postgres-binaries.js';
 import { PostgresServer } from '../../../src/platform/database/embedded/postgres-server.js';
@@ -10,7 +10,7 @@ import { chooseAccount, handOver } from '../../../src/platform/database/embedded
 import { parseSettings, type Environment } from '../../../src/platform/settings/settings.js';
 import { serverPort } from '../servers/server-port.js';
 
-const BACKUP_KEY = 'a key of the tests with more than 32 characters';
+export const BACKUP_KEY = 'a key of the tests with more than 32 characters';
 
 /** Result of a call of `defi-realtime backup`. */
 export interface BackupCall {

@@ -100,3 +100,21 @@ export const QUEUE = {
     help: 'Jobs by queue and state; each process reports the total of all processes. No value while the queue is unavailable.',
   },
 } as const satisfies MetricRows;
+
+export const BACKUP = {
+  backup_base_success_seconds: {
+    type: 'gauge',
+    unit: 'unix seconds',
+    help: 'Time of the end of the last base backup, Unix seconds; 0: there is none.',
+  },
+  backup_base_bytes: {
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Size of the files of the last base backup, before compression; 0: there is none.',
+  },
+  backup_wal_success_seconds: {
+    type: 'gauge',
+    unit: 'unix seconds',
+    help: 'Time up to which every change is archived, Unix seconds, recorded about every 15 s; 0: none is.',
+  },
+} as const satisfies MetricRows;
