@@ -27,7 +27,7 @@ export const VIEWS = [
     name: 'onchain',
     title: 'On-chain',
     load: () => import('./onchain/view.js'),
-    styles: ['onchain/view.css'],
+    styles: ['kit/kit.css', 'kit/form.css', 'onchain/view.css'],
   },
   {
     name: 'account',

@@ -1,5 +1,6 @@
 import { el, setText } from '../dom.js';
 import { count } from '../format.js';
+import { accountLink } from './form.js';
 
 const LEADERS = 10;
 /** Shortest time between two reads, ms, however many events arrive. */
@@ -9,9 +10,6 @@ const MAX_INTERVAL_MS = 5_000;
 
 const STATES = { backfilling: 'Catching up', following: 'Following', paused: 'Paused', stopped: 'Stopped' };
 const ENDPOINTS = { in_use: 'in use', standby: 'standby', out: 'out' };
-
-/** Shortens a hash or an address: `0x12345678…cdef`. */
-const short = (text) => (text.length > 16 ? `${text.slice(0, 10)}…${text.slice(-4)}` : text);
 
 /** Formats decimal text with four decimals, cut and not rounded: `1234.56789` → `1,234.5678`. */
 export function points(text) {
@@ -85,7 +83,7 @@ function leaderboard(rows) {
       'tr',
       {},
       el('td', {}, String(rank)),
-      el('td', { title: account }, el('code', {}, short(account))),
+      el('td', {}, accountLink(account)),
       el('td', {}, points(all)),
       el('td', { class: 'muted' }, points(pending)),
     ),

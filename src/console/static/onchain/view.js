@@ -1,12 +1,12 @@
-import { el } from '../dom.js';
-import { whenReady } from '../stream.js';
-import { Onchain } from './panel.js';
+import { tabs } from '../kit/tabs.js';
 
-/** Followed chains and the accounts with the most points. */
-export function mount({ root, api, stream, signal }) {
-  const section = el('section', { class: 'onchain panel', id: 'onchain', 'aria-labelledby': 'onchain-title' });
-  root.append(section);
-  const panel = new Onchain(section, api, stream, signal);
-  whenReady(stream, signal, () => void stream.followChains());
-  void panel.read();
+/** Chains that the service follows and the points of their accounts. */
+export function mount(context, route) {
+  return tabs(context, route, [
+    { name: 'chains', title: 'Chains', load: () => import('./chains.js') },
+    { name: 'leaderboard', title: 'Leaderboard', load: () => import('./leaderboard.js') },
+    { name: 'accounts', title: 'Account', load: () => import('./account.js') },
+    { name: 'events', title: 'Events', load: () => import('./events.js') },
+    { name: 'reorgs', title: 'Reorgs', load: () => import('./reorgs.js') },
+  ]);
 }

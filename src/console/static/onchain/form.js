@@ -1,0 +1,28 @@
+import { el } from '../dom.js';
+import { linkTo } from '../router.js';
+
+/** Shortens a hash or an address: `0x12345678…cdef`. */
+export const short = (text) => (text.length > 16 ? `${text.slice(0, 10)}…${text.slice(-4)}` : text);
+
+/** Hash or address, short, whole in its title. */
+export const hash = (text) => (text ? el('code', { title: text }, short(text)) : '–');
+
+/** Account as a link to its page. */
+export const accountLink = (account) =>
+  account
+    ? el('a', { href: linkTo(['onchain', 'accounts', account]), title: account }, el('code', {}, short(account)))
+    : '–';
+
+/** Names and values as a list of definitions; a value is text or a node. */
+export const facts = (values) =>
+  el(
+    'dl',
+    { class: 'facts' },
+    ...Object.entries(values).flatMap(([name, value]) => [
+      el('dt', {}, name),
+      el('dd', { dir: 'auto' }, value instanceof Node ? value : String(value ?? '–')),
+    ]),
+  );
+
+/** Writes a time as the server does, without milliseconds, in UTC: `2026-11-20 12:00:00`. */
+export const utc = (time) => (time ? time.slice(0, 19).replace('T', ' ') : '–');
