@@ -17,6 +17,12 @@ export const VIEWS = [
     styles: ['vendor/uplot.css', 'kit/form.css', 'kit/kit.css', 'alerts/view.css'],
   },
   {
+    name: 'subscriptions',
+    title: 'Subscriptions',
+    load: () => import('./subscriptions/view.js'),
+    styles: ['kit/kit.css', 'kit/form.css', 'subscriptions/view.css'],
+  },
+  {
     name: 'query',
     title: 'Query',
     load: () => import('./query/view.js'),
@@ -34,5 +40,11 @@ export const VIEWS = [
     title: 'Account',
     load: () => import('./account/view.js'),
     styles: ['kit/form.css', 'kit/kit.css', 'account/view.css'],
+  },
+  {
+    name: 'system',
+    title: 'System',
+    load: () => import('./system/view.js'),
+    styles: ['kit/kit.css', 'kit/form.css', 'system/view.css'],
   },
 ];
