@@ -1,5 +1,5 @@
 const LINE = /^([a-z_:][a-z0-9_:]*)(?:\{(.*)\})? (\S+)$/i;
-const LABEL = /([a-z_]\w*)="((?:[^"\\]|\\.)*)"/gi;
+const LABEL = /(?:^|,)([a-z_]\w*)="((?:[^"\\]|\\.)*)"/giy;
 
 /** Reads the metrics of the process that answers: samples by name, each with labels and a value. */
 export async function readMetrics(signal) {
