@@ -15,7 +15,7 @@ COMMENT ON COLUMN deliveries.is_end IS 'Whether the message takes back what an e
 
 CREATE FUNCTION delivery_subject_keys(type text, data jsonb) RETURNS bigint[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT coalesce(array_agg(DISTINCT hashtextextended(jsonb_build_array(coalesce(one -> 'ruleId', data -> 'ruleId'),
-    one -> 'protocol', one -> 'chain', one -> 'token')::text, 0)), '{}')
+    one -> 'protocol', one -> 'chain', one -> 'token', one -> 'account')::text, 0)), '{}')
   FROM jsonb_array_elements(CASE WHEN type = 'alert.summary' THEN CASE
       WHEN jsonb_typeof(data #> '{explanation,alerts}') = 'array' THEN data #> '{explanation,alerts}'
       WHEN jsonb_typeof(data #> '{explanation,subjects}') = 'array' THEN data #> '{explanation,subjects}' ELSE '[]' END

@@ -37,6 +37,7 @@ import { RuleFinality1790000032000 } from './1790000032000-rule-finality.js';
 import { OperatorNotices1790000033000 } from './1790000033000-operator-notices.js';
 import { SlaMinutes1790000037000 } from './1790000037000-sla-minutes.js';
 import { DeliverySubjects1790000037500 } from './1790000037500-delivery-subjects.js';
+import { AnnouncedStakes1790000037600 } from './1790000037600-announced-stakes.js';
 import { BackupState1790000038000 } from './1790000038000-backup-state.js';
 import { Isolation1790000038500 } from './1790000038500-isolation.js';
 import { StaleDays1790000036000 } from './1790000036000-stale-days.js';
@@ -96,6 +97,7 @@ export const migrations: (new () => MigrationInterface)[] = [
   StaleDays1790000036000,
   SlaMinutes1790000037000,
   DeliverySubjects1790000037500,
+  AnnouncedStakes1790000037600,
   BackupState1790000038000,
   Isolation1790000038500,
 ];

@@ -81,6 +81,7 @@ export interface EventFields {
     readonly protocol?: string;
     readonly chain?: string;
     readonly token?: string;
+    readonly account?: string;
     readonly metric: string;
     readonly value: number | null;
     readonly threshold: number | null;
@@ -94,6 +95,8 @@ export interface EventFields {
     readonly currentPoints: string;
     readonly pending: string;
     readonly final: string;
+    /** Tokens that the account stakes, decimal text. */
+    readonly stakedTokens: string;
     readonly reason: string;
   };
   chain_reorg: {

@@ -2,10 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WindowLoader } from '../../src/alerts/evaluation/window-loader.js';
 import type { Address, Hash } from '../../src/onchain/index.js';
 import { startAnvil, type Anvil } from '../support/chain/anvil.js';
 import { PlainClient, type Message } from '../support/clients/plain-client.js';
 import { RestCaller } from '../support/clients/rest-caller.js';
+import { editsApplied, shardsReady } from '../support/servers/alert-shards.js';
 import { createTestApp, type TestApp } from '../support/servers/create-test-app.js';
 import { quietFor, waitFor } from '../support/wait-for.js';
 
@@ -39,6 +41,15 @@ describe('a chain that is followed', () => {
   const kindsOf = (client: PlainClient): unknown[] =>
     eventsOf(client, 'onchain_event').map((data) => (data as { kind: string }).kind);
 
+  const alertsOf = async (ruleId: string): Promise<Record<string, unknown>[]> =>
+    (await reader.get(`/v1/alerts/history?ruleId=${ruleId}`)).body.data;
+  const watchStakes = async (name: string, account?: string): Promise<void> => {
+    const condition = { metric: 'staked_tokens', operator: 'gte', threshold: 1, ...(account && { account }) };
+    rules.set(name, await reader.rule({ name, conditions: [condition], actions: [] }));
+    await editsApplied(app.db.pool);
+  };
+  const rules = new Map<string, string>();
+
   beforeAll(async () => {
     anvil = await startAnvil();
     [alice, bob] = anvil.accounts.slice(1);
@@ -59,6 +70,9 @@ points:
     );
     app = await createTestApp({ settings: { ONCHAIN_CONFIG: file } });
     reader = await RestCaller.of(app, 'reader');
+    await shardsReady(app);
+    await watchStakes('named', alice);
+    await watchStakes('each');
     instant = await PlainClient.connect(app.url, await app.key({ userId: 'instant' }));
     final = await PlainClient.connect(app.url, await app.key({ userId: 'final' }));
     await instant.ask({ type: 'subscribe', channels: ['onchain'] }, 'subscription_result');
@@ -103,6 +117,29 @@ points:
     ]);
     await quietFor(100);
     expect(kindsOf(instant)).toHaveLength(3);
+  });
+
+  it('alerts on the staked tokens of an account, also by a rule that is made while they are staked', async () => {
+    await watchStakes('late', alice);
+    for (const [name, ruleId] of rules) {
+      const [alert] = await waitFor(
+        async () => {
+          const alerts = await alertsOf(ruleId);
+          return alerts.length > 0 && alerts;
+        },
+        { what: `an alert of ${name}`, timeoutMs: 60_000 },
+      );
+      expect(alert).toMatchObject({ account: alice, token: null, metric: 'staked_tokens', value: 1, threshold: 1 });
+      expect(alert?.['message']).toBe(`${name}: Staked tokens of ${alice} is 1, at or above 1`);
+    }
+    const { body } = await reader.get(`/v1/alerts/rules/${rules.get('each')}`);
+    expect(body.state.firing).toMatchObject([{ subject: `account=${alice}`, value: 1 }]);
+    // From these an evaluator begins that restarts or gets the first rule on an account.
+    for (const wanted of [alice ?? '', '*']) {
+      const found: object[] = [];
+      for await (const page of app.nest.get(WindowLoader, { strict: false }).accounts([wanted])) found.push(...page);
+      expect(found).toContainEqual(expect.objectContaining({ account: alice, staked_tokens: 1 }));
+    }
   });
 
   it('lists who owns and who staked each token', async () => {

@@ -141,7 +141,9 @@ function unkeptObservations(leaves: readonly Condition[]): RuleFinding[] {
 }
 
 function unkeptMetrics(leaves: readonly Condition[]): RuleFinding[] {
-  const unknown = leaves.filter((leaf) => ['event', 'volume_24h', 'market_cap', 'points'].includes(leaf.metric));
+  const unknown = leaves.filter((leaf) =>
+    ['event', 'volume_24h', 'market_cap', 'points', 'staked_tokens'].includes(leaf.metric),
+  );
   return unknown.slice(0, 1).map((leaf) => ({
     pointer: '/conditions',
     code: 'no_history',

@@ -2,23 +2,22 @@ import { defaultDeadBand, type DeadBand } from '../../events/core/index.js';
 import { Beliefs, type Belief } from './judge/beliefs.js';
 import { compileRule, conditionsOf } from './rule/compile-rule.js';
 import type { FlapLimits } from './judge/flapping.js';
-import { historyNeeds } from './market/history-needs.js';
+import { accountNeeds, historyNeeds, observedOf } from './market/history-needs.js';
 import { InstanceBook } from './table/instance-book.js';
 import { LeafTable } from './table/leaf-table.js';
 import { Market } from './market/market.js';
-import type { HistoryNeed, HistoryPoint, MarketRow, Observation, Observed } from './market-row.js';
+import type { AccountNumbers, HistoryNeed, HistoryPoint, MarketRow, Observation, Observed } from './market-row.js';
 import { Matcher } from './judge/matcher.js';
 import { Throttles } from './judge/throttle.js';
 import { isAbsent, type RuleDefinition } from './rule/rule.js';
 import { RuleRegister } from './rule-register.js';
 import { RuleTable, type Throttle } from './table/rule-table.js';
 import type { SavedState, StateChanges } from './saved-state.js';
-import type { Series } from './index/series.js';
 import { TransitionJudge } from './judge/transition-judge.js';
 import { TransitionList, type Moment } from './judge/transition-list.js';
 import type { Transition } from './transition.js';
 import { Waiting } from './judge/waiting.js';
-import { ABSENCE, TOTAL } from './rule/watched-number.js';
+import { ABSENCE } from './rule/watched-number.js';
 
 export interface EvaluatorOptions {
   /** Ratio of the dead band of a key (`change_thresholds`); `subject` `*` is the metric's default. */
@@ -84,8 +83,8 @@ export class Evaluator {
   }
 
   /**
-   * Seeds the evaluator at its start, before any rule is added, with the last two published values of every key up to the
-   * position, in log order, and with the stored `clock`. May be called several times with parts of the values.
+   * Seeds the evaluator, before any rule is added, with the last two published values of every key up to the position, in
+   * log order, and with the stored `clock`; in parts if need be.
    */
   seed(points: Iterable<HistoryPoint>, clock: number): void {
     this.market.clock = clock;
@@ -108,6 +107,16 @@ export class Evaluator {
    */
   loadHistory(points: readonly HistoryPoint[], from = -Infinity): void {
     this.market.loadHistory(points, from);
+  }
+
+  /** Returns the accounts whose numbers must be given to `loadAccounts` before `addRule`; `*`: all. */
+  accountNeeds(rule: RuleDefinition): string[] {
+    return accountNeeds(compileRule(rule, this.deadBand), (number) => this.market.accounts.isKnown(number));
+  }
+
+  /** Loads the numbers that were last announced of accounts. */
+  loadAccounts(all: Iterable<AccountNumbers>): void {
+    for (const numbers of all) this.market.seedAccount(numbers);
   }
 
   /**
@@ -196,7 +205,7 @@ export class Evaluator {
    * before the tick.
    */
   unobserved(at: number): Observed[] {
-    return Array.from(this.market.overdue(at), ({ series }) => observedOf(series));
+    return Array.from(this.market.absences.overdue(at), ({ series }) => observedOf(series));
   }
 
   /** Returns the keys to look up, as for `unobserved`, for a rule that is about to be added or edited. */
@@ -205,7 +214,8 @@ export class Evaluator {
     if (!conditionsOf(rule).some(isAbsent)) return found;
     for (const leaf of compileRule(rule, this.deadBand).leaves) {
       if (!('number' in leaf) || leaf.number.windowMs !== ABSENCE) continue;
-      for (const series of this.market.unobserved(leaf.number, leaf.test.threshold)) found.push(observedOf(series));
+      for (const series of this.market.absences.unobserved(leaf.number, leaf.test.threshold, this.clock))
+        found.push(observedOf(series));
     }
     return found;
   }
@@ -270,7 +280,7 @@ export class Evaluator {
     const base = beliefs.find(({ saved }) => saved.instanceKey === '');
     if (base?.lead && !watched.has(base)) this.throttles.leave(rule);
     if (this.rules.suppressed.get(rule) > 0) this.waiting.oweSummary(rule);
-    for (const belief of beliefs.toSorted(byKey)) {
+    for (const belief of beliefs.toSorted((a, b) => (a.saved.instanceKey < b.saved.instanceKey ? -1 : 1))) {
       this.beliefs.carryOver(rule, belief, watched.has(belief), moment);
     }
   }
@@ -285,13 +295,4 @@ export class Evaluator {
     if (this.matcher.endMoment()) for (const row of touched) this.transitionJudge.judgeAfterMoment(row, moment);
     for (const row of touched) this.transitionJudge.settle(row);
   }
-}
-
-function observedOf({ measure, protocol, chain, token }: Series): Observed {
-  if (measure !== 'tvl') return { metric: 'price', protocol: null, chain: null, token };
-  return { metric: 'tvl', protocol, chain: chain === TOTAL ? null : chain, token: null };
-}
-
-function byKey({ saved: a }: Belief, { saved: b }: Belief): number {
-  return a.instanceKey < b.instanceKey ? -1 : 1;
 }

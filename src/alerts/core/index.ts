@@ -10,5 +10,6 @@ export * from './rule/rule.js';
 export * from './saved-state.js';
 export * from './transition.js';
 export { EQUALITY_TOLERANCE } from './rule/tolerance.js';
+export { ANY } from './rule/watched-number.js';
 export { countsInTotal } from './market/tvl-total.js';
 export { markParts, rowsWithParts } from './market/whole-totals.js';

@@ -37,6 +37,15 @@ export interface HistoryPoint {
   readonly isPart?: boolean;
 }
 
+/** Numbers of an account as the last `points_change` announced them. */
+export interface AccountNumbers {
+  readonly account: string;
+  readonly points: number;
+  readonly staked_tokens: number;
+  /** Time to which they refer, Unix ms. */
+  readonly at: number;
+}
+
 /** Key whose last observation is needed: a protocol (with all its chains if `chain` is null), or a token. */
 export type Observed = Pick<HistoryPoint, 'metric' | 'protocol' | 'chain' | 'token'>;
 

@@ -35,6 +35,8 @@ export interface LeafReading {
   readonly protocol: string | null;
   readonly chain: string | null;
   readonly token: string | null;
+  /** Account, if the number is one of an account. */
+  readonly account?: string;
   /** Compared number: the metric, its change (for `change_pct` and `change_*`), or a number in the data of an event. */
   readonly value: number | null;
   /** Current and previous published value of the metric. */
@@ -53,6 +55,7 @@ export interface HeldBack {
   readonly protocol: string | null;
   readonly chain: string | null;
   readonly token: string | null;
+  readonly account?: string;
   /** Value of the first condition that held when the instance last began to hold; null for events without a number. */
   readonly value: number | null;
   /** Time at which the instance last began to hold, Unix ms. */

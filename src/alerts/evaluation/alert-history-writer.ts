@@ -126,8 +126,13 @@ function addTo(groups: Map<string, HistoryRow>, row: HistoryRow, { transition, a
   groups.set(id, { ...row, id, grouped: { count: 1, firstValue: alert.value, lastValue: alert.value, subjects } });
 }
 
-function subjectOf({ protocol, chain, token }: Partial<Record<'protocol' | 'chain' | 'token', string>>): string {
-  return Object.entries({ protocol, chain, token })
+function subjectOf({
+  protocol,
+  chain,
+  token,
+  account,
+}: Partial<Record<'protocol' | 'chain' | 'token' | 'account', string>>): string {
+  return Object.entries({ protocol, chain, token, account })
     .filter(([, name]) => name !== undefined)
     .map(([what, name]) => `${what}=${name}`)
     .join(',');

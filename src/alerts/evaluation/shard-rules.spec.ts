@@ -23,7 +23,7 @@ it('loading the latest values of many tokens yields to the event loop', async ()
   const shards = new ShardRules(
     { revisions: () => Promise.resolve(new Map()), active: () => [[{ rule }]] } as unknown as RuleLoader,
     { latest: () => Promise.resolve(points) } as unknown as HistoryLoader,
-    { load: () => [] } as unknown as WindowLoader,
+    { load: () => [], accounts: () => [] } as unknown as WindowLoader,
     { current: () => Promise.resolve(() => 0) } as unknown as DeadBands,
     { staleAfterMinutes: 60 } as Settings,
     { of: () => Promise.resolve([]) } as unknown as Observations,

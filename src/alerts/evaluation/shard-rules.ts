@@ -118,6 +118,8 @@ export class ShardRules {
       for (const { points, from } of page) evaluator.loadHistory(points, from);
       await nextTurn();
     }
+    for await (const page of this.windows.accounts(rules.flatMap((rule) => evaluator.accountNeeds(rule))))
+      evaluator.loadAccounts(page);
     const unobserved = rules.flatMap((rule) => evaluator.unobservedBy(rule));
     const distinct = new Map(unobserved.map((subject) => [JSON.stringify(subject), subject]));
     evaluator.observe(await this.observations.of([...distinct.values()]));

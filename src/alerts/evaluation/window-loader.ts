@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
-import { countsInTotal, type HistoryNeed, type HistoryPoint } from '../core/index.js';
+import { countsInTotal, type AccountNumbers, type HistoryNeed, type HistoryPoint } from '../core/index.js';
+import { announcedNumbers } from './account-loader.js';
 import { LogTail, type AsOf, type LoggedPoint } from './log-tail.js';
 import { EARLIER_VALUES, STORED_VALUES, SUBJECTS, type StoredValue, type Subject } from './window-queries.js';
 
@@ -51,6 +52,11 @@ export class WindowLoader {
       size = Math.max(1, Math.min(MAX_PAGE_SERIES, Math.floor((size * PAGE_VALUES) / Math.max(1, values))));
       yield histories;
     }
+  }
+
+  /** Yields the present numbers of accounts, page by page; `*`: of all. */
+  accounts(accounts: readonly string[]): AsyncGenerator<AccountNumbers[]> {
+    return announcedNumbers(this.database, accounts);
   }
 
   private async subjects(needs: readonly HistoryNeed[], unwritten: readonly LoggedPoint[]): Promise<Subject[]> {

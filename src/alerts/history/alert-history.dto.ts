@@ -87,6 +87,9 @@ export class AlertView {
 
   @ApiProperty({ type: String, nullable: true })
   token!: string | null;
+
+  /** Address, if the alert is about the points or staked tokens of an account. */
+  account?: string;
   metric!: string;
 
   @ApiProperty({ type: Number, nullable: true })

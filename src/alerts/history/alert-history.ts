@@ -58,7 +58,7 @@ export class AlertHistory {
 
 function viewOf({ rule_version, reason, at, evaluated_at, retracted_at, ...row }: TransitionRow): AlertView {
   const { alert, outcome, grouped } = row;
-  const { type: _, protocol = null, chain = null, token = null, ...shown } = alert;
+  const { type: _, protocol = null, chain = null, token = null, account, ...shown } = alert;
   return {
     alertId: shown.alertId,
     ruleId: shown.ruleId,
@@ -71,6 +71,7 @@ function viewOf({ rule_version, reason, at, evaluated_at, retracted_at, ...row }
     protocol,
     chain,
     token,
+    ...(account === undefined ? {} : { account }),
     metric: shown.metric,
     value: shown.value,
     threshold: shown.threshold,

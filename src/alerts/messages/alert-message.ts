@@ -46,7 +46,7 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
   const isEdited = transition.reason === 'edited';
   const reading = decisive(transition.readings, isEdited || state !== 'resolved');
   const condition = reading === undefined ? leaves[0] : leaves[reading.condition];
-  const { protocol, chain, token } = reading ?? { protocol: null, chain: null, token: null };
+  const { protocol, chain, token, account } = reading ?? { protocol: null, chain: null, token: null };
   return {
     alertId: transitionId(transition),
     ruleId: rule.ruleId,
@@ -68,6 +68,7 @@ export function alertMessage(rule: SpeakingRule, transition: Transition): AlertM
     ...(protocol === null ? {} : { protocol }),
     ...(chain === null ? {} : { chain }),
     ...(token === null ? {} : { token }),
+    ...(account === undefined ? {} : { account }),
     metric: condition?.metric ?? 'event',
     value: reading?.value ?? null,
     threshold: thresholdOf(condition),

@@ -26,7 +26,7 @@ export function incidentParts(
     .map((held, index): NewDelivery => {
       const subjects = summarySubjects([held], condition);
       const [first] = subjects;
-      const { protocol, chain, token, value = null, text = '' } = first ?? {};
+      const { protocol, chain, token, account, value = null, text = '' } = first ?? {};
       return {
         ...delivery,
         type: 'alert.fired',
@@ -40,6 +40,7 @@ export function incidentParts(
           ...(protocol === undefined ? {} : { protocol }),
           ...(chain === undefined ? {} : { chain }),
           ...(token === undefined ? {} : { token }),
+          ...(account === undefined ? {} : { account }),
           explanation: { ...data.explanation, instance: held.instanceKey, subjects, count: 1 },
         },
       };

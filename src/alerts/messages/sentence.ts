@@ -54,6 +54,7 @@ const METRIC_NAMES: Readonly<Record<string, string>> = {
   change_24h: 'Change over 24 h',
   change_7d: 'Change over 7 d',
   points: 'Points',
+  staked_tokens: 'Staked tokens',
 };
 const COMPARISONS = {
   gt: 'above',
@@ -224,8 +225,8 @@ function unchanged(fact: string, current: number | null, since: number | null, u
   return `${fact}: it is ${figure(current, unit)}${since === null ? '' : ` as at ${moment(since)}`}`;
 }
 
-function subjectOf(reading: Pick<LeafReading, 'protocol' | 'chain' | 'token'> | undefined): string {
-  const name = reading?.protocol ?? reading?.token ?? null;
+function subjectOf(reading: Pick<LeafReading, 'protocol' | 'chain' | 'token' | 'account'> | undefined): string {
+  const name = reading?.protocol ?? reading?.token ?? reading?.account ?? null;
   const chain = reading?.chain ?? null;
   if (name === null) return chain === null ? '' : ` on ${chain}`;
   return chain === null ? ` of ${name}` : ` of ${name} on ${chain}`;

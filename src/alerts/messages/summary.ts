@@ -11,6 +11,7 @@ interface SummarySubject {
   protocol?: string;
   chain?: string;
   token?: string;
+  account?: string;
   value: number | null;
   /** Time at which the subject last began to hold, ISO 8601. */
   at: string;
@@ -29,7 +30,7 @@ export function summarySubjects(
   return heldBack
     .toSorted((one, other) => excess(other, condition) - excess(one, condition))
     .map((held) => {
-      const { protocol, chain, token, value, at, times, ended } = held;
+      const { protocol, chain, token, account, value, at, times, ended } = held;
       const time = isoTime(at);
       const name = nameOf(held, condition);
       const often = times === 1 ? '' : `, ${times} times`;
@@ -37,6 +38,7 @@ export function summarySubjects(
         ...(protocol === null ? {} : { protocol }),
         ...(chain === null ? {} : { chain }),
         ...(token === null ? {} : { token }),
+        ...(account === undefined ? {} : { account }),
         value,
         at: time,
         times,
@@ -69,10 +71,10 @@ function nameOf(held: HeldBack, condition: StatedCondition | undefined): string 
   return held.ended === true ? `${valueOf(held, condition)} (ended)` : valueOf(held, condition);
 }
 
-function valueOf({ protocol, chain, token, value }: HeldBack, condition: StatedCondition | undefined): string {
+function valueOf({ protocol, chain, token, account, value }: HeldBack, condition: StatedCondition | undefined): string {
   const metric = condition?.metric ?? 'event';
   const type = typeOf(condition);
-  const about = { protocol: protocol ?? undefined, chain: chain ?? undefined, token: token ?? undefined };
+  const about = { protocol: protocol ?? undefined, chain: chain ?? undefined, token: token ?? undefined, account };
   const name = headline({ ...about, metric, type, value });
   if (name !== '' && metric !== 'event') return name;
   const unit = condition?.metric === 'event' ? unitOfField(condition.field) : unitOf(metric, type);

@@ -13,7 +13,7 @@ export const METRICS = [...VALUE_METRICS, 'event'] as const;
 
 export type ConditionMetric = (typeof METRICS)[number];
 
-/** Condition of a rule. All conditions of a rule that name no protocol, chain or token are about the same one. */
+/** Condition of a rule. All conditions of a rule that name no protocol, chain, token or account are about the same one. */
 export class ConditionBody {
   /**
    * Protocol slug; absent: every protocol.
@@ -29,6 +29,13 @@ export class ConditionBody {
   /** Token id of a price condition; absent: every token. */
   @ApiProperty({ type: String, required: false })
   token?: string;
+
+  /**
+   * Address of a condition on `points` or `staked_tokens`; absent or `*`: each account.
+   * @example 0x00000000000000000000000000000000000000aa
+   */
+  @ApiProperty({ type: String, required: false })
+  account?: string;
 
   @ApiProperty({ enum: METRICS, example: 'tvl' })
   metric!: ConditionMetric;

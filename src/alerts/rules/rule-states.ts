@@ -49,8 +49,8 @@ function stateOf(rule: RuleRow, instances: readonly InstanceRow[], spent: Readon
 
 /** Returns the subject of a rule without wildcards, in the form of an instance key. */
 function subjectOf([condition]: readonly Condition[]): string {
-  const { protocol, chain, token } = condition ?? {};
-  return Object.entries({ protocol, chain, token })
+  const { protocol, chain, token, account } = condition ?? {};
+  return Object.entries({ protocol, chain, token, account })
     .flatMap(([what, name]) => (name === undefined ? [] : `${what}=${name}`))
     .join(',');
 }

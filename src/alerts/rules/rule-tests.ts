@@ -45,7 +45,7 @@ export class RuleTests {
 
 function testMessage(rule: Rule, now: number): AlertMessage {
   const [condition] = leavesOf(rule);
-  const { protocol, chain, token } = condition ?? {};
+  const { protocol, chain, token, account } = condition ?? {};
   return {
     alertId: randomUUID(),
     ruleId: rule.ruleId,
@@ -58,6 +58,7 @@ function testMessage(rule: Rule, now: number): AlertMessage {
     ...(protocol === undefined ? {} : { protocol }),
     ...(chain === undefined ? {} : { chain }),
     ...(token === undefined ? {} : { token }),
+    ...(account === undefined ? {} : { account }),
     metric: condition?.metric ?? 'event',
     value: null,
     threshold: thresholdOf(condition),

@@ -189,6 +189,7 @@ export const EVENTS = {
       currentPoints: '140',
       pending: '40',
       final: '100',
+      stakedTokens: '3',
       reason: 'stake',
     },
   },

@@ -3,11 +3,16 @@ import type { AlertMessage } from './delivery.js';
 import { figure, unitOf } from './figures.js';
 
 /** Members of an alert that identify it in one line. */
-type Named = Pick<AlertMessage, 'name' | 'protocol' | 'chain' | 'token' | 'metric' | 'type' | 'value'>;
+type Named = Pick<AlertMessage, 'name' | 'protocol' | 'chain' | 'token' | 'account' | 'metric' | 'type' | 'value'>;
 
 /** Returns the subject, such as `aave-v3 on ethereum`; empty for an alert without a single subject. */
-export function subjectOf({ protocol, token, chain }: Pick<Named, 'protocol' | 'token' | 'chain'>): string {
-  const name = protocol ?? token;
+export function subjectOf({
+  protocol,
+  token,
+  chain,
+  account,
+}: Pick<Named, 'protocol' | 'token' | 'chain' | 'account'>): string {
+  const name = protocol ?? token ?? account;
   if (name === undefined) return chain ?? '';
   return chain === undefined ? name : `${name} on ${chain}`;
 }

@@ -49,6 +49,8 @@ export interface AlertMessage {
   protocol?: string;
   chain?: string;
   token?: string;
+  /** Address, if the alert is about the points or staked tokens of an account. */
+  account?: string;
   metric: string;
   value: number | null;
   threshold: number | null;

@@ -19,14 +19,16 @@ const SCALES = [
 
 const MINUS = '−';
 
+const COUNTED = new Set(['points', 'staked_tokens', 'event']);
+
 /**
- * Returns the unit of the number that a condition compares: minutes for absences, fractions for changes, none for points,
+ * Returns the unit of the number that a condition compares: minutes for absences, fractions for changes, none for points and tokens,
  * US dollars for everything else.
  */
 export function unitOf(metric: string, type = ''): Unit {
   if (type === 'absent') return 'minutes';
   if (type === 'change_pct' || metric.startsWith('change_')) return 'percent';
-  return metric === 'points' || metric === 'event' ? 'count' : 'usd';
+  return COUNTED.has(metric) ? 'count' : 'usd';
 }
 
 /** Returns the unit of a member of an event's data by its name: names of amounts in US dollars end in `Usd`. */

@@ -64,7 +64,9 @@ function isStorm(data: object): data is StormMessage {
 
 function namesOf(alerts: readonly ListedAlert[]): string[] {
   const names = alerts.map((alert) => {
-    const isAboutOne = [alert.protocol, alert.token, alert.chain].some((subject) => subject !== undefined);
+    const isAboutOne = [alert.protocol, alert.token, alert.chain, alert.account].some(
+      (subject) => subject !== undefined,
+    );
     return cutText(isAboutOne ? headline(alert) : `${alert.name} ${headline(alert)}`.trim(), MAX_NAME_LENGTH);
   });
   return [...new Set(names)];

@@ -176,7 +176,7 @@ export class Templates {
     links = EXAMPLE_LINKS,
   ): Promise<RenderOutput> {
     // Members that other alerts have are not reported as unknown, even if this alert lacks them.
-    const absent = { protocol: null, chain: null, token: null };
+    const absent = { protocol: null, chain: null, token: null, account: null };
     const values = { ...absent, ...alert, links, shown: shownOf(alert) };
     try {
       return await this.workers.run(RENDER, { source, values, checks: true }, { key: userId });

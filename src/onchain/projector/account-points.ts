@@ -6,6 +6,8 @@ import type { Queries } from './row-loader.js';
 export interface AccountPoints {
   readonly points: bigint;
   readonly final: bigint;
+  /** Tokens that it stakes. */
+  readonly stakedTokens: bigint;
 }
 
 interface Row {
@@ -50,13 +52,14 @@ async function pointsOfPart(db: Queries, accounts: readonly Address[], rates: Po
   const columns = new Columns(1);
   for (const account of accounts) columns.add(byteCell(account));
   const { rows } = await db.query<Row>({ name: 'onchain_points_of', text: READ, values: columns.literals() });
-  const sums = accounts.map(() => ({ now: 0n, final: 0n }));
+  const sums = accounts.map(() => ({ now: 0n, final: 0n, staked: 0n }));
   for (const row of rows) {
     const sum = sums[row.n - 1];
     if (sum === undefined) continue;
     const { staked, held } = rates.of(row.chain, row.contract, row.standard);
     const numerator = (base: string, ofStaked: string, ofHeld: string, at: number): bigint =>
       BigInt(base) + BigInt(ofStaked) * staked.at(at) + BigInt(ofHeld) * held.at(at);
+    sum.staked += BigInt(row.staked);
     sum.now += numerator(row.base, row.staked, row.held, row.at);
     if (row.final_at === null || row.existed === false) continue;
     sum.final += numerator(
@@ -66,5 +69,9 @@ async function pointsOfPart(db: Queries, accounts: readonly Address[], rates: Po
       row.final_at,
     );
   }
-  return sums.map(({ now, final }) => ({ points: microPoints(now), final: microPoints(final) }));
+  return sums.map(({ now, final, staked: stakedTokens }) => ({
+    points: microPoints(now),
+    final: microPoints(final),
+    stakedTokens,
+  }));
 }

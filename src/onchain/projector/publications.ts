@@ -107,24 +107,27 @@ async function publishPart(
     touched.map(({ account }) => account),
     rates,
   );
-  const columns = new Columns(2);
-  touched.forEach(({ account }, position) => columns.add(byteCell(account), points[position]?.points ?? 0n));
+  const columns = new Columns(3);
+  touched.forEach(({ account }, position) =>
+    columns.add(byteCell(account), points[position]?.points ?? 0n, points[position]?.stakedTokens ?? 0n),
+  );
   const { rows } = await tx.query<{ previous: string | null }>({
     name: 'onchain_points_announced',
     text: `WITH announced AS MATERIALIZED (
-        SELECT r.account AS account, r.points, r.n, (SELECT p.points FROM onchain_points_published p
+        SELECT r.account AS account, r.points, r.staked, r.n, (SELECT p.points FROM onchain_points_published p
           WHERE p.account = r.account) AS previous
-        FROM unnest($1::bytea[], $2::numeric[]) WITH ORDINALITY AS r (account, points, n)
+        FROM unnest($1::bytea[], $2::numeric[], $3::numeric[]) WITH ORDINALITY AS r (account, points, staked, n)
       ), kept AS (
-        INSERT INTO onchain_points_published (account, points, at_ms) SELECT account, points, $3 FROM announced ORDER BY account
-        ON CONFLICT (account) DO UPDATE SET points = excluded.points, at_ms = excluded.at_ms)
+        INSERT INTO onchain_points_published (account, points, staked, at_ms)
+          SELECT account, points, staked, $4 FROM announced ORDER BY account
+        ON CONFLICT (account) DO UPDATE SET points = excluded.points, staked = excluded.staked, at_ms = excluded.at_ms)
       SELECT previous FROM announced ORDER BY n`,
     values: [...columns.literals(), at],
   });
   await appendEvents(
     tx,
     touched.map(({ account, reason }, position) => {
-      const { points: current = 0n, final = 0n } = points[position] ?? {};
+      const { points: current = 0n, final = 0n, stakedTokens = 0n } = points[position] ?? {};
       return {
         type: 'points_change' as const,
         chain,
@@ -136,6 +139,7 @@ async function publishPart(
           currentPoints: formatPoints(current),
           pending: formatPoints(current - final),
           final: formatPoints(final),
+          stakedTokens: stakedTokens.toString(),
           reason,
         },
       };

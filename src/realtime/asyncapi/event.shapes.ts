@@ -85,9 +85,10 @@ const OWN_SHAPES: Readonly<Record<Exclude<EventType, PostedType>, EventShape>> =
       metric: text('metric of the condition that fired'),
       value: nullable(number('value for which the condition fired')),
       threshold: nullable(number('threshold of the condition that fired')),
+      account: text('address of an alert about points or staked tokens'),
       explanation: { description: 'why the rule fired now: values, reference values, rule version' },
     },
-    optional: ['protocol', 'chain', 'token'],
+    optional: ['protocol', 'chain', 'token', 'account'],
   },
   points_change: {
     fields: {
@@ -97,6 +98,7 @@ const OWN_SHAPES: Readonly<Record<Exclude<EventType, PostedType>, EventShape>> =
       currentPoints: points,
       pending: points,
       final: points,
+      stakedTokens: text('tokens that the account stakes, a decimal number'),
       reason: text('what changed the balance'),
     },
   },

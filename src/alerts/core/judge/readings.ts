@@ -3,6 +3,7 @@ import type { InstanceBook } from '../table/instance-book.js';
 import type { LeafTable } from '../table/leaf-table.js';
 import type { MarketRow } from '../market-row.js';
 import type { LeafReading } from '../transition.js';
+import { isOfAccount } from '../rule/watched-number.js';
 
 /**
  * Returns the current values of all conditions of an instance's rule; `event` is the current log row, or null for a tick.
@@ -35,7 +36,7 @@ function numberReading(scope: Scope, instance: string, condition: number, holds:
     holds,
     protocol: series.protocol || null,
     chain: series.chain || null,
-    token: series.token || null,
+    ...(isOfAccount(series.measure) ? { token: null, account: series.token } : { token: series.token || null }),
     value: known(quantity.value),
     current: known(series.value),
     previous: known(series.previous),

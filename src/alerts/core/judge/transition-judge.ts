@@ -2,7 +2,7 @@ import type { InstanceBook } from '../table/instance-book.js';
 import type { LeafTable } from '../table/leaf-table.js';
 import type { Throttles } from './throttle.js';
 import type { RuleTable } from '../table/rule-table.js';
-import { firstHolding, type Moment, type TransitionList } from './transition-list.js';
+import { heldSubject, type Moment, type TransitionList } from './transition-list.js';
 import { causeOf, type HeldBack, type TransitionReason } from '../transition.js';
 import type { Waiting } from './waiting.js';
 import { ABSENCE } from '../rule/watched-number.js';
@@ -110,9 +110,9 @@ export class TransitionJudge {
   private holdBack(row: number, rule: number, moment: Moment): void {
     const { table } = this.instances;
     const readings = this.list.silence(row, table.isNotified(row) ? 'firing' : 'ok', 'firing', 'throttled', moment);
-    const { protocol = null, chain = null, token = null, value = null, condition = 0 } = firstHolding(readings) ?? {};
+    const { condition, ...subject } = heldSubject(readings);
     const happens = moment.event !== null && (table.momentary.get(row) !== 0 || this.waiting.listsMoves(row));
-    const firing = { instanceKey: table.key(row), protocol, chain, token, value, at: moment.at, ...causeOf(moment) };
+    const firing = { instanceKey: table.key(row), ...subject, at: moment.at, ...causeOf(moment) };
     this.throttles.holdBack(row, firing, happens, this.leaves.comparesWith(rule, condition));
     if (!this.throttles.hasOwn(row)) this.waiting.oweSummary(rule);
   }

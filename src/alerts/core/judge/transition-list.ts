@@ -4,7 +4,7 @@ import type { LeafTable } from '../table/leaf-table.js';
 import { readingsOf } from './readings.js';
 import type { RuleTable } from '../table/rule-table.js';
 import type { Farewell } from '../saved-state.js';
-import type { LeafReading, Phase, Silence, Transition, TransitionReason } from '../transition.js';
+import type { HeldBack, LeafReading, Phase, Silence, Transition, TransitionReason } from '../transition.js';
 
 /** Log row that is being processed. */
 export interface Moment {
@@ -83,8 +83,14 @@ export class TransitionList {
 }
 
 /**
- * Returns the condition that names a firing: the first that holds and compares a number, otherwise the first that holds.
+ * Returns the subject, the value and the position of the condition that names a firing: the first that holds and compares a
+ * number, otherwise the first that holds.
  */
-export function firstHolding(readings: readonly LeafReading[]): LeafReading | undefined {
-  return readings.find(({ holds, value }) => holds && value !== null) ?? readings.find(({ holds }) => holds);
+export function heldSubject(
+  readings: readonly LeafReading[],
+): Pick<HeldBack, 'protocol' | 'chain' | 'token' | 'account' | 'value'> & Pick<LeafReading, 'condition'> {
+  const reading = readings.find(({ holds, value }) => holds && value !== null) ?? readings.find(({ holds }) => holds);
+  if (!reading) return { protocol: null, chain: null, token: null, value: null, condition: 0 };
+  const { protocol, chain, token, account, value, condition } = reading;
+  return { protocol, chain, token, ...(account === undefined ? {} : { account }), value, condition };
 }

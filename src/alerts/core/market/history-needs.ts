@@ -1,7 +1,8 @@
 import { compileRule, type CompiledRule } from '../rule/compile-rule.js';
-import type { HistoryNeed } from '../market-row.js';
+import type { Series } from '../index/series.js';
+import type { HistoryNeed, Observed } from '../market-row.js';
 import type { RuleDefinition } from '../rule/rule.js';
-import { ANY, TOTAL, type WatchedNumber } from '../rule/watched-number.js';
+import { ANY, isOfAccount, TOTAL, type WatchedNumber } from '../rule/watched-number.js';
 
 /** Stored series that a rule reads; a null member matches all. */
 export type HistoryFamily = Omit<HistoryNeed, 'seconds'>;
@@ -12,7 +13,7 @@ export type HistoryFamily = Omit<HistoryNeed, 'seconds'>;
  */
 export function historyFamilies(rule: Pick<RuleDefinition, 'conditions' | 'where' | 'hysteresis'>): HistoryFamily[] {
   return compileRule(rule).leaves.flatMap((leaf) => {
-    if (!('number' in leaf) || leaf.number.measure === 'points') return [];
+    if (!('number' in leaf) || isOfAccount(leaf.number.measure)) return [];
     const { measure, protocol, token, filter } = leaf.number;
     const chain = filter?.minTvl === undefined ? leaf.number.chain : TOTAL;
     return [{ metric: measure === 'tvl' ? measure : 'price', ...subjectOf(protocol, chain, token) }];
@@ -38,6 +39,19 @@ export function historyNeeds(rule: CompiledRule, isHeld: (number: WatchedNumber)
     if ((needs.get(key)?.seconds ?? 0) < need.seconds) needs.set(key, need);
   }
   return [...needs.values()];
+}
+
+/** Accounts whose present numbers a rule needs; `*`: all. */
+export function accountNeeds(rule: CompiledRule, isKnown: (number: WatchedNumber) => boolean): string[] {
+  return rule.leaves.flatMap((leaf) =>
+    'number' in leaf && isOfAccount(leaf.number.measure) && !isKnown(leaf.number) ? [leaf.number.token] : [],
+  );
+}
+
+/** Returns the key under which the last observation of a series is asked for. */
+export function observedOf({ measure, protocol, chain, token }: Series): Observed {
+  if (measure !== 'tvl') return { metric: 'price', protocol: null, chain: null, token };
+  return { metric: 'tvl', protocol, chain: chain === TOTAL ? null : chain, token: null };
 }
 
 /** Returns the subject of the history; for a total, all chains of the protocol. */

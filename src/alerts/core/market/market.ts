@@ -1,14 +1,22 @@
 import { DueHeap } from '../structures/due-heap.js';
-import { observedTime, type HistoryPoint, type MarketRow, type Observation } from '../market-row.js';
+import {
+  observedTime,
+  type AccountNumbers,
+  type HistoryPoint,
+  type MarketRow,
+  type Observation,
+} from '../market-row.js';
 import { QuantityNumbers } from '../index/numbers.js';
 import { Quantity, type MoveListener } from '../index/quantity.js';
-import { isAmong, Scope } from '../index/scope.js';
+import { Scope } from '../index/scope.js';
+import { Absences } from './absences.js';
+import { accountNumbersOf, Accounts } from './accounts.js';
 import { Filters } from './filters.js';
 import type { Series } from '../index/series.js';
 import { SeriesBook } from './series-book.js';
 import { stretchesOf } from './stretches.js';
 import { ValueHistory } from '../structures/value-history.js';
-import { ABSENCE, numberKey, seriesKey, TOTAL, variablesOf, type WatchedNumber } from '../rule/watched-number.js';
+import { numberKey, seriesKey, TOTAL, variablesOf, type WatchedNumber } from '../rule/watched-number.js';
 
 /**
  * Observation of a value: its time (Unix ms), whether the publication was too late, and category and tags in the same
@@ -36,11 +44,11 @@ export class Market {
   private readonly families: Scope[] = [];
   /** Families whose filter admits only some of their members. */
   readonly filters = new Filters(this.series);
+  readonly accounts = new Accounts(this.series);
   /** Windows by the tick time at which their reference changes. */
   private readonly moving = new DueHeap();
   private readonly numbers = new QuantityNumbers();
-  /** Quantities that count minutes without an observation; they increase with each tick. */
-  private readonly absences = new Set<Quantity>();
+  readonly absences = new Absences(this.series, this.numbers, (...moved) => this.moved(...moved));
   private readonly quantities: (Quantity | undefined)[] = [];
 
   /** @param staleAfterMs a value observed longer than this before it was published is stale */
@@ -52,12 +60,13 @@ export class Market {
     if (row.type === 'protocol_update' && row.protocol !== null)
       this.filters.protocol(row.protocol, { category, chain: TOTAL });
     if (row.type === 'tvl_removed') this.series.removeTvl(row.protocol ?? '', row.chain ?? '');
-    if (row.type === 'price_removed')
-      for (const series of this.series.tokens.get(row.token ?? '')?.values() ?? []) series.remove();
-    const { current } = row;
-    if (current === null) return [];
+    if (row.type === 'price_removed') this.series.removePrice(row.token ?? '');
     const isStale = this.isStale(row.observedAt, row.loggedAt);
     const observed = { at: observedTime(row), isStale, category, tags, isPart };
+    const numbers = accountNumbersOf(row);
+    if (numbers) return this.accounts.apply(numbers, (series, value) => this.update(series, value, observed, listener));
+    const { current } = row;
+    if (current === null) return [];
     if (row.type === 'tvl_change' || row.type === 'tvl_baseline') {
       if (row.protocol === null || row.chain === null) return [];
       return this.applyTvl(row.protocol, row.chain, current, observed, listener);
@@ -76,6 +85,12 @@ export class Market {
       if (metric === 'tvl') this.applyTvl(protocol ?? '', chain ?? '', value, observed, NO_LISTENER);
       else this.applyPrice(token ?? '', value, volume24h ?? NaN, marketCap ?? NaN, observed, NO_LISTENER);
     }
+  }
+
+  /** Loads the numbers of an account for rules that are added right after, unless they are known here. */
+  seedAccount({ at, ...numbers }: AccountNumbers): void {
+    const observed = { at, isStale: false, category: undefined, tags: undefined, isPart: false };
+    this.accounts.seed(numbers, (series, value) => this.update(series, value, observed, NO_LISTENER));
   }
 
   /** Whether memory contains all the history that this window needs. */
@@ -101,35 +116,15 @@ export class Market {
     }
   }
 
-  /** Yields the quantities of minutes without an observation that reach a threshold at a time. */
-  *overdue(at: number): Generator<Quantity> {
-    for (const quantity of this.absences) if (quantity.series.absence(at) >= quantity.lowestThreshold) yield quantity;
-  }
-
-  /** Yields the series of a number or family without an observation for at least `minutes`. */
-  *unobserved(watched: WatchedNumber, minutes: number): Generator<Series> {
-    for (const series of this.series.candidates(watched)) {
-      if (isAmong(watched, series) && series.absence(this.clock) >= minutes) yield series;
-    }
-  }
-
-  /**
-   * Records the last observation of a key, published or not; null: the row no longer exists. Keys that were never
-   * published are ignored.
-   */
-  observe({ metric, protocol, chain, token, at }: Observation, listener: MoveListener): void {
-    const held = this.series.protocols.get(protocol ?? '');
-    const series =
-      metric === 'price' ? this.series.tokens.get(token ?? '')?.get('price') : held?.series.get(chain ?? TOTAL);
-    if (series) this.see(series, at, listener);
-    const total = held?.series.get(TOTAL);
-    if (at !== null && total && chain !== null && held?.total.counts(chain)) this.see(total, at, listener);
+  /** Records the last observation of a key, published or not; null: the row no longer exists. */
+  observe(observation: Observation, listener: MoveListener): void {
+    this.absences.observe(observation, this.clock, listener);
   }
 
   /** Advances the clock: the references of windows change, and minutes of absence increase. */
   tick(time: number, listener: MoveListener): void {
     this.clock = Math.max(this.clock, time);
-    for (const quantity of this.absences) this.recount(quantity, listener);
+    this.absences.tick(this.clock, listener);
     for (let row = this.moving.popDue(this.clock); row !== undefined; row = this.moving.popDue(this.clock)) {
       const quantity = this.quantities[row];
       if (!quantity || this.numbers.notedDue.get(row) > this.clock) continue;
@@ -155,6 +150,7 @@ export class Market {
     } else {
       this.families.push(scope);
       this.filters.add(scope);
+      this.accounts.add(scope);
       for (const series of this.series.candidates(watched)) if (scope.includes(series)) this.attach(scope, series);
     }
     return scope;
@@ -166,6 +162,7 @@ export class Market {
     const family = this.families.indexOf(scope);
     if (family >= 0) this.families.splice(family, 1);
     this.filters.remove(scope);
+    this.accounts.remove(scope);
     for (const quantity of scope.members) this.detach(scope, quantity);
     return true;
   }
@@ -197,19 +194,6 @@ export class Market {
     if (total.isSum !== wasSum) ofAll.remove();
     this.update(ofAll, total.value, observed, listener);
     return [ofChain, ofAll];
-  }
-
-  private see(series: Series, at: number | null, listener: MoveListener): void {
-    if (at === null) series.remove();
-    else if (Number.isNaN(series.seenAt) || !series.see(at)) return;
-    const quantity = series.quantity(ABSENCE);
-    if (quantity) this.recount(quantity, listener);
-  }
-
-  private recount(quantity: Quantity, listener: MoveListener): void {
-    const before = quantity.value;
-    this.numbers.refresh(quantity.row, quantity.series, this.clock);
-    this.moved(quantity.row, before, listener);
   }
 
   private applyPrice(
@@ -282,7 +266,7 @@ export class Market {
     const quantity = new Quantity(this.numbers, series, windowMs);
     this.quantities[quantity.row] = quantity;
     if (windowMs > 0) series.keepHistory(windowMs);
-    if (windowMs === ABSENCE) this.absences.add(quantity);
+    this.absences.add(quantity);
     series.addQuantity(quantity);
     this.noteDue(quantity.row, this.numbers.refresh(quantity.row, series, this.clock));
     return quantity;
@@ -291,7 +275,7 @@ export class Market {
   private detach(scope: Scope, quantity: Quantity): void {
     quantity.leave(scope);
     if (!quantity.isUnused) return;
-    this.absences.delete(quantity);
+    this.absences.remove(quantity);
     quantity.series.dropQuantity(quantity);
     this.quantities[quantity.row] = undefined;
     this.numbers.remove(quantity.row);

@@ -1,7 +1,7 @@
 import { SeriesNumbers } from '../index/numbers.js';
 import { Series } from '../index/series.js';
 import { TvlTotal } from './tvl-total.js';
-import { ANY, TOTAL, type Measure, type WatchedNumber } from '../rule/watched-number.js';
+import { ANY, isOfAccount, TOTAL, type Measure, type WatchedNumber } from '../rule/watched-number.js';
 
 /** Series of one protocol by chain; the series of its total is under `TOTAL`. */
 interface Protocol {
@@ -12,6 +12,7 @@ interface Protocol {
 /** Series by their subject. */
 export class SeriesBook {
   readonly protocols = new Map<string, Protocol>();
+  /** Series of tokens and accounts by measure. */
   readonly tokens = new Map<string, Map<Measure, Series>>();
   private readonly numbers = new SeriesNumbers();
 
@@ -55,6 +56,12 @@ export class SeriesBook {
     for (const [name, { seenAt }] of held.series) if (held.total.counts(name)) total?.see(seenAt);
   }
 
+  /** Removes the price of a token and the numbers that come with it: its next value counts as its first. */
+  removePrice(token: string): void {
+    for (const [measure, series] of this.tokens.get(token) ?? []) if (!isOfAccount(measure)) series.remove();
+  }
+
+  /** Returns the series of a token or, for a measure of accounts, of an account. */
   ofToken(measure: Measure, token: string): Series {
     const measures = this.tokens.get(token) ?? new Map<Measure, Series>();
     const known = measures.get(measure);

@@ -1,6 +1,6 @@
 import { eventSpec, type DeadBand, type RuleEventType } from '../../../events/core/index.js';
 import { isAbsent, isComparison, RULE_LIMITS, type Condition, type NumberCondition, type RuleFinding } from './rule.js';
-import { Variable } from './watched-number.js';
+import { ACCOUNT_MEASURES, isOfAccount, Variable } from './watched-number.js';
 
 export interface LocatedCondition {
   readonly condition: Condition;
@@ -41,6 +41,17 @@ export function conditionErrors({ condition, pointer }: LocatedCondition): RuleF
   }
   if (isOfToken(condition) && condition.chain !== undefined) {
     fail('chain', 'not_applicable', 'A token on a chain is named "chain:address".');
+  }
+  if (isOfAccount(metric)) {
+    for (const field of [...SUBJECTS, ...FILTERS])
+      if (condition[field] !== undefined)
+        fail(field, 'not_applicable', `${metric} belongs to an account: name the account.`);
+  } else if (condition.account !== undefined) {
+    fail(
+      'account',
+      'not_applicable',
+      `${metric} belongs to no account: ${Object.keys(ACCOUNT_MEASURES).join(', ')} do.`,
+    );
   }
   for (const field of FILTERS) {
     if (condition[field] === undefined || (condition.protocol ?? condition.token) === undefined) continue;
@@ -97,16 +108,7 @@ export function conditionWarnings(
 ): RuleFinding[] {
   if (!isComparison(condition)) return [];
   const { metric, operator, threshold, tolerance, protocol, token } = condition;
-  if (metric === 'points') {
-    return [
-      {
-        pointer: `${pointer}/metric`,
-        code: 'no_data_yet',
-        detail:
-          'Points are not compared as a metric yet: the condition cannot hold. Use the event points_change, with one condition on its field currentPoints or final, and one on its field account.',
-      },
-    ];
-  }
+  if (isOfAccount(metric)) return [];
   const findings: RuleFinding[] = [];
   if (isChange(condition) && threshold > 1 && condition.direction !== 'down') {
     const detail = `This is a change by ${Number((threshold * 100).toPrecision(6))} %. ${FRACTIONS}`;

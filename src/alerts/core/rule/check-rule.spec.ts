@@ -142,7 +142,7 @@ describe('the validation of a rule', () => {
     expect(check([], { where: { not: { not: { not: { not: event } } } } }).errors).toContain('/where too_deep');
   });
 
-  it('warns of an impossible `or` branch, a too small threshold and a metric without data', () => {
+  it('warns of an impossible `or` branch and a too small threshold', () => {
     const dead: Where = {
       or: [
         { ...tvl, operator: 'lt', threshold: 0 },
@@ -157,9 +157,7 @@ describe('the validation of a rule', () => {
     expect(check([{ ...tvl, operator: 'gt', threshold: 5 }], { hysteresis: 0.005 }).warnings).toEqual([
       '/hysteresis finer_than_dead_band',
     ]);
-    expect(check([{ metric: 'points', operator: 'gt', threshold: 5 }]).warnings).toEqual([
-      '/conditions/0/metric no_data_yet',
-    ]);
+    expect(check([{ metric: 'points', operator: 'gt', threshold: 5 }]).warnings).toEqual([]);
   });
 });
 

@@ -123,7 +123,7 @@ function joinErrors({ leaves, program, variables }: CompiledRule, pointers: read
     if (leaf.variables === 0) named |= 1 << position;
     else if (leaf.variables !== variables) {
       const detail =
-        'Conditions that leave the protocol, chain or token open must leave the same open: this condition and ' +
+        'Conditions that leave the protocol, chain, token or account open must leave the same open: this condition and ' +
         'another of the rule are not about the same subject.';
       findings.push({ pointer: pointers[position] ?? '', code: 'not_joinable', detail });
     }

@@ -21,6 +21,7 @@ import {
   LEVEL,
   PREVIOUS,
   TOTAL,
+  isOfAccount,
   variablesOf,
   type Measure,
   type WatchedEvent,
@@ -141,7 +142,7 @@ function watchedNumber(condition: NumberCondition, aboutTokens: boolean): Watche
     measure,
     protocol: ofProtocol ? (condition.protocol ?? ANY) : '',
     chain: ofProtocol ? (condition.chain ?? TOTAL) : '',
-    token: ofProtocol ? '' : (condition.token ?? ANY),
+    token: ofProtocol ? '' : ((isOfAccount(measure) ? condition.account : condition.token) ?? ANY),
     ...filterOf(condition),
   };
   if (isAbsent(condition)) return { ...subject, windowMs: ABSENCE, absolute: false };
@@ -227,6 +228,7 @@ function testOf(
     return { comparison, threshold: isAbove ? threshold + noise : threshold - noise, slack: back };
   }
   const subject = (number.measure === 'tvl' ? number.protocol : number.token) || ANY;
-  const ratio = tolerance ?? deadBand(number.measure === 'tvl' ? 'tvl' : 'price', subject);
+  const ratio =
+    tolerance ?? (isOfAccount(number.measure) ? 0 : deadBand(number.measure === 'tvl' ? 'tvl' : 'price', subject));
   return { comparison, threshold, slack: ratio * Math.abs(threshold) + noise };
 }

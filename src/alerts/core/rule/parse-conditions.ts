@@ -32,6 +32,7 @@ interface ParsedConditions {
 const SUBJECT_FIELDS = ['protocol', 'chain', 'token', 'metric'] as const;
 const FIELDS = [
   ...SUBJECT_FIELDS,
+  'account',
   'operator',
   'threshold',
   'timeWindow',
@@ -54,6 +55,7 @@ type Field = (typeof FIELDS)[number];
 
 const UNKNOWN_FIELD = `Unknown field; allowed: ${FIELDS.join(', ')}.`;
 
+const ADDRESS = /^0x[0-9a-f]{40}$/i;
 const MAX_NAME_LENGTH = 200;
 /** Maximum nesting of the input: far more than a rule may have, and a bound on the recursion for hostile input. */
 const MAX_INPUT_DEPTH = 32;
@@ -249,11 +251,18 @@ class ConditionParser {
     const protocol = this.name(input, 'protocol', pointer);
     const chain = this.name(input, 'chain', pointer);
     const token = this.name(input, 'token', pointer);
+    const { account } = input;
     return {
       ...(protocol === undefined || protocol === '*' ? {} : { protocol }),
       ...(chain === undefined ? {} : { chain }),
       ...(token === undefined || token === '*' ? {} : { token }),
+      ...(isGiven(account) && account !== '*' ? { account: this.account(account, pointer) } : {}),
     };
+  }
+
+  private account(value: unknown, pointer: string): string | undefined {
+    if (typeof value === 'string' && ADDRESS.test(value)) return value.toLowerCase();
+    return this.fail(`${pointer}/account`, 'invalid_value', 'Must be an address, 0x and 40 hexadecimal digits, or *.');
   }
 
   /** Reads a name in the spelling of the log; a name that no data can have is refused. */

@@ -11,6 +11,7 @@ export const VALUE_METRICS = [
   'change_24h',
   'change_7d',
   'points',
+  'staked_tokens',
 ] as const;
 export type ValueMetric = (typeof VALUE_METRICS)[number];
 
@@ -46,7 +47,7 @@ export const RULE_LIMITS = {
 } as const;
 
 /**
- * Subject of a condition. Without `protocol` or `token` it is about all of them, and all conditions of the rule are then
+ * Subject of a condition. Without `protocol`, `token` or `account` it is about all of them, and all conditions of the rule are then
  * about the same one. Ids have the spelling of the log (lower case, aliases resolved).
  */
 export interface ConditionSubject {
@@ -54,6 +55,8 @@ export interface ConditionSubject {
   /** Chain, for TVL only. Absent: the protocol's total; `*`: each chain. */
   readonly chain?: string;
   readonly token?: string;
+  /** Address, for points and staked tokens only. Absent: each account. */
+  readonly account?: string;
 }
 
 /** Filter that limits the protocols or tokens of a wildcard; absent: all. */

@@ -1,8 +1,19 @@
 import type { SubjectFilter } from './rule.js';
 import type { Finality, RuleEventType } from '../../../events/core/index.js';
 
+/** Numbers of an account, each with the member of `points_change` that has it. */
+export const ACCOUNT_MEASURES = {
+  points: 'currentPoints',
+  staked_tokens: 'stakedTokens',
+} as const;
+export type AccountMeasure = keyof typeof ACCOUNT_MEASURES;
+
 /** Numbers that events contain; all other numbers that rules compare are derived from them. */
-export type Measure = 'tvl' | 'price' | 'volume_24h' | 'market_cap' | 'points';
+export type Measure = 'tvl' | 'price' | 'volume_24h' | 'market_cap' | AccountMeasure;
+
+export function isOfAccount(measure: string): measure is AccountMeasure {
+  return Object.hasOwn(ACCOUNT_MEASURES, measure);
+}
 
 /** Value of `chain` for the protocol's total. */
 export const TOTAL = '';
@@ -29,7 +40,7 @@ export interface WatchedNumber {
   readonly protocol: string;
   /** Chain, `*`, or `TOTAL`; empty for tokens. */
   readonly chain: string;
-  /** Id, `*`, or empty for a measure of protocols. */
+  /** Id, `*`, or empty for a measure of protocols; for a measure of accounts, the account. */
   readonly token: string;
   /** Window: `LEVEL`, `PREVIOUS`, `ABSENCE`, or its length in ms. */
   readonly windowMs: number;
@@ -50,13 +61,13 @@ export interface WatchedEvent {
 }
 
 /** Wildcards of a condition, as bits: the subject of each names an instance. */
-export const Variable = { protocol: 1, chain: 2, token: 4 } as const;
+export const Variable = { protocol: 1, chain: 2, token: 4, account: 8 } as const;
 
-export function variablesOf({ protocol, chain, token }: WatchedNumber): number {
+export function variablesOf({ measure, protocol, chain, token }: WatchedNumber): number {
   return (
     (protocol === ANY ? Variable.protocol : 0) |
     (chain === ANY ? Variable.chain : 0) |
-    (token === ANY ? Variable.token : 0)
+    (token === ANY ? (isOfAccount(measure) ? Variable.account : Variable.token) : 0)
   );
 }
 
@@ -77,16 +88,18 @@ export function variablesOfKey(key: string): number {
   return (
     (has('protocol') ? Variable.protocol : 0) |
     (has('chain') ? Variable.chain : 0) |
-    (has('token') ? Variable.token : 0)
+    (has('token') ? Variable.token : 0) |
+    (has('account') ? Variable.account : 0)
   );
 }
 
-/** Returns the instance key of a subject for the given wildcards; empty if there are none. */
+/** Returns the instance key of a subject for the given wildcards; empty if there are none. `token`: token or account. */
 export function instanceKey(variables: number, protocol: string, chain: string, token: string): string {
   if (variables === 0) return '';
   const parts: string[] = [];
   if (variables & Variable.protocol) parts.push(`protocol=${protocol}`);
   if (variables & Variable.chain) parts.push(`chain=${chain}`);
   if (variables & Variable.token) parts.push(`token=${token}`);
+  if (variables & Variable.account) parts.push(`account=${token}`);
   return parts.join(',');
 }
