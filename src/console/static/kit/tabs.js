@@ -29,8 +29,10 @@ export function tabs(context, route, parts) {
     current = name;
     shown = undefined;
     for (const [index, link] of links.entries()) {
-      if (parts[index].name === name) link.setAttribute('aria-current', 'page');
-      else link.removeAttribute('aria-current');
+      if (parts[index].name === name) {
+        link.setAttribute('aria-current', 'page');
+        link.scrollIntoView({ block: 'nearest', inline: 'center' });
+      } else link.removeAttribute('aria-current');
     }
     body.replaceChildren();
     const part = parts.find((one) => one.name === name);
