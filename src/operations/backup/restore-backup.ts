@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { recoverEmbedded } from '../../platform/database/embedded/recover-cluster.js';
 import { historyName, parseHistory, parsePosition, segmentName, type TimelineEnd } from '../core/backup/wal.js';
@@ -67,6 +67,7 @@ export async function restoreBackup(catalog: BackupCatalog, options: RestoreOpti
   await claimDirectory(into);
   const isEmbedded = manifest.besides !== undefined;
   const cluster = new ClusterFiles(isEmbedded ? join(into, 'postgres') : into);
+  await mkdir(cluster.directory, { recursive: true, mode: 0o700 });
   options.say(
     `restoring the backup ${manifest.id} (${megabytes(manifest.bytes)} MB) and ${files.length} segments of the log`,
   );
