@@ -41,7 +41,8 @@ it('after a loss and a restore, old cursors are refused by epoch and clients com
   const secrets = readFileSync(join(data, 'secrets.key'), 'utf8');
   await price(1);
   const messages: StreamMessage[] = [];
-  const arrived = (value: number) => () => messages.some((message) => message.currentPrice === value);
+  const arrived = (value: number) => () =>
+    messages.some((message) => message.eventType === 'price_change' && message.currentPrice === value);
   client = connect({ url: app.url, auth: key });
   client.subscribe({ tokens: ['0xbackup'], snapshot: true }, (message) => {
     messages.push(message);
