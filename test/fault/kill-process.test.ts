@@ -9,7 +9,7 @@ import { createTestDatabase, type TestDatabase } from '../support/servers/test-d
 import { waitFor } from '../support/wait-for.js';
 
 const KEY = `rta_faultadmin_${'k'.repeat(43)}`;
-const KILLS = process.env['TEST_LONG'] ? 60 : 20;
+const KILLS = process.env['TEST_LONG'] ? 60 : 12;
 /** Each kill costs a start of the process: several seconds of processor time. */
 const TEST_TIMEOUT_MS = 600_000;
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000);

@@ -95,7 +95,7 @@ describe('the dataset points', () => {
         expect(ACCOUNTS.filter((account, place) => !shown.has(account) && now[place] !== 0n)).toEqual([]);
         expect(rows.map(({ rank }) => rank)).toEqual(rows.map((_, place) => place + 1));
       }),
-      { numRuns: process.env['TEST_LONG'] === '1' ? 200 : 25 },
+      { numRuns: process.env['TEST_LONG'] === '1' ? 200 : 15 },
     );
   }, 120_000);
 
@@ -185,7 +185,7 @@ describe('the dataset onchain', () => {
         const times = rows.map(({ timestamp }) => String(timestamp));
         expect(times).toEqual([...times].sort().reverse());
       }),
-      { numRuns: process.env['TEST_LONG'] === '1' ? 200 : 20 },
+      { numRuns: process.env['TEST_LONG'] === '1' ? 200 : 12 },
     );
   }, 120_000);
 

@@ -1,6 +1,6 @@
 /**
- * `npm test [-- <suite> …]`: installs missing tools, builds if necessary, runs the checks and the suites with coverage,
- * and prints the duration of each step. It ends even if a test leaves processes behind, and prints these.
+ * `npm test [-- <suite> …]`: installs missing tools, builds if necessary, runs the checks and the suites, and prints the
+ * duration of each step. It ends even if a test leaves processes behind, and prints these.
  */
 import { spawn } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
@@ -14,6 +14,8 @@ const ROOT = join(import.meta.dirname, '../../..');
 const BIN = join(ROOT, 'node_modules/.bin');
 const SUITES = ['unit', 'contract', 'integration', 'postgres-15', 'e2e', 'cluster', 'fault', 'security', 'browser'];
 const LONG = process.env.TEST_LONG === '1';
+/** Coverage costs an eighth of the processor time, so only long runs and `npm run test:coverage` collect it. */
+const COVERED = LONG || process.env.TEST_COVERAGE === '1';
 /** Target for the duration of all suites. A slower run is reported but does not fail, because machines differ. */
 const BUDGET_SECONDS = 900;
 /** Time for coverage and exit after the report is written, ms; after that, the run counts as hanging. */
@@ -98,7 +100,7 @@ function endLeftovers() {
 async function vitest(reportFile) {
   const args = ['run', ...suites.flatMap((name) => ['--project', name]), '--passWithNoTests'];
   args.push('--reporter=default', '--reporter=./test/support/run/run-reporter.mjs');
-  if (complete) args.push('--coverage.enabled', '--coverage.reportOnFailure');
+  if (complete && COVERED) args.push('--coverage.enabled', '--coverage.reportOnFailure');
   const env = { ...environment, RUN_REPORT: reportFile };
   const child = spawn(join(BIN, 'vitest'), args, { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] });
   const ended = new Promise((resolve) => {
@@ -195,7 +197,7 @@ async function main() {
   const bySuite = summarise(JSON.parse(readFileSync(reportFile, 'utf8')));
   rmSync(folder, { recursive: true });
   printTable(bySuite, wallSeconds);
-  if (complete) printCoverageGaps(ROOT);
+  if (complete && COVERED) printCoverageGaps(ROOT);
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const sum of bySuite.values()) for (const key of Object.keys(total)) total[key] += sum[key];
   return total;
