@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { from as copyFrom } from 'pg-copy-streams';
-import type { PoolClient } from 'pg';
+import type { ClientBase } from 'pg';
 import { Database } from '../../platform/database/database.js';
 import type { Metric } from '../hot-cache/published-value.js';
 import { ChangeReferences } from './change-references.js';
@@ -37,22 +37,30 @@ export class HistoryBackfill {
    * history that is kept replace the aggregate of their hour. Returns the number of points written.
    */
   async insert(points: Iterable<HistoryPoint> | AsyncIterable<HistoryPoint>): Promise<number> {
-    const written = await this.database.transaction(async (tx) => {
-      await tx.query('SET LOCAL statement_timeout = 0');
-      await tx.query(`SET LOCAL work_mem = '64MB'; SET LOCAL jit = off`);
-      await tx.query(STAGE);
-      await pipeline(Readable.from(copyLines(points)), tx.query(copyFrom(COPY)));
-      await tx.query('ANALYZE history_stage');
-      await tx.query(ADD_SERIES);
-      await tx.query(RESOLVE);
-      await tx.query('ANALYZE history_given');
-      return await this.spread(tx);
-    });
-    await this.references.refresh();
-    return written;
+    // A connection of its own: those of the pool send statements together, which COPY does not permit.
+    const client = await this.database.connect('-c work_mem=64MB -c jit=off');
+    try {
+      await client.query('BEGIN');
+      const written = await this.write(client, points);
+      await client.query('COMMIT');
+      await this.references.refresh();
+      return written;
+    } finally {
+      await client.end();
+    }
   }
 
-  private async spread(tx: PoolClient): Promise<number> {
+  private async write(tx: ClientBase, points: Iterable<HistoryPoint> | AsyncIterable<HistoryPoint>): Promise<number> {
+    await tx.query(STAGE);
+    await pipeline(Readable.from(copyLines(points)), tx.query(copyFrom(COPY)));
+    await tx.query('ANALYZE history_stage');
+    await tx.query(ADD_SERIES);
+    await tx.query(RESOLVE);
+    await tx.query('ANALYZE history_given');
+    return await this.spread(tx);
+  }
+
+  private async spread(tx: ClientBase): Promise<number> {
     const { rowCount } = await tx.query(WRITE_POINTS);
     await lockRollups(tx);
     for (const sql of [REMOVE_HOURS, WRITE_HOURS]) await tx.query(sql);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
-import type { PoolClient } from 'pg';
+import type { ClientBase, PoolClient } from 'pg';
 import { Database } from '../../platform/database/database.js';
 import { metricOf } from '../../platform/metrics/metric-of.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
@@ -50,7 +50,7 @@ export class Rollups {
 /**
  * Locks the recomputation, so that one transaction at a time recomputes and each sees everything that the previous one saw.
  */
-export async function lockRollups(tx: PoolClient): Promise<void> {
+export async function lockRollups(tx: ClientBase): Promise<void> {
   await tx.query(`SELECT pg_advisory_xact_lock(hashtext('history_rollups'))`);
 }
 
