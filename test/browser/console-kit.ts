@@ -27,7 +27,7 @@ export async function openView(page: Page, url: string, address: string, key: st
 }
 
 /** Returns the serious and critical faults of accessibility on a page. */
-export async function seriousFaults(page: Page): Promise<string[]> {
+async function seriousFaults(page: Page): Promise<string[]> {
   if (!(await page.evaluate<boolean>('"axe" in globalThis'))) await page.evaluate(axe.source);
   const found = await page.evaluate<{ id: string; impact: string; nodes: string[] }[]>(`axe.run(document, {
     resultTypes: ['violations'],

@@ -1,5 +1,5 @@
 import { LagWindow, RateWindow, loggedAt } from './lag.js';
-import { go } from './router.js';
+import { go } from './links.js';
 import { startSearch } from './search.js';
 import { Store } from './store.js';
 import { Stream } from './stream.js';

@@ -21,17 +21,6 @@ export function routeOf(hash) {
   return { view, path: rest, query: new URLSearchParams(query.join('?')) };
 }
 
-/** Returns the address of a view: `linkTo(['alerts', 'rules', id])`, `linkTo(['live'], { tvl: 'lido' })`. */
-export function linkTo(path, query = {}) {
-  const search = new URLSearchParams(query).toString();
-  return `#/${path.map(encodeURIComponent).join('/')}${search && `?${search}`}`;
-}
-
-/** Opens a view. */
-export function go(path, query) {
-  location.hash = linkTo(path, query);
-}
-
 /** Shows the view of the address: loads its module once, and ends the previous view before the next begins. */
 export class Router {
   #current = '';

@@ -2,7 +2,7 @@ import { el } from '../dom.js';
 import { form, showFaults } from '../kit/form.js';
 import { refusal } from '../kit/refusal.js';
 import { say } from '../kit/say.js';
-import { go, linkTo } from '../router.js';
+import { go, linkTo } from '../links.js';
 import { Backtest } from './backtest.js';
 import { RuleFields } from './rule-fields.js';
 

@@ -5,7 +5,7 @@ import { controlOf, field, form } from '../kit/form.js';
 import { List, act } from '../kit/list.js';
 import { sentenceOf } from '../kit/refusal.js';
 import { say } from '../kit/say.js';
-import { go, linkTo } from '../router.js';
+import { go, linkTo } from '../links.js';
 import { rulesSentence } from './words.js';
 
 /** Interval at which the shown rules are read again, ms: their state changes with the data. */

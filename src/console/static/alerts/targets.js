@@ -5,7 +5,7 @@ import { controlOf, field, form } from '../kit/form.js';
 import { List, act } from '../kit/list.js';
 import { sentenceOf } from '../kit/refusal.js';
 import { say } from '../kit/say.js';
-import { linkTo } from '../router.js';
+import { linkTo } from '../links.js';
 import { browserState, forgetBrowser } from './this-browser.js';
 
 const CHANNELS = { email: 'E-mail', webhook: 'Webhook', push: 'Push' };

@@ -3,7 +3,7 @@ import { isConfirmed } from '../kit/dialog.js';
 import { controlOf, field, form } from '../kit/form.js';
 import { refusal, sentenceOf } from '../kit/refusal.js';
 import { say } from '../kit/say.js';
-import { go, linkTo } from '../router.js';
+import { go, linkTo } from '../links.js';
 
 /** Wait after a keystroke before the preview is made, ms. */
 const TYPING_MS = 400;

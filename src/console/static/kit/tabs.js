@@ -1,5 +1,5 @@
 import { el } from '../dom.js';
-import { linkTo } from '../router.js';
+import { linkTo } from '../links.js';
 import { refusal } from './refusal.js';
 
 /**

@@ -4,7 +4,7 @@ import { localPages } from '../kit/local-pages.js';
 import { refusal } from '../kit/refusal.js';
 import { el } from '../dom.js';
 import { count } from '../format.js';
-import { go } from '../router.js';
+import { go } from '../links.js';
 import { facts, hash, utc } from './form.js';
 import { points } from './panel.js';
 

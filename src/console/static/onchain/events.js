@@ -3,7 +3,7 @@ import { openDialog } from '../kit/dialog.js';
 import { List } from '../kit/list.js';
 import { el } from '../dom.js';
 import { count } from '../format.js';
-import { go } from '../router.js';
+import { go } from '../links.js';
 import { accountLink, facts, utc } from './form.js';
 
 const STATUSES = [

@@ -1,5 +1,5 @@
 import { el } from '../dom.js';
-import { linkTo } from '../router.js';
+import { linkTo } from '../links.js';
 
 /** Shortens a hash or an address: `0x12345678…cdef`. */
 export const short = (text) => (text.length > 16 ? `${text.slice(0, 10)}…${text.slice(-4)}` : text);

@@ -2,7 +2,7 @@ import { List } from '../kit/list.js';
 import { controlOf, field } from '../kit/form.js';
 import { el } from '../dom.js';
 import { count } from '../format.js';
-import { go } from '../router.js';
+import { go } from '../links.js';
 import { accountLink } from './form.js';
 import { points } from './panel.js';
 

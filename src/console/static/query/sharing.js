@@ -1,5 +1,5 @@
 import { byId, el, setText } from '../dom.js';
-import { linkTo } from '../router.js';
+import { linkTo } from '../links.js';
 
 /** Shares and stores what the editor has: a link with the query in its fragment, the answer as a CSV file, the plan. */
 export function startSharing({ api, signal }, read, fail) {

@@ -4,7 +4,7 @@ import { sentenceOf } from '../kit/refusal.js';
 import { say } from '../kit/say.js';
 import { el, setText } from '../dom.js';
 import { count } from '../format.js';
-import { go } from '../router.js';
+import { go } from '../links.js';
 import { filterFields, requestOf } from './filter.js';
 import { Matches } from './matches.js';
 import { LANGUAGES, snippet } from './snippets.js';

@@ -2,7 +2,7 @@ import { controlOf, field, form } from '../kit/form.js';
 import { List, act } from '../kit/list.js';
 import { localPages } from '../kit/local-pages.js';
 import { el } from '../dom.js';
-import { go } from '../router.js';
+import { go } from '../links.js';
 
 /** Recent events to choose from. */
 const RECENT = 50;

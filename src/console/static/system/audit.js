@@ -4,7 +4,7 @@ import { List, act } from '../kit/list.js';
 import { sentenceOf } from '../kit/refusal.js';
 import { el, setText } from '../dom.js';
 import { count } from '../format.js';
-import { go } from '../router.js';
+import { go } from '../links.js';
 import { facts, fieldSet, utc } from './parts.js';
 
 const PATH = '/v1/admin/audit';

@@ -5,7 +5,7 @@ import { localPages } from '../kit/local-pages.js';
 import { say } from '../kit/say.js';
 import { el } from '../dom.js';
 import { count } from '../format.js';
-import { go } from '../router.js';
+import { go } from '../links.js';
 import { facts, fieldSet, told, utc } from './parts.js';
 
 const TRANSPORTS = [

@@ -2,7 +2,7 @@ import { isConfirmed, openDialog } from '../kit/dialog.js';
 import { controlOf, field, form } from '../kit/form.js';
 import { List, act } from '../kit/list.js';
 import { el } from '../dom.js';
-import { go } from '../router.js';
+import { go } from '../links.js';
 import { facts, fieldSet, told, utc } from './parts.js';
 
 const PATH = '/v1/admin/api-keys';
