@@ -286,7 +286,7 @@ describe('alerts in the console', () => {
         '/alerts/history': list,
         '/alerts/deliveries': list,
         '/alerts/targets': list,
-        '/alerts/templates/default': '#preview-text',
+        '/alerts/templates/default': '#preview-text:not(:empty)',
         '/alerts/preferences': '.preferences form',
       };
     });

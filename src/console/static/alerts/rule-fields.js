@@ -3,10 +3,10 @@ import { controlOf, field } from '../kit/form.js';
 import { sentenceOf } from '../kit/refusal.js';
 import { say } from '../kit/say.js';
 import { subscribeBrowser } from './this-browser.js';
-import { METRICS, OPERATORS, TOKEN_METRICS } from './words.js';
+import { METRICS, OPERATORS, subjectField } from './words.js';
 
 /** Members of a condition that the form shows; a rule with others is edited as JSON. */
-const SHOWN = new Set(['metric', 'operator', 'threshold', 'protocol', 'token', 'chain', 'timeWindow']);
+const SHOWN = new Set(['metric', 'operator', 'threshold', 'protocol', 'token', 'account', 'chain', 'timeWindow']);
 const MAX_SUGGESTIONS = 12;
 
 const asOptions = (names) => Object.entries(names);
@@ -186,7 +186,6 @@ export class RuleFields {
   #condition(condition) {
     const index = this.#conditions.length;
     const at = (name) => `/conditions/${index}/${name}`;
-    const isToken = TOKEN_METRICS.has(condition.metric);
     const metrics = Object.fromEntries(Object.entries(METRICS).filter(([name]) => name !== 'event'));
     const list = el('datalist', { id: `subjects-${index}` });
     const nodes = {
@@ -198,11 +197,11 @@ export class RuleFields {
         pointer: at('metric'),
       }),
       subject: field({
-        label: 'Protocol or token',
-        value: condition.protocol ?? condition.token ?? '',
+        label: 'Protocol, token or account',
+        value: condition.protocol ?? condition.token ?? condition.account ?? '',
         hint: 'empty: every one',
         list: list.id,
-        pointer: at(isToken ? 'token' : 'protocol'),
+        pointer: at(subjectField(condition.metric)),
       }),
       chain: field({ label: 'Chain', value: condition.chain ?? '', hint: 'empty: all together', pointer: at('chain') }),
       operator: field({
@@ -217,7 +216,7 @@ export class RuleFields {
         type: 'text',
         inputmode: 'decimal',
         value: condition.threshold ?? '',
-        hint: 'US dollars; for moves 0.1 is 10 %',
+        hint: 'US dollars, points or tokens; for moves 0.1 is 10 %',
         pointer: at('threshold'),
       }),
       timeWindow: field({
@@ -241,14 +240,15 @@ export class RuleFields {
     );
     controls.subject.addEventListener('input', () => this.#suggest(list, controls));
     controls.metric.addEventListener('change', () => {
-      controls.subject.dataset.pointer = at(TOKEN_METRICS.has(controls.metric.value) ? 'token' : 'protocol');
+      controls.subject.dataset.pointer = at(subjectField(controls.metric.value));
     });
     this.#conditions.push(Object.assign(controls, { known: condition, store: this.store }));
     return group;
   }
 
   #suggest(list, { subject, metric }) {
-    const wanted = metric.value === 'tvl' ? 'tvl' : TOKEN_METRICS.has(metric.value) ? 'price' : '';
+    const wanted =
+      metric.value === 'tvl' ? 'tvl' : { protocol: '', token: 'price', account: 'account' }[subjectField(metric.value)];
     const found = this.store
       .search(subject.value, MAX_SUGGESTIONS * 2)
       .filter((one) => !wanted || one.metric === wanted);
@@ -301,16 +301,18 @@ function readCondition({ metric, operator, threshold, subject, chain, timeWindow
   const id = optional(subject.value);
   const text = threshold.value.trim();
   // A change may be of a protocol or of a token: what the condition named before, or else what is known by this id.
+  const field = subjectField(metric.value);
   const isToken =
-    TOKEN_METRICS.has(metric.value) ||
-    (metric.value !== 'tvl' &&
+    field === 'token' ||
+    (field === 'protocol' &&
+      metric.value !== 'tvl' &&
       id !== undefined &&
       (known.token === id || (known.protocol !== id && store.tokens.has(id))));
   return {
     metric: metric.value,
     operator: operator.value,
     threshold: text === '' || Number.isNaN(Number(text)) ? text : Number(text),
-    [isToken ? 'token' : 'protocol']: id,
+    [isToken ? 'token' : field]: id,
     chain: optional(chain.value),
     timeWindow: number(timeWindow.value),
   };

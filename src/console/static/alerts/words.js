@@ -10,6 +10,7 @@ export const METRICS = {
   change_24h: 'Change in 24 h',
   change_7d: 'Change in 7 d',
   points: 'Points',
+  staked_tokens: 'Staked tokens',
   event: 'Event',
 };
 
@@ -24,15 +25,22 @@ export const OPERATORS = {
 };
 
 /** Metrics about tokens; `tvl` is about protocols. */
-export const TOKEN_METRICS = new Set(['price', 'volume_24h', 'market_cap']);
+const TOKEN_METRICS = new Set(['price', 'volume_24h', 'market_cap']);
+/** Metrics about accounts. */
+const ACCOUNT_METRICS = new Set(['points', 'staked_tokens']);
+
+/** Returns the member of a condition that names its subject. */
+export const subjectField = (metric) =>
+  ACCOUNT_METRICS.has(metric) ? 'account' : TOKEN_METRICS.has(metric) ? 'token' : 'protocol';
 
 const isRelative = ({ metric, operator }) => operator === 'change_pct' || metric.startsWith('change_');
 
 /** Writes a condition as a sentence: `TVL of aave-v3 is below $33.00B`. */
 export function sentenceOf(condition) {
-  const { metric, operator, threshold, protocol, token, chain, absent, eventType, timeWindow } = condition;
+  const { metric, operator, threshold, protocol, token, account, chain, absent, eventType, timeWindow } = condition;
   if (metric === 'event') return `Event ${eventType ?? ''}`;
-  const subject = protocol ?? token ?? (TOKEN_METRICS.has(metric) ? 'any token' : 'any protocol or token');
+  const field = subjectField(metric);
+  const subject = protocol ?? token ?? account ?? `any ${field === 'protocol' ? 'protocol or token' : field}`;
   const place = chain ? ` on ${chain}` : '';
   const name = `${METRICS[metric] ?? metric} of ${subject}${place}`;
   if (absent) return `${name} is silent for ${absent.minutes} min`;
@@ -43,7 +51,7 @@ export function sentenceOf(condition) {
 
 function amount(condition, threshold) {
   if (isRelative(condition)) return `${+(threshold * 100).toFixed(4)} %`;
-  return condition.metric === 'points' ? String(threshold) : money(threshold);
+  return ACCOUNT_METRICS.has(condition.metric) ? String(threshold) : money(threshold);
 }
 
 /** Writes a rule's conditions as one sentence. */
