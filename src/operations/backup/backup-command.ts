@@ -40,7 +40,7 @@ export interface BackupSurroundings {
   err(text: string): void;
 }
 
-/** What an action works with. */
+/** Parts that an action uses. */
 interface Work {
   readonly asked: BackupArguments;
   readonly around: BackupSurroundings;

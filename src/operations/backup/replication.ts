@@ -25,7 +25,7 @@ interface WireConnection {
   readonly stream: { pause(): void; resume(): void; destroy(): void };
 }
 
-/** What pg calls for the messages of a running query. */
+/** Callbacks of pg for the messages of a running query. */
 interface WireQuery {
   submit(connection: WireConnection): void;
   handleRowDescription(message: { fields: readonly { name: string }[] }): void;

@@ -117,7 +117,7 @@ class WalStream {
       this.ended.abort();
       stop.removeEventListener('abort', finish);
       await beat;
-      // Whatever follows must not be overtaken by an older write.
+      // No older write may overtake the next one.
       await this.writes.catch(() => undefined);
     }
   }

@@ -10,7 +10,7 @@ const LISTED = 50;
 /** Radius of a firing in the chart, CSS pixels. */
 const MARK_RADIUS = 5;
 
-/** What a rule would have done: its firings on the chart of the value, and how often other thresholds would fire. */
+/** Firings that a rule would have made, on the chart of the value, and how often other thresholds would fire. */
 export class Backtest {
   #summary = el(
     'p',

@@ -2,12 +2,8 @@ import { el } from '../dom.js';
 import { controlOf, field } from '../kit/form.js';
 import { sentenceOf } from '../kit/refusal.js';
 import { say } from '../kit/say.js';
+import { conditionFields, isShown, readCondition } from './condition-fields.js';
 import { subscribeBrowser } from './this-browser.js';
-import { METRICS, OPERATORS, subjectField } from './words.js';
-
-/** Members of a condition that the form shows; a rule with others is edited as JSON. */
-const SHOWN = new Set(['metric', 'operator', 'threshold', 'protocol', 'token', 'account', 'chain', 'timeWindow']);
-const MAX_SUGGESTIONS = 12;
 
 const asOptions = (names) => Object.entries(names);
 const optional = (text) => (text.trim() === '' ? undefined : text.trim());
@@ -109,7 +105,14 @@ export class RuleFields {
     this.#actions = [];
     const conditions = el('fieldset', {}, el('legend', {}, 'When all of these hold'));
     const actions = el('fieldset', {}, el('legend', {}, 'Tell'));
-    const addCondition = (condition) => conditions.lastElementChild.before(this.#condition(condition));
+    const addCondition = (condition) => {
+      const fields = conditionFields(condition, this.#conditions.length, this.store, () => {
+        this.#conditions.splice(this.#conditions.indexOf(fields.controls), 1);
+        fields.node.remove();
+      });
+      this.#conditions.push(fields.controls);
+      conditions.lastElementChild.before(fields.node);
+    };
     const addAction = (action) => actions.lastElementChild.before(this.#action(action));
     const button = (text, onclick) => el('button', { type: 'button', class: 'button small', onclick }, text);
     conditions.append(
@@ -183,78 +186,6 @@ export class RuleFields {
     );
   }
 
-  #condition(condition) {
-    const index = this.#conditions.length;
-    const at = (name) => `/conditions/${index}/${name}`;
-    const metrics = Object.fromEntries(Object.entries(METRICS).filter(([name]) => name !== 'event'));
-    const list = el('datalist', { id: `subjects-${index}` });
-    const nodes = {
-      metric: field({
-        label: 'Metric',
-        type: 'select',
-        options: asOptions(metrics),
-        value: condition.metric,
-        pointer: at('metric'),
-      }),
-      subject: field({
-        label: 'Protocol, token or account',
-        value: condition.protocol ?? condition.token ?? condition.account ?? '',
-        hint: 'empty: every one',
-        list: list.id,
-        pointer: at(subjectField(condition.metric)),
-      }),
-      chain: field({ label: 'Chain', value: condition.chain ?? '', hint: 'empty: all together', pointer: at('chain') }),
-      operator: field({
-        label: 'Is',
-        type: 'select',
-        options: asOptions(OPERATORS),
-        value: condition.operator,
-        pointer: at('operator'),
-      }),
-      threshold: field({
-        label: 'Threshold',
-        type: 'text',
-        inputmode: 'decimal',
-        value: condition.threshold ?? '',
-        hint: 'US dollars, points or tokens; for moves 0.1 is 10 %',
-        pointer: at('threshold'),
-      }),
-      timeWindow: field({
-        label: 'Within',
-        type: 'number',
-        value: condition.timeWindow ?? '',
-        hint: 'seconds, for moves',
-        pointer: at('timeWindow'),
-      }),
-    };
-    const controls = Object.fromEntries(Object.entries(nodes).map(([name, node]) => [name, controlOf(node)]));
-    const remove = () => {
-      this.#conditions.splice(this.#conditions.indexOf(controls), 1);
-      group.remove();
-    };
-    const group = el(
-      'div',
-      { class: 'condition' },
-      el('div', { class: 'fields' }, ...Object.values(nodes), list),
-      el('button', { type: 'button', class: 'button small', onclick: remove }, 'Remove'),
-    );
-    controls.subject.addEventListener('input', () => this.#suggest(list, controls));
-    controls.metric.addEventListener('change', () => {
-      controls.subject.dataset.pointer = at(subjectField(controls.metric.value));
-    });
-    this.#conditions.push(Object.assign(controls, { known: condition, store: this.store }));
-    return group;
-  }
-
-  #suggest(list, { subject, metric }) {
-    const wanted =
-      metric.value === 'tvl' ? 'tvl' : { protocol: '', token: 'price', account: 'account' }[subjectField(metric.value)];
-    const found = this.store
-      .search(subject.value, MAX_SUGGESTIONS * 2)
-      .filter((one) => !wanted || one.metric === wanted);
-    list.replaceChildren(...found.slice(0, MAX_SUGGESTIONS).map(({ id, name }) => el('option', { value: id }, name)));
-  }
-
   #action(action) {
     const index = this.#actions.length;
     const at = (name) => `/actions/${index}/${name}`;
@@ -296,35 +227,8 @@ export class RuleFields {
   }
 }
 
-/** Reads a condition. Text that is no number stays text, so that the server names the fault. */
-function readCondition({ metric, operator, threshold, subject, chain, timeWindow, known, store }) {
-  const id = optional(subject.value);
-  const text = threshold.value.trim();
-  // A change may be of a protocol or of a token: what the condition named before, or else what is known by this id.
-  const field = subjectField(metric.value);
-  const isToken =
-    field === 'token' ||
-    (field === 'protocol' &&
-      metric.value !== 'tvl' &&
-      id !== undefined &&
-      (known.token === id || (known.protocol !== id && store.tokens.has(id))));
-  return {
-    metric: metric.value,
-    operator: operator.value,
-    threshold: text === '' || Number.isNaN(Number(text)) ? text : Number(text),
-    [isToken ? 'token' : field]: id,
-    chain: optional(chain.value),
-    timeWindow: number(timeWindow.value),
-  };
-}
-
 /** Whether the form shows everything that a rule has. */
 function isSimple({ conditions, where }) {
   if (where || !Array.isArray(conditions) || conditions.length === 0) return false;
-  return conditions.every(
-    (condition) =>
-      condition?.metric in METRICS &&
-      condition.metric !== 'event' &&
-      Object.entries(condition).every(([name, value]) => SHOWN.has(name) || value === undefined),
-  );
+  return conditions.every(isShown);
 }

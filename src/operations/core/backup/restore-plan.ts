@@ -14,7 +14,7 @@ interface Archived extends WalSegment {
   readonly partial: boolean;
 }
 
-/** What the archive has of the write-ahead log. */
+/** Parts of the write-ahead log that the archive has. */
 export interface Archive<S extends Archived> {
   readonly segmentBytes: number;
   readonly segments: readonly S[];
