@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { topic0sOf, type Address, type Hash } from '../../src/onchain/core/index.js';
 import { MockChain, type LogSpec } from '../support/chain/mock-rpc-chain.js';
@@ -108,5 +109,25 @@ describe('a followed chain', () => {
       part: 1,
       parts: 1,
     });
+  });
+
+  it('stores blocks together that come faster than it may flush', async () => {
+    const { rows: before } = await app.db.pool.query<{ head: string }>(
+      'SELECT max(block_number) AS head FROM onchain_logs',
+    );
+    const count = (await tokens()).length;
+    for (let token = 101; token <= 112; token += 1) {
+      chain.mine([mint(token)]);
+      await setTimeout(40);
+    }
+    await owned(count + 12);
+    const { rows } = await app.db.pool.query<{ blocks: number; flushes: number }>(
+      `SELECT count(DISTINCT block_number)::int AS blocks, count(DISTINCT stored_at)::int AS flushes FROM onchain_logs
+       WHERE block_number > $1 AND canonical`,
+      [before[0]?.head],
+    );
+    expect(rows[0]?.blocks).toBe(12);
+    // Twelve blocks in half a second, and a flush every quarter of a second.
+    expect(rows[0]?.flushes).toBeLessThan(7);
   });
 });

@@ -50,6 +50,8 @@ export class LedChain {
   private readonly late: LateContracts;
   private readonly loop: BackgroundLoop;
   private readonly rereads: Rereads;
+  /** Time of the last flush of new blocks, by `performance.now()`. */
+  private flushedAt = -Infinity;
   private failures = 0;
   /** Whether the alarm may hold; also after a start, as an earlier leader may have raised it. */
   private isAlarmed = true;
@@ -109,12 +111,15 @@ export class LedChain {
 
   /** Does one step; returns the pause after it, ms. */
   private async run(): Promise<number | void> {
+    const early = this.flushedAt + this.starter.runtime.settings.onchainFlushMs - performance.now();
+    if (early > 0) return early;
     try {
       const stored = this.follower.stored.blocks;
       const goesOn = await this.follower.run();
       if (!goesOn) await this.late.run();
       this.failures = 0;
       if (this.follower.stored.blocks !== stored) await this.checkStrictly();
+      if (this.follower.stored.blocks !== stored && !goesOn) this.flushedAt = performance.now();
       if (this.isAlarmed) await this.starter.listener.endAlarm(this.chain, 'endpoints');
       this.isAlarmed = false;
       return goesOn ? 0 : undefined;

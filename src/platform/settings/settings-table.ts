@@ -268,6 +268,10 @@ export const SETTINGS = {
     unit: 'file',
     doc: 'YAML file with the chains, endpoints, contracts and points rules to follow. Unset: those added over the API.',
   }),
+  ONCHAIN_FLUSH_MS: required(number(0, 10_000), 250, {
+    unit: 'ms',
+    doc: 'Shortest time between two flushes of new blocks of one chain: faster blocks are stored together. 0: each at once.',
+  }),
   MAX_BATCH_QUANTITY: required(number(1, 1_000_000), 100_000, {
     unit: 'tokens',
     doc: 'Largest number of tokens in one on-chain event; a log with more becomes a dead letter.',
