@@ -8,7 +8,7 @@ import pg from 'pg';
 const [url = '', owner = ''] = process.argv.slice(2);
 const client = new pg.Client({
   connectionString: url,
-  options: '-c role=rta_app -c idle_in_transaction_session_timeout=500',
+  options: '-c role=rta_worker -c idle_in_transaction_session_timeout=500',
 });
 client.on('error', (error) => process.send?.({ type: 'session-lost', message: error.message }));
 await client.connect();
