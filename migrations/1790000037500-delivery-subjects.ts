@@ -25,6 +25,7 @@ $$;
 CREATE FUNCTION delivery_is_end(type text, data jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT type IN ('alert.resolved', 'alert.retracted') OR data #>> '{explanation,state}' IS NOT DISTINCT FROM 'resolved'
 $$;
+REVOKE ALL ON FUNCTION delivery_subject_keys(text, jsonb), delivery_is_end(text, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION delivery_subject_keys(text, jsonb), delivery_is_end(text, jsonb) TO rta_app;`);
   }
 
