@@ -144,6 +144,16 @@ describe('a pool of endpoints', () => {
     expect(states(disagreeing)[0]).toEqual(['in_use', undefined]);
   });
 
+  it('drops a final block that no endpoint stands by any more: it was one wrong answer', async () => {
+    const pool = poolOf([first, other], { outMs: 10, attempts: 1, preferAfterMs: 0 });
+    const finalOf = () => pool.step(async (endpoint) => (await endpoint.finalized())?.hash, signal);
+    first.plan(FAULTS.wrongBlockHash(), { method: 'eth_getBlockByNumber', times: 1 });
+    const wrong = await finalOf();
+    const right = await vi.waitUntil(() => finalOf().catch(() => undefined), { timeout: 5_000, interval: 15 });
+    expect(right).not.toBe(wrong);
+    expect(await finalOf()).toBe(right);
+  });
+
   it('tries an endpoint again that was out for a while', async () => {
     first.view = { chainId: 5 };
     const pool = poolOf([first], { outMs: 50, attempts: 1 });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BrokenCircuitError, TaskCancelledError } from 'cockatiel';
-import type { BlockRef } from '../core/index.js';
+import type { BlockRef, Hash } from '../core/index.js';
 import { Endpoint, type CallKind, type EndpointOptions } from './endpoint.js';
 import { EndpointState, type EndpointStatus } from './endpoint-state.js';
 import { RpcFault } from './rpc-fault.js';
@@ -65,6 +65,8 @@ export class EndpointPool {
   private current: EndpointState | undefined;
   private leftFirstAt = 0;
   private final: BlockRef | undefined;
+  /** Hashes that endpoints have at the height of that block instead. */
+  private readonly denials = new Map<EndpointState, Hash>();
 
   constructor(
     private readonly chain: PooledChain,
@@ -88,6 +90,7 @@ export class EndpointPool {
       count,
       height: () => this.height(),
       final: () => this.final,
+      deny: (state, other) => this.deny(state, other),
     };
   }
 
@@ -140,6 +143,17 @@ export class EndpointPool {
     return Math.max(-1, ...this.states.map((state) => (state.isOut(now) ? -1 : (state.height ?? -1))));
   }
 
+  /**
+   * Notes that an endpoint denies the agreed final block. Once no endpoint stands by it any more, not even the one that
+   * reported it, it was a wrong answer, which must not keep all of them out.
+   */
+  private deny(state: EndpointState, { hash }: BlockRef): void {
+    this.denials.set(state, hash);
+    if (this.states.some((each) => each.final !== undefined && this.denials.get(each) !== hash)) return;
+    this.final = undefined;
+    this.denials.clear();
+  }
+
   private async use<T>(
     state: EndpointState,
     work: (endpoint: StepEndpoint) => Promise<T>,
@@ -149,8 +163,12 @@ export class EndpointPool {
       await this.identify(state, signal);
       const step = new StepEndpoint(state, this.rules, signal);
       const done = await work(step);
+      this.denials.delete(state);
       const { final } = step;
-      if (final !== undefined && final.number > (this.final?.number ?? -1)) this.final = final;
+      if (final !== undefined && final.number > (this.final?.number ?? -1)) {
+        this.final = final;
+        this.denials.clear();
+      }
       return done;
     });
   }

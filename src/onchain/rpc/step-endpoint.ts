@@ -12,6 +12,8 @@ export interface StepRules {
   readonly height: () => number;
   /** Newest final block that any endpoint reported. */
   readonly final: () => BlockRef | undefined;
+  /** Notes that an endpoint has another block at the height of that final block. */
+  readonly deny: (state: EndpointState, other: BlockRef) => void;
 }
 
 /** The one endpoint of a step. Blocks that contradict what it said before take it out of use. */
@@ -45,7 +47,9 @@ export class StepEndpoint {
   async finalized(tag: 'finalized' | 'safe' = 'finalized'): Promise<BlockHeader | undefined> {
     const block = await this.state.endpoint.finalized(tag, this.signal);
     if (block === undefined) return undefined;
-    const doubt = this.state.doubtFinal(block, this.rules.final());
+    const agreed = this.rules.final();
+    const doubt = this.state.doubtFinal(block, agreed);
+    if (agreed?.number === block.number && agreed.hash !== block.hash) this.rules.deny(this.state, block);
     if (doubt !== undefined) throw this.out(doubt);
     this.final = { number: block.number, hash: block.hash };
     return block;
