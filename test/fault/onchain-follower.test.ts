@@ -58,7 +58,7 @@ beforeAll(async () => {
     contracts: [{ address: NFT, standard: 'erc721', fromBlock: 1 }],
   });
   await new ChainRegistry(database, new SecretBox([KEY])).putChain(setup, 'config');
-  await database.pool.end();
+  await database.onApplicationShutdown();
   await Promise.all([start(), start()]);
 });
 afterAll(async () => {

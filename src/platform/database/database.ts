@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import pg from 'pg';
 import { Shares } from '../fairness/shares.js';
-import { currentCaller } from '../fairness/working-for.js';
+import { currentActor, currentCaller } from '../fairness/working-for.js';
 import { MeasuredPool } from './measured-pool.js';
 import { beginAsCurrent, namesOwnedRows, runAsCurrent } from './acting-as.js';
 import { APP_ROLE, WORKER_ROLE, sessionUrl, valueTypes } from './connection-options.js';
@@ -29,6 +29,11 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Connections reserved for work that serves no caller: capturing, publishing and delivering. */
 const OWN_CONNECTIONS = 2;
+/**
+ * Connections of the role of workers, for single statements of the process on users' rows, such as reading the log. A
+ * transaction around each of them made the delivery of events take 1.6 times as long when the machine is full.
+ */
+const WORKER_CONNECTIONS = 4;
 /** Connections that one caller may use on a small machine: its other requests go on beside a long one. */
 const MIN_PER_CALLER = 2;
 /** Rows of a long result that are fetched at once; parsing them holds the event loop for about a millisecond. */
@@ -41,6 +46,7 @@ const PAGE_ROWS = 500;
 export class Database implements OnApplicationShutdown {
   readonly pool: MeasuredPool;
   readonly url: string;
+  private readonly workers: MeasuredPool;
   private readonly logger = new Logger(Database.name);
   private readonly shares: Shares;
   /**
@@ -57,20 +63,8 @@ export class Database implements OnApplicationShutdown {
       // More statements than processors finish no sooner, and those of others would wait for a processor too.
       ...(options.isLocal ? { perCaller: Math.max(MIN_PER_CALLER, Math.floor(availableParallelism() / 2)) } : {}),
     });
-    this.pool = new MeasuredPool({
-      connectionString: sessionUrl(options.url, `-c role=${APP_ROLE} -c statement_timeout=${STATEMENT_TIMEOUT_MS}`),
-      application_name: 'defi-realtime',
-      max: options.poolSize,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      idleTimeoutMillis: 60_000,
-      keepAlive: true,
-      types: valueTypes,
-      // Sends the commands around a statement together with it.
-      pipeline: true,
-    });
-    // Without an `error` listener on each client, the loss of a connection would end the process.
-    this.pool.on('connect', (client) => client.on('error', (error) => this.connectionLost(error)));
-    this.pool.on('error', () => undefined);
+    this.pool = this.poolOf(APP_ROLE, options.poolSize);
+    this.workers = this.poolOf(WORKER_ROLE, WORKER_CONNECTIONS);
   }
 
   query<T extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<T[]> {
@@ -147,12 +141,36 @@ export class Database implements OnApplicationShutdown {
   /** Runs a statement on a connection of the pool; one that names users' rows in a transaction of its own. */
   private async run<T extends object>(statement: pg.QueryConfig & { rowMode?: 'array' }): Promise<T[]> {
     if (!namesOwnedRows(statement.text)) return (await this.pool.query<T>(statement)).rows;
+    if (currentActor() === 'process' && this.hasWorker()) return (await this.workers.query<T>(statement)).rows;
     const client = await this.pool.connect();
     try {
       return (await runAsCurrent(client, () => client.query<T>(statement))).rows;
     } finally {
       client.release();
     }
+  }
+
+  private hasWorker(): boolean {
+    const { idleCount, totalCount } = this.workers;
+    return idleCount > 0 || totalCount < WORKER_CONNECTIONS;
+  }
+
+  private poolOf(role: string, max: number): MeasuredPool {
+    const pool = new MeasuredPool({
+      connectionString: sessionUrl(this.url, `-c role=${role} -c statement_timeout=${STATEMENT_TIMEOUT_MS}`),
+      application_name: 'defi-realtime',
+      max,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      idleTimeoutMillis: 60_000,
+      keepAlive: true,
+      types: valueTypes,
+      // Sends the commands around a statement together with it.
+      pipeline: true,
+    });
+    // Without an `error` listener on each client, the loss of a connection would end the process.
+    pool.on('connect', (client) => client.on('error', (error) => this.connectionLost(error)));
+    pool.on('error', () => undefined);
+    return pool;
   }
 
   private async inPlace<T>(work: () => Promise<T>): Promise<T> {
@@ -183,7 +201,7 @@ export class Database implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    if (!this.pool.ended) await this.pool.end();
+    for (const pool of [this.pool, this.workers]) if (!pool.ended) await pool.end();
   }
 
   /** Waits for the caller's turn to use a connection. Work of the process itself does not wait for callers. */

@@ -63,7 +63,7 @@ describe(`on-chain events among ${ROWS.toLocaleString('en')} stored ones`, () =>
     );
   }, 300_000);
   afterAll(async () => {
-    await database?.pool.end();
+    await database?.onApplicationShutdown();
     await db?.drop();
   });
 

@@ -80,7 +80,7 @@ describe('the store of chains', () => {
     keys = new Map(chain?.contracts.map((contract) => [contract.address, [contract]]));
   });
   afterAll(async () => {
-    await database.pool.end();
+    await database.onApplicationShutdown();
     await db.drop();
   });
 

@@ -44,7 +44,7 @@ beforeAll(async () => {
   follower = new ChainFollower(chain!, lease!, parts, new AbortController().signal);
 });
 afterAll(async () => {
-  await Promise.all([pool.close(), database.pool.end(), anvil.close()]);
+  await Promise.all([pool.close(), database.onApplicationShutdown(), anvil.close()]);
   await db.drop();
 });
 

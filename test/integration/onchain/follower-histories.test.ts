@@ -122,7 +122,7 @@ beforeAll(async () => {
   rebuilds = new Rebuilds(database, new BackgroundLoops(new Metrics(), settings));
 });
 afterAll(async () => {
-  await database.pool.end();
+  await database.onApplicationShutdown();
   await db.drop();
 });
 

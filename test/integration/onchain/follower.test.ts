@@ -46,7 +46,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await pool.close();
-  await Promise.all([first.close(), second.close(), database.pool.end()]);
+  await Promise.all([first.close(), second.close(), database.onApplicationShutdown()]);
   await db.drop();
 });
 
