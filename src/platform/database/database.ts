@@ -31,7 +31,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const OWN_CONNECTIONS = 2;
 /**
  * Connections of the role of workers, for single statements of the process on users' rows, such as reading the log. A
- * transaction around each of them made the delivery of events take 1.6 times as long when the machine is full.
+ * transaction around each of them made the delivery of events take 2.5 times as long when the machine is full (bench latency --quick).
  */
 const WORKER_CONNECTIONS = 4;
 /** Connections that one caller may use on a small machine: its other requests go on beside a long one. */
