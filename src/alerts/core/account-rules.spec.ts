@@ -1,26 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { Evaluator } from './evaluator.js';
 import type { MarketRow } from './market-row.js';
+import { pointsChange } from './points-change.fixture.js';
 import { checkRule } from './rule/check-rule.js';
 import { parseConditions } from './rule/parse-conditions.js';
 import type { Condition, RuleDefinition } from './rule/rule.js';
 
 const [A, B, C] = ['aa', 'bb', 'cc'].map((digits) => `0x${digits.repeat(20)}`) as [string, string, string];
 
-function change(at: number, account: string, currentPoints: string, stakedTokens = '0'): MarketRow {
-  const nothing = { protocol: null, token: null, previous: null, current: null, volume24h: null, marketCap: null };
-  const data = { account, currentPoints, stakedTokens };
-  return {
-    ...nothing,
-    type: 'points_change',
-    chain: 'ethereum',
-    data,
-    observedAt: at,
-    loggedAt: at,
-    seq: at,
-    epoch: 'e',
-  };
-}
+const change = (at: number, account: string, currentPoints: string, stakedTokens = '0'): MarketRow =>
+  pointsChange(at, account, { currentPoints, stakedTokens });
 
 const rule = (condition: Partial<Condition> & object, more: Partial<RuleDefinition> = {}): RuleDefinition => ({
   ruleId: '0199a0a0-0000-7000-8000-000000000002',

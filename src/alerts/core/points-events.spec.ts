@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { Evaluator } from './evaluator.js';
 import type { MarketRow } from './market-row.js';
+import { pointsChange } from './points-change.fixture.js';
 import { checkRule } from './rule/check-rule.js';
 import type { Condition, RuleDefinition } from './rule/rule.js';
 
@@ -14,20 +15,8 @@ const about = (field: string, operator: 'eq' | 'gt', threshold: number | string)
   threshold,
 });
 
-function change(at: number, account: string, currentPoints: string, final: string): MarketRow {
-  const data = { account, currentPoints, final };
-  const nothing = { protocol: null, token: null, previous: null, current: null, volume24h: null, marketCap: null };
-  return {
-    ...nothing,
-    type: 'points_change',
-    chain: 'ethereum',
-    data,
-    observedAt: at,
-    loggedAt: at,
-    seq: at,
-    epoch: 'e',
-  };
-}
+const change = (at: number, account: string, currentPoints: string, final: string): MarketRow =>
+  pointsChange(at, account, { currentPoints, final });
 
 it.each<[string, string[]]>([
   ['currentPoints', ['1000.5', '9007199254740993000.000001']],

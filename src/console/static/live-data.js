@@ -5,7 +5,7 @@ import { Store } from './store.js';
 import { Stream } from './stream.js';
 
 /**
- * The page's connection and what it has told so far. It stays open while views change, so that each begins with the
+ * The page's connection and the values received so far. It stays open while views change, so that each begins with the
  * current values.
  */
 export class LiveData {

@@ -8,14 +8,14 @@ let timer;
 let next;
 let saidAt = -Infinity;
 
-/** Tells what happened, on the screen and to screen readers; of several within five seconds the last is told. */
+/** Shows a text on the screen and gives it to screen readers; of several within five seconds, the last one. */
 export function say(text, { isProblem = false } = {}) {
   region ??= document.body.appendChild(el('p', { class: 'said', role: 'status' }));
   next = { text, isProblem };
-  timer ??= setTimeout(tell, Math.max(0, saidAt + MIN_INTERVAL_MS - performance.now()));
+  timer ??= setTimeout(show, Math.max(0, saidAt + MIN_INTERVAL_MS - performance.now()));
 }
 
-function tell() {
+function show() {
   timer = undefined;
   saidAt = performance.now();
   region.classList.toggle('problem', next.isProblem);

@@ -1,11 +1,12 @@
 import { controlOf, field, form } from '../kit/form.js';
+import { facts, utc } from '../kit/facts.js';
 import { List } from '../kit/list.js';
 import { localPages } from '../kit/local-pages.js';
 import { refusal } from '../kit/refusal.js';
 import { el } from '../dom.js';
 import { count } from '../format.js';
 import { go } from '../links.js';
-import { facts, hash, utc } from './form.js';
+import { hash } from './form.js';
 import { points } from './panel.js';
 
 const ADDRESS = /^0x[0-9a-f]{40}$/;

@@ -1,10 +1,11 @@
 import { controlOf, field, form } from '../kit/form.js';
+import { facts, utc } from '../kit/facts.js';
 import { openDialog } from '../kit/dialog.js';
 import { List } from '../kit/list.js';
 import { el } from '../dom.js';
 import { count } from '../format.js';
 import { go } from '../links.js';
-import { accountLink, facts, utc } from './form.js';
+import { accountLink } from './form.js';
 
 const STATUSES = [
   ['', 'Pending and final'],

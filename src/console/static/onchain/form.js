@@ -12,17 +12,3 @@ export const accountLink = (account) =>
   account
     ? el('a', { href: linkTo(['onchain', 'accounts', account]), title: account }, el('code', {}, short(account)))
     : '–';
-
-/** Names and values as a list of definitions; a value is text or a node. */
-export const facts = (values) =>
-  el(
-    'dl',
-    { class: 'facts' },
-    ...Object.entries(values).flatMap(([name, value]) => [
-      el('dt', {}, name),
-      el('dd', { dir: 'auto' }, value instanceof Node ? value : String(value ?? '–')),
-    ]),
-  );
-
-/** Writes a time as the server does, without milliseconds, in UTC: `2026-11-20 12:00:00`. */
-export const utc = (time) => (time ? time.slice(0, 19).replace('T', ' ') : '–');

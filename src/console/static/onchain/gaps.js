@@ -1,4 +1,5 @@
 import { controlOf, field, form } from '../kit/form.js';
+import { utc } from '../kit/facts.js';
 import { openDialog } from '../kit/dialog.js';
 import { List, act } from '../kit/list.js';
 import { localPages } from '../kit/local-pages.js';
@@ -6,7 +7,7 @@ import { sentenceOf } from '../kit/refusal.js';
 import { say } from '../kit/say.js';
 import { el, setText } from '../dom.js';
 import { count } from '../format.js';
-import { hash, utc } from './form.js';
+import { hash } from './form.js';
 
 /** Blocks that the server reads again in one request. */
 const MAX_BLOCKS = 1_000_000;

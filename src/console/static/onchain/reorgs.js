@@ -1,4 +1,5 @@
 import { openDialog } from '../kit/dialog.js';
+import { facts, utc } from '../kit/facts.js';
 import { List } from '../kit/list.js';
 import { localPages } from '../kit/local-pages.js';
 import { refusal } from '../kit/refusal.js';
@@ -6,7 +7,7 @@ import { el } from '../dom.js';
 import { count } from '../format.js';
 import { whenReady } from '../stream.js';
 import { EVENT_COLUMNS, openEvent } from './events.js';
-import { facts, hash, utc } from './form.js';
+import { hash } from './form.js';
 
 /** Reorgs that the list keeps; of more, the oldest are left out. */
 const MAX_REORGS = 1_000;

@@ -1,11 +1,12 @@
 import { openDialog } from '../kit/dialog.js';
+import { facts, utc } from '../kit/facts.js';
 import { form } from '../kit/form.js';
 import { List, act } from '../kit/list.js';
 import { sentenceOf } from '../kit/refusal.js';
 import { el, setText } from '../dom.js';
 import { count } from '../format.js';
 import { go } from '../links.js';
-import { facts, fieldSet, utc } from './parts.js';
+import { fieldSet } from './parts.js';
 
 const PATH = '/v1/admin/audit';
 /** Pages of one file, of 1,000 entries each; a longer trail is exported by ranges of time. */

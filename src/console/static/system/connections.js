@@ -1,4 +1,5 @@
 import { isConfirmed, openDialog } from '../kit/dialog.js';
+import { facts, utc } from '../kit/facts.js';
 import { controlOf, field, form } from '../kit/form.js';
 import { List, act } from '../kit/list.js';
 import { localPages } from '../kit/local-pages.js';
@@ -6,7 +7,7 @@ import { say } from '../kit/say.js';
 import { el } from '../dom.js';
 import { count } from '../format.js';
 import { go } from '../links.js';
-import { facts, fieldSet, told, utc } from './parts.js';
+import { fieldSet, showOutcome } from './parts.js';
 
 const TRANSPORTS = [
   ['', 'All'],
@@ -93,7 +94,7 @@ export function mount({ root, api, me, signal }, route) {
         ? 'Its key may not connect from that address for 60 seconds.'
         : 'Its client connects again by itself and continues where it was.';
       if (!(await isConfirmed({ title: 'Cut this connection?', text, action: 'Cut', signal }))) return;
-      await told(async () => {
+      await showOutcome(async () => {
         await api.send('DELETE', `${path}${isFinal ? '?final=true' : ''}`, undefined, { signal });
         dialog.close();
         await list.reload();
@@ -122,7 +123,7 @@ export function mount({ root, api, me, signal }, route) {
           Region: metadata.region,
           Transport: transport,
           'Since (UTC)': utc(connectedAt),
-          'Last message (UTC)': utc(lastActivity),
+          'Last message (UTC)': utc(lastActivity, 'never'),
         }),
         subscriptions.node,
         ...(role === 'admin' ? [toIt] : []),

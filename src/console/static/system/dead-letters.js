@@ -1,10 +1,11 @@
 import { isConfirmed, openDialog } from '../kit/dialog.js';
+import { facts, utc } from '../kit/facts.js';
 import { List, act } from '../kit/list.js';
 import { sentenceOf } from '../kit/refusal.js';
 import { el, setText } from '../dom.js';
 import { count } from '../format.js';
 import { go } from '../links.js';
-import { facts, fieldSet, told, utc } from './parts.js';
+import { fieldSet, showOutcome } from './parts.js';
 
 const PATH = '/v1/admin/dead-letters';
 /** Dead letters that are read at once for an act on all of them. */
@@ -30,13 +31,13 @@ export function mount({ root, api, signal }, route) {
     ],
   });
   const retry = async (id) => {
-    await told(() => api.send('POST', `${PATH}/${id}/retry`, undefined, { signal }), 'The event was handled.');
+    await showOutcome(() => api.send('POST', `${PATH}/${id}/retry`, undefined, { signal }), 'The event was handled.');
     await list.reload();
   };
   const discard = async (id) => {
     const text = 'The event will never be handled by this reader.';
     if (!(await isConfirmed({ title: 'Discard this event?', text, action: 'Discard', signal }))) return false;
-    await told(() => api.send('DELETE', `${PATH}/${id}`, undefined, { signal }), 'The event was discarded.');
+    await showOutcome(() => api.send('DELETE', `${PATH}/${id}`, undefined, { signal }), 'The event was discarded.');
     await list.reload();
     return true;
   };

@@ -1,10 +1,10 @@
 import { List } from '../kit/list.js';
+import { facts, utc } from '../kit/facts.js';
 import { sentenceOf } from '../kit/refusal.js';
 import { el, setText } from '../dom.js';
 import { count, milliseconds } from '../format.js';
 import { latencyBars } from './latency.js';
 import { bucketsOf, quantile, readMetrics, sumOf, valueOf } from './metrics.js';
-import { facts, utc } from './parts.js';
 
 /** Time between two readings, ms. */
 const INTERVAL_MS = 5_000;

@@ -1,9 +1,10 @@
 import { isConfirmed, openDialog } from '../kit/dialog.js';
+import { facts, utc } from '../kit/facts.js';
 import { controlOf, field, form } from '../kit/form.js';
 import { List, act } from '../kit/list.js';
 import { el } from '../dom.js';
 import { go } from '../links.js';
-import { facts, fieldSet, told, utc } from './parts.js';
+import { fieldSet, showOutcome } from './parts.js';
 
 const PATH = '/v1/admin/api-keys';
 const names = (list) => list.map((name) => [name, name]);
@@ -34,12 +35,12 @@ export function mount({ root, api, signal }, route) {
       { title: 'Role', draw: ({ role }) => role },
       { title: 'Tier', draw: ({ tier }) => tier },
       { title: 'State', draw: ({ state }) => el('span', { class: `tag ${TAGS[state]}` }, state) },
-      { title: 'Expires (UTC)', draw: ({ expiresAt }) => utc(expiresAt) },
+      { title: 'Expires (UTC)', draw: ({ expiresAt }) => utc(expiresAt, 'never') },
     ],
   });
 
   const showSecret = (title, key) => {
-    const copy = act('copy', 'Copy', () => void told(() => navigator.clipboard.writeText(key), 'Copied.'));
+    const copy = act('copy', 'Copy', () => void showOutcome(() => navigator.clipboard.writeText(key), 'Copied.'));
     openDialog({
       title,
       signal,
@@ -76,7 +77,7 @@ export function mount({ root, api, signal }, route) {
     const revoke = async () => {
       const text = `Key ${key.id} of ${key.userId} stops working at once, and its connections end.`;
       if (!(await isConfirmed({ title: 'Revoke this key?', text, action: 'Revoke', signal }))) return;
-      await told(async () => {
+      await showOutcome(async () => {
         await api.send('DELETE', path, undefined, { signal });
         dialog.close();
         await list.reload();
@@ -97,7 +98,7 @@ export function mount({ root, api, signal }, route) {
           Transports: key.transports?.join(', ') ?? 'all',
           'Own limits': limits.join('; ') || 'those of the tier',
           'Made (UTC)': `${utc(key.createdAt)} by ${key.createdBy}`,
-          'Expires (UTC)': utc(key.expiresAt),
+          'Expires (UTC)': utc(key.expiresAt, 'never'),
           'Rotated to': key.rotatedTo ?? 'not rotated',
         }),
         ...(key.state === 'active'

@@ -4,7 +4,7 @@ import { List, act } from '../kit/list.js';
 import { localPages } from '../kit/local-pages.js';
 import { say } from '../kit/say.js';
 import { el } from '../dom.js';
-import { told } from './parts.js';
+import { showOutcome } from './parts.js';
 
 const PATH = '/v1/admin/thresholds';
 const METRICS = [
@@ -63,7 +63,7 @@ export function mount({ root, api, signal }) {
   const remove = async (row) => {
     const text = `${row.subject} then uses the threshold of *, or the built-in one.`;
     if (!(await isConfirmed({ title: 'Remove this threshold?', text, action: 'Remove', signal }))) return;
-    await told(() => api.send('DELETE', pathOf(row), undefined, { signal }), 'The threshold was removed.');
+    await showOutcome(() => api.send('DELETE', pathOf(row), undefined, { signal }), 'The threshold was removed.');
     await list.reload();
   };
   const submit = async () => {
